@@ -1,0 +1,39 @@
+# One command for each thing. `make env` alone sets up; `make up` starts Infinite Ocean.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.locked
+
+.PHONY: env up test check format bench clean
+
+env: $(STAMP)
+
+$(STAMP): ops/lock/dev.txt pyproject.toml
+	@sh ops/preflight.sh $(PYTHON)
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV) (about a minute the first time) ..."
+	@HNSWLIB_NO_NATIVE=1 $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r ops/lock/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $(STAMP)
+
+up: env
+	@$(BIN)/ocean up
+
+test: env
+	@$(BIN)/python -m pytest
+
+check: env
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: env
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: env
+	@$(BIN)/python -m ops.bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info

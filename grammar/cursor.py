@@ -1,0 +1,73 @@
+"""A place in a statement's tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from grammar.errors import DropsSyntaxError, nearest
+from grammar.tokens import END, PUNCT, WORD, Token, describe
+
+
+class Cursor:
+    """Walks the tokens of one statement; the last token is always END."""
+
+    __slots__ = ("_last", "index", "peek", "text", "tokens")
+
+    def __init__(self, text: str, tokens: list[Token]) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.index = 0
+        self._last = len(tokens) - 1
+        self.peek = tokens[0]
+
+    def peek_at(self, ahead: int) -> Token:
+        return self.tokens[min(self.index + ahead, self._last)]
+
+    def advance(self) -> Token:
+        token = self.peek
+        if self.index < self._last:
+            self.index += 1
+            self.peek = self.tokens[self.index]
+        return token
+
+    def reset(self, index: int) -> None:
+        self.index = index
+        self.peek = self.tokens[index]
+
+    @property
+    def at_end(self) -> bool:
+        return self.peek.kind == END
+
+    def at_word(self, word: str) -> bool:
+        return self.peek.kind == WORD and self.peek.text == word
+
+    def take_word(self, word: str) -> bool:
+        if self.peek.kind == WORD and self.peek.text == word:
+            self.advance()
+            return True
+        return False
+
+    def expect_word(self, word: str) -> None:
+        if not self.take_word(word):
+            raise self.error(f"'{word}'", known=(word,))
+
+    def at_punct(self, mark: str) -> bool:
+        return self.peek.kind == PUNCT and self.peek.text == mark
+
+    def take_punct(self, mark: str) -> bool:
+        if self.peek.kind == PUNCT and self.peek.text == mark:
+            self.advance()
+            return True
+        return False
+
+    def expect_punct(self, mark: str) -> None:
+        if not self.take_punct(mark):
+            raise self.error(f"'{mark}'")
+
+    def error(
+        self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = ()
+    ) -> DropsSyntaxError:
+        """The error to raise here, or at offset `at`."""
+        offset = self.peek.offset if at is None else at
+        suggestion = nearest(self.peek.text, known) if self.peek.kind == WORD and known else None
+        return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion)

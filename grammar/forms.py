@@ -1,0 +1,154 @@
+"""Forms: one line that says how a command is written, compiled to a reader and a printer.
+
+    save ROUTE [@KEY] PAYLOAD:body [keep TTL:integer]
+
+Lower-case words stand for themselves; an upper-case word is a slot, named by itself in lower case, whose kind follows the
+colon (or is its name); `[...]` may be left out. Optional parts that begin with a word and stand together may come in any order.
+`LIST:statements` is a parenthesised list of statements. A form knows nothing of what its command does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from grammar.cursor import Cursor
+from grammar.slots import SLOTS, Slot
+from grammar.tokens import WORD
+
+_PIECE = re.compile(r"\[|\]|@?[A-Z_]+(?::[a-z]+)?|[^\s\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    name: str
+    kind: str
+    slot: Slot | None  # None: a list of statements, which only the parser can read
+
+
+@dataclass(frozen=True, slots=True)
+class Optional_:
+    """A part that may be left out; `opens` is the word it begins with, or None for a key."""
+
+    parts: tuple[Word | Place, ...]
+    opens: str | None
+
+
+Part = Word | Place | Optional_
+Statements = Callable[[Cursor], Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """`words` begin every statement of this form; `places` are the arguments' names."""
+
+    source: str
+    words: tuple[str, ...]
+    parts: tuple[Part, ...]
+    places: dict[str, str] = field(default_factory=dict)
+
+    def read(self, cursor: Cursor, statements: Statements) -> dict[str, Any]:
+        """The arguments of the statement at `cursor`, whose opening words are already taken."""
+        args: dict[str, Any] = {}
+        parts = self.parts
+        i = 0
+        while i < len(parts):
+            part = parts[i]
+            if isinstance(part, Optional_):
+                end = i
+                while end < len(parts) and isinstance(parts[end], Optional_):
+                    end += 1
+                _read_optional(cursor, parts[i:end], args, statements)
+                i = end
+            else:
+                _read_part(cursor, part, args, statements)
+                i += 1
+        return args
+
+    def show(self, args: dict[str, Any], statements: Callable[[Any], str]) -> str:
+        """The statement with these arguments, as text."""
+        shown = list(self.words)
+        for part in self.parts:
+            if isinstance(part, Optional_):
+                if all(p.name in args for p in part.parts if isinstance(p, Place)):
+                    shown.extend(_show_part(p, args, statements) for p in part.parts)
+            else:
+                shown.append(_show_part(part, args, statements))
+        return " ".join(shown)
+
+
+def _read_part(cursor: Cursor, part: Word | Place, args: dict[str, Any], statements: Statements) -> None:
+    if isinstance(part, Word):
+        cursor.expect_word(part.text)
+    elif part.slot is None:
+        args[part.name] = statements(cursor)
+    else:
+        args[part.name] = part.slot.read(cursor)
+
+
+def _read_optional(cursor: Cursor, parts: tuple[Part, ...], args: dict[str, Any], statements: Statements) -> None:
+    left = [p for p in parts if isinstance(p, Optional_)]
+    while left and not cursor.at_end:
+        token = cursor.peek
+        for part in left:
+            if part.opens == token.text if part.opens else token.kind == WORD and token.text.startswith("@"):
+                break
+            if part.opens is None and part.parts[0].__class__ is Place and part.parts[0].kind != "key":  # type: ignore[union-attr]
+                break
+        else:
+            return
+        if part.opens is None and part.parts[0].__class__ is Place and part.parts[0].kind != "key" and token.text == "then":  # type: ignore[union-attr]
+            return
+        left.remove(part)
+        for piece in part.parts:
+            _read_part(cursor, piece, args, statements)
+
+
+def _show_part(part: Word | Place, args: dict[str, Any], statements: Callable[[Any], str]) -> str:
+    if isinstance(part, Word):
+        return part.text
+    return statements(args[part.name]) if part.slot is None else part.slot.show(args[part.name])
+
+
+def compile_form(source: str) -> Form:
+    """A form from its line."""
+    pieces = _PIECE.findall(source)
+    words: list[str] = []
+    parts: list[Part] = []
+    group: list[Word | Place] | None = None
+    places: dict[str, str] = {}
+    for piece in pieces:
+        if piece == "[":
+            group = []
+        elif piece == "]":
+            assert group
+            first = group[0]
+            parts.append(Optional_(tuple(group), first.text if isinstance(first, Word) else None))
+            group = None
+        else:
+            part = _piece(piece)
+            if isinstance(part, Place):
+                places[part.name] = part.kind
+            if group is not None:
+                group.append(part)
+            elif isinstance(part, Word) and not parts:
+                words.append(part.text)
+            else:
+                parts.append(part)
+    return Form(source, tuple(words), tuple(parts), places)
+
+
+def _piece(piece: str) -> Word | Place:
+    bare = piece.removeprefix("@")
+    name, _, kind = bare.partition(":")
+    if not name.isupper():
+        return Word(piece)
+    kind = kind or name.lower()
+    return Place(name.lower(), kind, None if kind == "statements" else SLOTS[kind])
