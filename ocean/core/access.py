@@ -1,0 +1,122 @@
+"""The one access predicate. Everything that reads or writes asks here, and nothing else decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ocean.core.keys import is_public
+from ocean.core.routes import ancestors
+from ocean.errors import OceanError
+
+ACCESS_KEY = "_access"
+READS = ("stream", "search", "query", "entity", "sql", "export")
+PERMISSIONS = (*READS, "drop")
+MODES = ("shared", "protected", "writeonly", "moderated")
+OPEN = "open"  # `write public`: nobody owns it, for good
+
+Verdict = Literal["allow", "own", "deny"]
+Action = str  # one of PERMISSIONS, or "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a folder's `_access` record says; `owner` is None for a folder left open for good."""
+
+    owner: str | None
+    mode: str
+    grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"owner": self.owner, "mode": self.mode, "grants": {k: list(v) for k, v in self.grants.items()}}
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> Rule:
+        return cls(payload["owner"], payload["mode"], {k: tuple(v) for k, v in payload["grants"].items()})
+
+
+Rules = Mapping[str, Rule | None]
+
+
+def first_writer_owns(route: str) -> bool:
+    """Folders where each record belongs to its first writer and no folder is ever taken."""
+    top = route.split("/", 1)[0]
+    return top.startswith("_") and not is_public(top) or top in ("patterns", "views")
+
+
+def private_owner(route: str) -> str | None:
+    top = route.split("/", 1)[0]
+    return top if is_public(top) else None
+
+
+def _by_rule(rule: Rule, who: str | None, action: Action) -> Verdict:
+    if rule.mode == OPEN or (who is not None and who == rule.owner):
+        return "allow"
+    permission = "drop" if action == "remove" else action
+    if who is not None and permission in rule.grants.get(who, ()):
+        return "allow"
+    if rule.mode == "protected":
+        return "allow" if action in READS else "deny"
+    if rule.mode == "writeonly":
+        return "own" if action in ("drop", "remove") else "deny"
+    if rule.mode == "moderated":
+        return {"drop": "own", "remove": "deny"}.get(action, "allow")  # type: ignore[return-value]
+    return "deny"
+
+
+_ORDER: dict[Verdict, int] = {"allow": 0, "own": 1, "deny": 2}
+
+
+def decide(route: str, who: str | None, action: Action, rules: Rules) -> Verdict:
+    """Whether `who` (a public key or None) may do `action` in `route`.
+
+    `rules` holds the rule, or None, of each ancestor of `route`. "own" allows only records that the caller first wrote, and
+    new ones. A child may narrow what its ancestors grant, never widen it.
+    """
+    top = route.split("/", 1)[0]
+    if top == "trust":
+        return "deny" if action in READS else "own"
+    if first_writer_owns(route):
+        if top == "_webhooks" or top == "_memory":
+            return "own"
+        return "allow" if action in READS else "own"
+    chain = [rule for folder in ancestors(route) if (rule := rules.get(folder))]
+    owner = private_owner(route)
+    if owner is not None:
+        if who == owner:
+            return "allow"
+        if not chain:
+            return "deny"
+    if top == "shared" and not chain:
+        raise OceanError(
+            "NO_TRUST",
+            f"The shared folder {route!r} has no trust record.",
+            "Save one first: save trust/" + (route.split("/")[1] if "/" in route else "NAME") + " keys: ().",
+        )
+    verdict: Verdict = "allow"
+    for rule in chain:
+        here = _by_rule(rule, who, action)
+        if _ORDER[here] > _ORDER[verdict]:
+            verdict = here
+    return verdict
+
+
+def refusal(route: str, who: str | None, action: Action) -> OceanError:
+    """The error that says no, and what would help."""
+    if who is None and private_owner(route):
+        return OceanError("KEY_REQUIRED", f"The folder {route!r} is private.", "Send your key as X-Ocean-Key.", status=401)
+    verb = "read" if action in READS else "write to" if action == "drop" else "remove from"
+    return OceanError(
+        "FORBIDDEN",
+        f"{'This key' if who else 'A caller without a key'} may not {verb} {route!r}.",
+        "Its owner can grant access: share " + route + " with @YOUR_KEY.",
+    )
+
+
+def is_admin(route: str, who: str | None, rules: Rules) -> bool:
+    """Whether `who` owns `route` or a folder above it."""
+    return who is not None and (
+        private_owner(route) == who
+        or any((rule := rules.get(folder)) is not None and rule.owner == who for folder in ancestors(route))
+    )

@@ -1,0 +1,73 @@
+"""Drops, records, and the times on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from ocean.core.payloads import structured
+from ocean.errors import OceanError
+
+SAVED, REMOVED, UNPUBLISHED, ACCESS, ERASED = range(5)  # what a drop is
+
+
+def show_time(milliseconds: int) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def read_time(text: object) -> int:
+    """Milliseconds since the epoch of an ISO 8601 time. Raises INVALID_VALUE."""
+    try:
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        raise OceanError("INVALID_VALUE", f"{str(text)[:60]!r} is not a time.", "Write 2026-03-10T10:00:00Z.") from None
+
+
+@dataclass(slots=True)
+class Drop:
+    """A line of the log as it is read back; `payload` is JSON text, or None once erased."""
+
+    seq: int
+    drop_id: str
+    route: str
+    key: str | None
+    payload: str | None
+    source: str
+    created_at: int
+    kind: int = SAVED
+    version: int | None = None
+    expires_at: int | None = None
+    price: int | None = None
+    counters: str | None = None
+
+    def body(self) -> str:
+        """The payload's text, structured, with counters merged in."""
+        text = structured(self.payload or "null")
+        if not self.counters:
+            return text
+        merged = orjson.loads(text)
+        if not isinstance(merged, dict):
+            return text
+        return orjson.dumps(merged | orjson.loads(self.counters)).decode()
+
+    def to_json(self) -> dict[str, Any]:
+        """The record's shape in answers; the payload is an encoded fragment."""
+        record: dict[str, Any] = {"drop_id": self.drop_id, "route": self.route}
+        if self.key is not None:
+            record["key"] = self.key
+        record["payload"] = orjson.Fragment(self.body().encode())
+        record["source"] = self.source
+        record["created_at"] = show_time(self.created_at)
+        if self.version is not None:
+            record["version"] = self.version
+        if self.expires_at is not None:
+            record["expires_at"] = show_time(self.expires_at)
+        if self.price is not None:
+            record["price"] = self.price / 100 if self.price % 100 else self.price // 100
+        return record

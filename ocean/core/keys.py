@@ -1,0 +1,88 @@
+"""Keys: Ed25519 pairs (RFC 8032). The secret half is the credential, the public half the identity."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ocean.errors import OceanError
+
+SECRET_PREFIX = "osk_"  # noqa: S105 - the mark of a secret, not one
+
+
+class Pair(NamedTuple):
+    public: str
+    secret: str
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes | None:
+    """32 bytes from canonical base64url, or None."""
+    if len(text) != 43:
+        return None
+    try:
+        raw = base64.b64decode(text + "=", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if len(raw) == 32 and _encode(raw) == text else None
+
+
+def generate() -> Pair:
+    secret = SECRET_PREFIX + _encode(secrets.token_bytes(32))
+    return Pair(public_of(secret), secret)
+
+
+def is_public(text: str) -> bool:
+    """Whether `text` has the form of a public key: 43 characters that are 32 bytes."""
+    return _decode(text) is not None
+
+
+_PUBLIC: dict[bytes, str] = {}  # digest of a seed -> its public half; the seed itself is not kept
+
+
+def public_of(secret: str) -> str:
+    """The public half of a secret. Raises INVALID_CREDENTIAL."""
+    seed = _decode(secret[len(SECRET_PREFIX) :]) if secret.startswith(SECRET_PREFIX) else None
+    if seed is None:
+        hint = "Send the secret half (osk_...), not the public one." if is_public(secret) else "Secrets begin with osk_."
+        raise OceanError("INVALID_CREDENTIAL", "The credential is not a secret key.", hint)
+    digest = hashlib.blake2b(seed, digest_size=16).digest()
+    public = _PUBLIC.get(digest)
+    if public is None:
+        if len(_PUBLIC) >= 4096:
+            _PUBLIC.clear()
+        public = _PUBLIC[digest] = _encode(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
+    return public
+
+
+def identity(text: object) -> str:
+    """The public half of either half. Placeholders that are no key at all are kept as names: they simply own nothing."""
+    if not isinstance(text, str) or not text or len(text) > 128 or not text.isprintable():
+        raise OceanError("INVALID_VALUE", "The key to grant to is not a key.", "Give a public key (43 characters).")
+    return public_of(text) if text.startswith(SECRET_PREFIX) else text
+
+
+def sign(secret: str, message: bytes) -> str:
+    seed = _decode(secret.removeprefix(SECRET_PREFIX))
+    assert seed is not None
+    return _encode(Ed25519PrivateKey.from_private_bytes(seed).sign(message))
+
+
+def verify(public: str, message: bytes, signature: str) -> bool:
+    raw = _decode(public)
+    if raw is None:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(raw).verify(base64.urlsafe_b64decode(signature + "=="), message)
+    except (InvalidSignature, ValueError, binascii.Error):
+        return False
+    return True

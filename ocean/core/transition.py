@@ -1,0 +1,243 @@
+"""What a write does, decided purely: given the state it meets, the drops it appends, or the error it is refused with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from ocean.core import access
+from ocean.core.access import ACCESS_KEY, OPEN, Rule
+from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
+from ocean.core.payloads import encode, structured
+from ocean.core.routes import covers
+from ocean.errors import OceanError
+
+MAX_COUNTER = 2**53
+
+
+@dataclass(slots=True)
+class Op:
+    """One change asked for. `kind`: save, update, remove, unpublish, add, access."""
+
+    kind: str
+    route: str
+    key: str | None = None
+    payload: str = "null"  # save: JSON text
+    changes: dict[str, Any] = field(default_factory=dict)  # update
+    ttl: int | None = None
+    price: int | None = None
+    public: bool = False
+    if_match: str | None = None
+    if_none_match: bool = False
+    counter: str = ""  # add
+    by: int = 0
+    alter: Callable[[Rule | None], Rule | None] | None = None  # access: the rule there is -> the rule there shall be
+
+
+@dataclass(slots=True)
+class Current:
+    """A record as the write finds it."""
+
+    drop_id: str
+    payload: str
+    owner: str
+    version: int
+    removed: bool
+    live_seq: int
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Change:
+    """A drop to append (`counters_only`: none, the counters alone move)."""
+
+    route: str
+    key: str | None
+    payload: str
+    kind: int = SAVED
+    ttl: int | None = None
+    price: int | None = None
+    owner: str | None = None
+    version: int | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+    counters_only: bool = False
+    live_seq: int | None = None
+    rule: Rule | None = None
+    value: int | None = None
+
+
+class State(Protocol):
+    """What a decision may look at; reads see the changes planned before in the same write."""
+
+    def current(self, route: str, key: str) -> Current | None: ...
+    def rules(self, route: str) -> dict[str, Rule | None]: ...
+    def owners_beneath(self, route: str) -> set[str | None]: ...
+
+
+def plan(op: Op, who: str, state: State) -> list[Change]:
+    """The changes that `op` by `who` makes. Raises OceanError and then nothing has happened."""
+    if op.kind == "access":
+        return [_alter_access(op, who, state)]
+    if op.key == ACCESS_KEY:
+        raise OceanError("INVALID_KEY", "The key '_access' is the folder's access record.", "Change it with share or revoke.")
+    changes: list[Change] = []
+    taken = _authorise(op, who, state)
+    if taken is not None:
+        changes.append(taken)
+    current = state.current(op.route, op.key) if op.key is not None else None
+    _check_preconditions(op, current)
+    verdict = access.decide(op.route, who, "remove" if op.kind in ("remove", "unpublish") else "drop", state.rules(op.route))
+    if verdict == "own" and current is not None and current.owner != who:
+        raise access.refusal(op.route, who, "remove" if op.kind == "remove" else "drop")
+    changes.append(_PLANNERS[op.kind](op, who, current))
+    return changes
+
+
+def _authorise(op: Op, who: str, state: State) -> Change | None:
+    """Refuses, or takes an unowned folder for its first writer."""
+    rules = state.rules(op.route)
+    action = "remove" if op.kind in ("remove", "unpublish") else "drop"
+    if access.decide(op.route, who, action, rules) == "deny":
+        raise access.refusal(op.route, who, action)
+    if any(rules.values()) or access.first_writer_owns(op.route) or access.private_owner(op.route):
+        return None
+    if op.kind == "remove" or op.kind == "unpublish" or op.route.split("/", 1)[0] in ("trust", "shared"):
+        return None
+    if state.owners_beneath(op.route) - {who}:
+        return None  # an ancestor of others' folders stays open: it can't be taken
+    return _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(who, "protected"), who)
+
+
+def _rule_change(route: str, rule: Rule | None, who: str) -> Change:
+    payload = encode(rule.to_json()) if rule else "null"
+    return Change(route, ACCESS_KEY, payload, kind=ACCESS, owner=who, rule=rule)
+
+
+def _alter_access(op: Op, who: str, state: State) -> Change:
+    rules = state.rules(op.route)
+    if access.first_writer_owns(op.route):
+        raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer; it can't be shared.")
+    owned = any(rules.values()) or access.private_owner(op.route)
+    if owned and not access.is_admin(op.route, who, rules):
+        raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
+    if state.owners_beneath(op.route) - {who}:
+        raise OceanError("FORBIDDEN", f"{op.route!r} contains folders of others and can't be taken.")
+    assert op.alter is not None
+    before = rules.get(op.route)
+    return _rule_change(op.route, op.alter(before), who)
+
+
+def _check_preconditions(op: Op, current: Current | None) -> None:
+    live = current is not None and not current.removed
+    if op.if_none_match and live:
+        raise OceanError("PRECONDITION_FAILED", f"The record {op.key!r} in {op.route!r} exists already.")
+    if op.if_match is not None and (current is None or not live or current.drop_id != op.if_match):
+        now = f"is {current.drop_id}" if current and live else "does not exist"
+        raise OceanError("PRECONDITION_FAILED", f"The record {op.key!r} in {op.route!r} {now}.", "Read it again first.")
+
+
+def missing(route: str, key: str | None, removed: bool = False) -> OceanError:
+    """The error for a record that is not there."""
+    if removed:
+        return OceanError("DELETED", f"The record {key!r} in {route!r} was removed.", "Its history is kept.")
+    return OceanError("NOT_FOUND", f"There is no record {key!r} in {route!r}.")
+
+
+def _save(op: Op, who: str, current: Current | None) -> Change:
+    if op.key is None:
+        if op.payload == "null":
+            raise OceanError("KEY_REQUIRED", "A null payload removes a record, and no record is named.", "Add a key.")
+        return Change(op.route, None, op.payload, ttl=op.ttl, price=op.price, owner=who)
+    if op.payload == "null":
+        return _remove(op, who, current)
+    counters = dict(current.counters) if current and not current.removed else {}
+    if counters:
+        value = orjson.loads(structured(op.payload))
+        counters = {k: v for k, v in counters.items() if not (isinstance(value, dict) and k in value)}
+    return Change(
+        op.route, op.key, op.payload, ttl=op.ttl, price=op.price, counters=counters,
+        owner=current.owner if current else who, version=current.version + 1 if current else 1,
+    )  # fmt: skip
+
+
+def _update(op: Op, who: str, current: Current | None) -> Change:
+    if current is None or current.removed:
+        raise missing(op.route, op.key, current is not None)
+    before = orjson.loads(structured(current.payload))
+    if not isinstance(before, dict):
+        raise OceanError("CONFLICT", f"The record {op.key!r} in {op.route!r} is not an object, so it has no fields.")
+    merged = {k: v for k, v in {**before, **op.changes}.items() if not (k in op.changes and v is None)}
+    op.payload = encode(merged)
+    change = _save(op, who, current)
+    change.counters = {k: v for k, v in current.counters.items() if k not in op.changes}
+    return change
+
+
+def _remove(op: Op, who: str, current: Current | None) -> Change:
+    if current is None or current.removed:
+        raise missing(op.route, op.key, current is not None)
+    kind = UNPUBLISHED if op.kind == "unpublish" else REMOVED
+    return Change(
+        op.route, op.key, "null", kind=kind, owner=current.owner, version=current.version + 1,
+        live_seq=0 if kind == UNPUBLISHED else current.live_seq,
+    )  # fmt: skip
+
+
+def _add(op: Op, who: str, current: Current | None) -> Change:
+    if current is not None and current.removed:
+        raise missing(op.route, op.key, True)
+    body = orjson.loads(structured(current.payload)) if current else {}
+    if not isinstance(body, dict):
+        raise OceanError("CONFLICT", f"The record {op.key!r} in {op.route!r} is not an object, so it has no counters.")
+    counters = dict(current.counters) if current else {}
+    before = counters.get(op.counter, body.get(op.counter, 0))
+    if isinstance(before, bool) or not isinstance(before, int):
+        raise OceanError("CONFLICT", f"The field {op.counter!r} is not a whole number, so it can't be counted.")
+    value = before + op.by
+    if abs(value) > MAX_COUNTER:
+        raise OceanError("LIMIT_REACHED", f"The counter {op.counter!r} would pass 2^53.")
+    counters[op.counter] = value
+    if current is None:
+        return Change(op.route, op.key, "{}", owner=who, version=1, counters=counters, value=value)
+    return Change(op.route, op.key, current.payload, counters_only=True, counters=counters, value=value)
+
+
+_PLANNERS: dict[str, Callable[[Op, str, Current | None], Change]] = {
+    "save": _save, "update": _update, "remove": _remove, "unpublish": _remove, "add": _add,
+}  # fmt: skip
+
+
+def grant(
+    route: str, who: str, key: str, mode: str | None, permissions: tuple[str, ...] | None
+) -> Callable[[Rule | None], Rule]:
+    """The alteration that grants `key` access, taking the folder for `who` if nobody has."""
+
+    def alter(rule: Rule | None) -> Rule:
+        if rule is not None and rule.mode == OPEN:
+            raise OceanError("CONFLICT", f"The folder {route!r} was left open for good.")
+        if access.private_owner(route) and mode not in (None, "shared"):
+            raise OceanError("INVALID_VALUE", "A private folder can only be shared with named keys (mode shared).")
+        grants = {**(rule.grants if rule else {}), key: permissions or access.PERMISSIONS}
+        return Rule(rule.owner if rule else who, mode or (rule.mode if rule else "shared"), grants)
+
+    return alter
+
+
+def revoke(route: str, key: str | None) -> Callable[[Rule | None], Rule | None]:
+    """The alteration that takes back one grant, or the whole rule."""
+
+    def alter(rule: Rule | None) -> Rule | None:
+        if rule is None:
+            raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")
+        if key is None:
+            return None
+        if key not in rule.grants:
+            raise OceanError("NOT_FOUND", f"The key {key!r} has no grant on {route!r}.")
+        return Rule(rule.owner, rule.mode, {k: v for k, v in rule.grants.items() if k != key})
+
+    return alter
+
+

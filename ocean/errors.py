@@ -1,0 +1,51 @@
+"""Every error code once: code, HTTP status, and what it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CODES: dict[str, tuple[int, str]] = {
+    "ROUTE_REQUIRED": (400, "A folder is missing."),
+    "INVALID_ROUTE": (400, "A folder's name has a form that is not allowed."),
+    "INVALID_KEY": (400, "A record's key has a form that is not allowed."),
+    "KEY_REQUIRED": (400, "A key is missing: a record's (400), or the caller's own (401)."),
+    "INVALID_PAYLOAD": (400, "The payload is missing, or is not JSON as the log keeps it."),
+    "INVALID_VALUE": (400, "A parameter has a value that it can't have."),
+    "UNKNOWN_FIELD": (400, "A parameter that this request does not know."),
+    "SYNTAX_ERROR": (400, "A statement that is not Drops."),
+    "BAD_REQUEST": (400, "A request that is not well-formed HTTP."),
+    "INVALID_CREDENTIAL": (401, "The credential is not a secret key, or a signature does not hold."),
+    "FORBIDDEN": (403, "The key does not have access."),
+    "NO_TRUST": (403, "A shared folder has no trust record."),
+    "NOT_FOUND": (404, "There is no such record."),
+    "DELETED": (404, "The record was removed."),
+    "METHOD_NOT_ALLOWED": (405, "The address is known, the method is not."),
+    "CONFLICT": (409, "The request disagrees with what is there."),
+    "PRECONDITION_FAILED": (412, "The record is not the version that the request names."),
+    "PAYLOAD_TOO_LARGE": (413, "The content is over the limit."),
+    "KEYGEN_LIMITED": (429, "Too many keys were made from this address."),
+    "LIMIT_REACHED": (429, "A limit was reached."),
+    "INTERNAL_ERROR": (500, "The server failed; the log names the request id."),
+    "SERVER_BUSY": (503, "The server is at capacity."),
+    "STORAGE_FULL": (507, "The disk is full: nothing was written, reads go on."),
+}
+
+
+class OceanError(Exception):
+    """An answer that is an error: a code of CODES, a sentence naming the thing at fault, and the way out."""
+
+    def __init__(
+        self, code: str, message: str, hint: str | None = None, *, status: int | None = None, **details: Any
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.status = status or CODES[code][0]
+        self.details = details
+
+    def body(self) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.hint:
+            error["hint"] = self.hint
+        return {"error": {**error, **self.details}}
