@@ -12,7 +12,6 @@ from ocean.core import access
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
 from ocean.core.payloads import encode, structured
-from ocean.core.routes import covers
 from ocean.errors import OceanError
 
 MAX_COUNTER = 2**53
@@ -93,7 +92,25 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     if verdict == "own" and current is not None and current.owner != who:
         raise access.refusal(op.route, who, "remove" if op.kind == "remove" else "drop")
     changes.append(_PLANNERS[op.kind](op, who, current))
+    if op.route.startswith("trust/"):
+        changes.append(_trust(op, who, state))
     return changes
+
+
+def _trust(op: Op, who: str, state: State) -> Change:
+    """A trust record at trust/NAME is the access rule of shared/NAME; its first writer owns both."""
+    if op.route.count("/") != 1 or op.kind != "save":
+        raise OceanError("INVALID_ROUTE", "A trust record is saved whole, at trust/NAME.")
+    route = "shared/" + op.route.split("/")[1]
+    rule = state.rules(route).get(route)
+    if rule is not None and rule.owner != who:
+        raise access.refusal(op.route, who, "drop")
+    value = orjson.loads(structured(op.payload))
+    keys = value.get("keys", []) if isinstance(value, dict) else []
+    mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
+    if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
+        raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
+    return _rule_change(route, Rule(who, mode, {k: access.PERMISSIONS for k in keys}), who)
 
 
 def _authorise(op: Op, who: str, state: State) -> Change | None:

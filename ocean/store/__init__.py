@@ -1,0 +1,1 @@
+"""The store: the log, its projections, and nothing else."""

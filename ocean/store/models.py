@@ -1,0 +1,114 @@
+"""The tables. The log (`drop`) is the truth; `record` is its newest state and can be rebuilt from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class Name(fields.Field[str], str):  # type: ignore[misc]
+    """A route or a key: compared byte by byte, so that `x/` to `x0` is just what lies beneath `x`."""
+
+    SQL_TYPE = "TEXT"
+
+    class _db_postgres:  # noqa: N801 - the names that the ORM looks for
+        SQL_TYPE = 'TEXT COLLATE "C"'
+
+
+class Body(fields.Field[Any]):
+    """A structured payload in the engine's own binary JSON, for conditions to look into."""
+
+    SQL_TYPE = "BLOB"
+
+    class _db_postgres:  # noqa: N801
+        SQL_TYPE = "JSONB"
+
+
+class Head(Model):
+    """The one row that every write locks first: the newest place, and how often anything at all has changed."""
+
+    id = fields.IntField(primary_key=True)
+    seq = fields.BigIntField()
+    revision = fields.BigIntField()
+    access_seq = fields.BigIntField()
+    moment = fields.BigIntField()  # created_at of the newest drop: time never runs back
+    chain = fields.BinaryField()
+
+    class Meta:
+        table = "head"
+
+
+class DropRow(Model):
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    drop_id = Name(unique=True)
+    route = Name()
+    key = Name(null=True)
+    payload = fields.TextField(null=True)  # null once erased
+    source = fields.TextField()
+    created_at = fields.BigIntField()
+    kind = fields.SmallIntField()
+    version = fields.BigIntField(null=True)
+    expires_at = fields.BigIntField(null=True)
+    price = fields.BigIntField(null=True)
+    salt = fields.BinaryField(null=True)
+    digest = fields.BinaryField()
+    chain = fields.BinaryField()
+
+    class Meta:
+        table = "drop"
+        indexes = [
+            Index(fields=("route", "key", "seq"), name="drop_entity"),
+            Index(fields=("created_at",), name="drop_moment"),
+            Index(fields=("expires_at",), name="drop_expiry"),
+        ]
+
+
+class RecordRow(Model):
+    """An entity's newest drop, or an event, with its counters beside it."""
+
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    route = Name()
+    key = Name(null=True)
+    drop_id = Name()
+    source = fields.TextField()
+    owner = fields.TextField()
+    created_at = fields.BigIntField()
+    version = fields.BigIntField(null=True)
+    expires_at = fields.BigIntField(null=True)
+    price = fields.BigIntField(null=True)
+    removed = fields.SmallIntField()
+    live_seq = fields.BigIntField()  # newest drop that was live, for pages; 0 when unpublished
+    counters = fields.TextField(null=True)
+    body = Body(null=True)
+
+    class Meta:
+        table = "record"
+        indexes = [
+            Index(fields=("route", "seq"), name="record_route"),
+            Index(fields=("expires_at",), name="record_expiry"),
+        ]
+        unique_together = (("route", "key"),)
+
+
+class Checkpoint(Model):
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    chain = fields.BinaryField()
+    created_at = fields.BigIntField()
+    public_key = fields.TextField()
+    signature = fields.TextField()
+
+    class Meta:
+        table = "checkpoint"
+
+
+class Idempotency(Model):
+    id = Name(primary_key=True)
+    request = fields.TextField()
+    answer = fields.TextField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "idempotency"
