@@ -42,7 +42,7 @@ Rules = Mapping[str, Rule | None]
 def first_writer_owns(route: str) -> bool:
     """Folders where each record belongs to its first writer and no folder is ever taken."""
     top = route.split("/", 1)[0]
-    return top.startswith("_") and not is_public(top) or top in ("patterns", "views")
+    return (top.startswith("_") and not is_public(top)) or top in ("patterns", "views")
 
 
 def private_owner(route: str) -> str | None:

@@ -110,7 +110,7 @@ def _trust(op: Op, who: str, state: State) -> Change:
     mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
         raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
-    return _rule_change(route, Rule(who, mode, {k: access.PERMISSIONS for k in keys}), who)
+    return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
 
 
 def _authorise(op: Op, who: str, state: State) -> Change | None:

@@ -1,0 +1,60 @@
+"""Who has access: the record of it shown and changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocean.context import Caller, Ocean
+from ocean.core import access, keys, transition
+from ocean.core.routes import check_route
+from ocean.core.transition import Op
+from ocean.errors import OceanError
+from ocean.services.access.reading import require_read
+from ocean.services.data.writing import write
+
+
+async def share(
+    ocean: Ocean, caller: Caller, *, route: str, key: str, mode: str | None = None, permissions: list[str] | None = None
+) -> dict[str, Any]:
+    """Grants a key access to a folder, taking the folder if nobody owns it."""
+    check_route(route)
+    if mode is not None and mode not in access.MODES:
+        raise OceanError("INVALID_VALUE", f"There is no mode {mode!r}.", f"Modes: {', '.join(access.MODES)}.")
+    if permissions is not None and not set(permissions) <= set(access.PERMISSIONS):
+        raise OceanError("INVALID_VALUE", "A permission is not known.", f"Permissions: {', '.join(access.PERMISSIONS)}.")
+    who = _keyed(caller)
+    alter = transition.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions else None)
+    return await _change(ocean, caller, Op("access", route, alter=alter))
+
+
+async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
+    """Takes back one key's grant, or the folder's whole access record."""
+    check_route(route)
+    _keyed(caller)
+    alter = transition.revoke(route, keys.identity(key) if key is not None else None)
+    return await _change(ocean, caller, Op("access", route, alter=alter))
+
+
+async def show(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
+    """The folder's access record; its grants only to its owner."""
+    rules = ocean.reader.rules(check_route(route))
+    admin = access.is_admin(route, caller.key, rules)
+    if not admin:
+        require_read(ocean, caller, route, "entity")
+    rule = rules.get(route)
+    if rule is None:
+        raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")
+    shown = rule.to_json()
+    return {"route": route, **shown} if admin else {"route": route, "owner": rule.owner, "mode": rule.mode}
+
+
+def _keyed(caller: Caller) -> str:
+    if caller.key is None:
+        raise OceanError("KEY_REQUIRED", "Access is changed with a key.", "Send it as X-Ocean-Key.", status=401)
+    return caller.key
+
+
+async def _change(ocean: Ocean, caller: Caller, op: Op) -> dict[str, Any]:
+    (result,) = await write(ocean, caller, [op])
+    rule = result["payload"]
+    return {"route": op.route, **(rule or {"owner": None, "mode": None, "grants": {}})}

@@ -1,0 +1,192 @@
+"""Records: save, get, list, update, remove, bulk, counters, history."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core import payloads
+from ocean.core.drop import REMOVED, SAVED, UNPUBLISHED, Drop, read_time
+from ocean.core.routes import check_key, check_route
+from ocean.core.transition import Op, missing
+from ocean.errors import OceanError
+from ocean.services.access.reading import may_see, require_read
+from ocean.services.data.writing import write
+from ocean.services.query.find import scan
+
+MAX_TTL = 100 * 365 * 86400
+MAX_BULK = 10_000
+
+
+async def save(
+    ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None, ttl: int | None = None,
+    price: float | None = None, public: bool = False, if_match: str | None = None, if_none_match: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Appends a drop: an event, or a new version of the record `key`."""
+    op = save_op(route, key, payload, ttl, price, public)
+    op.if_match, op.if_none_match = if_match, if_none_match
+    (result,) = await write(ocean, caller, [op])
+    if caller.made is not None:
+        result = {**result, "keypair": {"public": caller.made.public, "private": caller.made.secret}}
+    return result
+
+
+def save_op(
+    route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, public: bool = False
+) -> Op:
+    """The checked op of a save."""
+    if ttl is not None and not 0 < ttl <= MAX_TTL:
+        raise OceanError("INVALID_VALUE", f"A record can't be kept {ttl} seconds.", "Give a positive number of seconds.")
+    hundredths = None
+    if price is not None:
+        hundredths = round(price * 100)
+        if not 0 < hundredths <= 10**12 or abs(hundredths - price * 100) > 1e-6:
+            raise OceanError("INVALID_VALUE", f"{price} is not a price.", "A price is positive, with at most two decimals.")
+    return Op(
+        "save", check_route(route), check_key(key) if key is not None else None, payloads.encode(payload),
+        ttl=ttl, price=hundredths, public=public,
+    )  # fmt: skip
+
+
+async def update(
+    ocean: Ocean, caller: Caller, *, route: str, key: str, changes: dict[str, Any], if_match: str | None = None
+) -> dict[str, Any]:
+    """Merges fields into a record, one level deep; null removes a field."""
+    op = Op("update", check_route(route), check_key(key), changes=_fields(changes), if_match=if_match)
+    (result,) = await write(ocean, caller, [op])
+    return result
+
+
+async def remove(
+    ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None
+) -> dict[str, Any]:
+    """Appends a tombstone. The record's page stays up in its last live version."""
+    (result,) = await write(ocean, caller, [Op("remove", check_route(route), check_key(key), if_match=if_match)])
+    return result
+
+
+async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str) -> dict[str, Any]:
+    """Removes a record and its page."""
+    (result,) = await write(ocean, caller, [Op("unpublish", check_route(route), check_key(key))])
+    return result
+
+
+async def add(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str, by: int) -> dict[str, Any]:
+    """Moves a counter by a whole number."""
+    if not field or len(field) > 200 or "." in field or "\x00" in field:
+        raise OceanError("INVALID_VALUE", f"{field[:60]!r} can't name a counter.")
+    if abs(by) > 2**53:
+        raise OceanError("INVALID_VALUE", "A counter moves by at most 2^53.")
+    (result,) = await write(ocean, caller, [Op("add", check_route(route), check_key(key), counter=field, by=by)])
+    return result
+
+
+async def subtract(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str, by: int) -> dict[str, Any]:
+    """Moves a counter down."""
+    return await add(ocean, caller, route=route, key=key, field=field, by=-by)
+
+
+async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several changes, all or nothing."""
+    if not ops or len(ops) > MAX_BULK:
+        raise OceanError("INVALID_VALUE", f"A bulk has 1 to {MAX_BULK} operations.")
+    planned: list[Op] = []
+    for index, op in enumerate(ops):
+        try:
+            planned.append(_bulk_op(op))
+        except OceanError as fault:
+            fault.details["index"] = index
+            raise
+    return {"results": await write(ocean, caller, planned)}
+
+
+def _bulk_op(op: Any) -> Op:
+    if not isinstance(op, dict):
+        raise OceanError("INVALID_VALUE", "An operation of a bulk is an object.")
+    unknown = set(op) - {"op", "route", "key", "payload", "ttl", "price", "public"}
+    if unknown:
+        raise OceanError("UNKNOWN_FIELD", f"A bulk operation has no field {sorted(unknown)[0]!r}.")
+    kind, route, key = op.get("op", "save"), op.get("route"), op.get("key")
+    if kind == "save":
+        if "payload" not in op:
+            raise OceanError("INVALID_PAYLOAD", "A save in a bulk has no payload.")
+        ttl, price = op.get("ttl"), op.get("price")
+        if not isinstance(ttl, int | None) or not isinstance(price, int | float | None) or isinstance(ttl, bool):
+            raise OceanError("INVALID_VALUE", "ttl and price are numbers.")
+        return save_op(route, key, op["payload"], ttl, price, op.get("public") is True)  # type: ignore[arg-type]
+    if kind == "update":
+        return Op("update", check_route(route), check_key(key), changes=_fields(op.get("payload")))
+    if kind in ("remove", "unpublish"):
+        return Op(kind, check_route(route), check_key(key))
+    raise OceanError("INVALID_VALUE", f"A bulk has no operation {str(kind)[:40]!r}.", "save, update, remove, unpublish.")
+
+
+def _fields(changes: Any) -> dict[str, Any]:
+    if not isinstance(changes, dict) or not changes:
+        raise OceanError("INVALID_PAYLOAD", "An update is an object with the fields to change.")
+    payloads.encode(changes)
+    return changes
+
+
+async def get(
+    ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False
+) -> dict[str, Any]:
+    """The record as it is, as it was at a time, or all its versions, newest first."""
+    check_route(route)
+    check_key(key)
+    verdict = require_read(ocean, caller, route, "entity")
+    if verdict == "own" and (caller.key is None or ocean.reader.owner(route, key) != caller.key):
+        raise missing(route, key)
+    if history:
+        drops = [d for d in ocean.reader.history(route, key, 1000) if d.payload is not None and not _expired(d)]
+        if not drops:
+            raise missing(route, key)
+        return {"versions": [d.to_json() for d in drops]}
+    drop = ocean.reader.entity_at(route, key, read_time(at)) if at else ocean.reader.entity(route, key)
+    return check_live(drop, route, key).to_json()
+
+
+def check_live(drop: Drop | None, route: str, key: str) -> Drop:
+    """The drop, if it is there for a reader. Raises NOT_FOUND or DELETED."""
+    if drop is None or drop.payload is None or _expired(drop):
+        raise missing(route, key)
+    if drop.kind in (REMOVED, UNPUBLISHED) or (drop.kind != SAVED and drop.payload == "null"):
+        raise missing(route, key, True)
+    return drop
+
+
+def _expired(drop: Drop) -> bool:
+    return drop.expires_at is not None and drop.expires_at <= time.time() * 1000
+
+
+async def list_(
+    ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, cursor: str | None = None
+) -> dict[str, Any]:
+    """The folder's live entities, in the order they were written."""
+    check_route(route)
+    after = 0
+    if cursor is not None:
+        if not cursor.isdigit() or len(cursor) > 18:
+            raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
+        after = int(cursor)
+    drops = scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
+    answer: dict[str, Any] = {"entities": [d.to_json() for d in drops]}
+    if len(drops) == limit:
+        answer["next_cursor"] = str(drops[-1].seq)
+    return answer
+
+
+async def visible(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:
+    """A drop by its id, if the caller may read it."""
+    drop = ocean.reader.drop(drop_id)
+    if drop is None or not may_see(ocean, caller, drop, "entity"):
+        raise OceanError("NOT_FOUND", f"There is no drop {drop_id[:64]!r}.")
+    return drop
+
+
+def plain(drop: Drop) -> Any:
+    """The payload as Python values."""
+    return orjson.loads(drop.body())

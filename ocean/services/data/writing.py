@@ -1,0 +1,22 @@
+"""The way every write takes to the log."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ocean.context import Caller, Ocean
+from ocean.core.transition import Op
+from ocean.errors import OceanError
+from ocean.store.log import Write
+
+
+async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, Any]]:
+    """One result for each op, all or nothing, committed when it answers."""
+    if caller.key is None:
+        raise OceanError("KEY_REQUIRED", "Writing needs a key.", "Send your key as X-Ocean-Key.", status=401)
+    idempotency = None
+    if caller.idempotency and caller.made is None:
+        digest = hashlib.sha256(f"{caller.key}\n{caller.idempotency}".encode()).hexdigest()
+        idempotency = (digest, caller.request_digest)
+    return await ocean.log.append(Write(ops, caller.key, idempotency))

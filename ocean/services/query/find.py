@@ -1,0 +1,108 @@
+"""find: conditions over a folder's live entities and unexpired events."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from grammar.conditions import Condition
+from ocean.context import Caller, Ocean
+from ocean.core.access import ACCESS_KEY
+from ocean.core.drop import Drop
+from ocean.core.routes import check_prefix
+from ocean.errors import OceanError
+from ocean.services.access import reading
+from ocean.store.query import order, where
+
+MAX_LIMIT = 1000
+_COLUMNS = "d.seq, d.drop_id, d.route, d.key, d.payload, d.source, d.created_at, d.kind, d.version, d.expires_at, d.price, r.counters"
+
+
+def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, args: list[Any]) -> str:
+    """The rows that this caller may see there."""
+    verdict = reading.require_read(ocean, caller, route, permission)
+    sql = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?) AND (r.key IS NULL OR r.key <> ?)"
+    args.extend((int(time.time() * 1000), ACCESS_KEY))
+    if deep:
+        sql += " AND (r.route = ? OR (r.route > ? AND r.route < ?))"
+        args.extend((route, route + "/", route + "0"))
+        for folder in reading.denied_beneath(ocean, caller, route, permission):
+            sql += " AND NOT (r.route = ? OR (r.route > ? AND r.route < ?))"
+            args.extend((folder, folder + "/", folder + "0"))
+    else:
+        sql += " AND r.route = ?"
+        args.append(route)
+    if verdict == "own":
+        sql += " AND r.owner = ?"
+        args.append(caller.key or "")
+    return sql
+
+
+def _check_page(limit: int, skip: int) -> None:
+    if not 0 < limit <= MAX_LIMIT or not 0 <= skip <= 10**9:
+        raise OceanError("INVALID_VALUE", f"limit is 1 to {MAX_LIMIT}, and skip is not negative.")
+
+
+def scan(
+    ocean: Ocean, caller: Caller, route: str, deep: bool, *, permission: str = "query", condition: Condition | None = None,
+    sorts: list[dict[str, Any]] | None = None, limit: int = 100, skip: int = 0, after: int = 0, entities: bool = False,
+) -> list[Drop]:  # fmt: skip
+    """The drops that match, in order."""
+    _check_page(limit, skip)
+    args: list[Any] = []
+    sql = _scope(ocean, caller, route, deep, permission, args)
+    if entities:
+        sql += " AND r.key IS NOT NULL"
+    if after:
+        sql += " AND r.seq > ?"
+        args.append(after)
+    if condition is not None:
+        sql += " AND " + where(condition, args)
+    tail = order(sorts or [], args)
+    rows = ocean.reader.scan(
+        f"SELECT {_COLUMNS} FROM record r JOIN drop d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
+        [*args, limit, skip],
+    )
+    return [Drop(*row) for row in rows]
+
+
+async def find(
+    ocean: Ocean, caller: Caller, *, prefix: str, where: Condition | None = None, sort: list[dict[str, Any]] | None = None,
+    limit: int = 100, skip: int = 0, pick: list[str] | None = None, count: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Records that match; `pick` gives flat rows, `count` their number alone."""
+    started = time.perf_counter()
+    route, deep = check_prefix(prefix)
+    if count:
+        return {"count": _count(ocean, caller, route, deep, where)}
+    drops = scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
+    results = [_row(d, pick) for d in drops] if pick else [d.to_json() for d in drops]
+    return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+
+
+def _count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
+    args: list[Any] = []
+    sql = _scope(ocean, caller, route, deep, "query", args)
+    if condition is not None:
+        sql += " AND " + where(condition, args)
+    return int(ocean.reader.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)[0][0])  # noqa: S608
+
+
+def _row(drop: Drop, names: list[str]) -> dict[str, Any]:
+    record = drop.to_json()
+    body = orjson.loads(drop.body())
+    body = body if isinstance(body, dict) else {}
+    row: dict[str, Any] = {}
+    for name in names:
+        if name == "*":
+            row.update(body)
+        elif name in ("key", "created_at", "drop_id", "route", "source"):
+            row[name] = record.get(name)
+        else:
+            value: Any = body
+            for part in name.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+            row[name] = value
+    return row
