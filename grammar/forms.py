@@ -16,7 +16,7 @@ from typing import Any
 
 from grammar.cursor import Cursor
 from grammar.slots import SLOTS, Slot
-from grammar.tokens import WORD
+from grammar.tokens import NUMBER, WORD, Token
 
 _PIECE = re.compile(r"\[|\]|@?[A-Z_]+(?::[a-z]+)?|[^\s\[\]]+")
 
@@ -93,18 +93,23 @@ def _read_part(cursor: Cursor, part: Word | Place, args: dict[str, Any], stateme
         args[part.name] = part.slot.read(cursor)
 
 
+def _opens(part: Optional_, token: Token) -> bool:
+    if part.opens is not None:
+        return token.kind == WORD and token.text == part.opens
+    first = part.parts[0]
+    assert isinstance(first, Place)
+    if first.kind == "key":
+        return token.kind == WORD and token.text.startswith("@")
+    if first.kind == "count":
+        return token.kind == NUMBER
+    return token.kind == WORD and token.text != "then"
+
+
 def _read_optional(cursor: Cursor, parts: tuple[Part, ...], args: dict[str, Any], statements: Statements) -> None:
     left = [p for p in parts if isinstance(p, Optional_)]
-    while left and not cursor.at_end:
-        token = cursor.peek
-        for part in left:
-            if part.opens == token.text if part.opens else token.kind == WORD and token.text.startswith("@"):
-                break
-            if part.opens is None and part.parts[0].__class__ is Place and part.parts[0].kind != "key":  # type: ignore[union-attr]
-                break
-        else:
-            return
-        if part.opens is None and part.parts[0].__class__ is Place and part.parts[0].kind != "key" and token.text == "then":  # type: ignore[union-attr]
+    while left:
+        part = next((p for p in left if _opens(p, cursor.peek)), None)
+        if part is None:
             return
         left.remove(part)
         for piece in part.parts:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grammar.cursor import Cursor
-from grammar.errors import nearest
+from grammar.errors import DropsSyntaxError, nearest
 from grammar.forms import Form, compile_form
 from grammar.tokens import WORD, Token, split_statements, tokenize
 
@@ -91,11 +91,15 @@ class Language:
                 for _ in form.words:
                     cursor.advance()
                 try:
-                    return name, form.read(cursor, self._list)
-                except Exception:
-                    if (name, form) is candidates[-1] or len(form.words) > 1:
+                    args = form.read(cursor, self._list)
+                except DropsSyntaxError:
+                    if form is candidates[-1][1] or len(form.words) > 1:
                         raise
                     cursor.reset(start)
+                    continue
+                if inner or cursor.at_end or cursor.at_word("then") or form is candidates[-1][1]:
+                    return name, args
+                cursor.reset(start)
         following = cursor.peek_at(1)
         if self._bare and token.kind == WORD and following.kind == WORD and following.text.startswith("@"):
             return self._bare, self._forms[self._bare][0].read(cursor, self._list)

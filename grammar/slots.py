@@ -139,6 +139,8 @@ SLOTS: dict[str, Slot] = {
     "text": Slot(_text, show, "text in quotes"),
     "word": Slot(_bare("a word"), _show_bare, "a word"),
     "field": Slot(field, _show_field, "a field's name"),
+    "mode": Slot(_bare("a mode"), _show_bare, "a mode"),
+    "count": Slot(_integer, show, "a whole number"),
     "integer": Slot(_integer, show, "a whole number"),
     "number": Slot(_number, show, "a number"),
     "body": Slot(_body, _show_body, "a payload"),

@@ -58,7 +58,7 @@ class DropRow(Model):
     chain = fields.BinaryField()
 
     class Meta:
-        table = "drop"
+        table = "drops"
         indexes = [
             Index(fields=("route", "key", "seq"), name="drop_entity"),
             Index(fields=("created_at",), name="drop_moment"),

@@ -18,8 +18,8 @@ from ocean.core.routes import ancestors
 from ocean.core.transition import Change, Current
 
 _DROP = "seq, drop_id, route, key, payload, source, created_at, kind, version, expires_at, price"
-_SELECT_DROP = f"SELECT {_DROP} FROM drop "  # noqa: S608 - constant text
-_INSERT_DROP = f"INSERT INTO drop ({_DROP}, salt, digest, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_SELECT_DROP = f"SELECT {_DROP} FROM drops "  # noqa: S608 - constant text
+_INSERT_DROP = f"INSERT INTO drops ({_DROP}, salt, digest, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _UPSERT_RECORD = """
 INSERT INTO record (seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters, body)
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,jsonb(?)) ON CONFLICT (route, key) DO UPDATE SET seq = excluded.seq, drop_id = excluded.drop_id,
@@ -56,7 +56,7 @@ class Transaction:
     def current(self, route: str, key: str) -> Current | None:
         row = self.connection.execute(
             "SELECT r.drop_id, d.payload, r.owner, r.version, r.removed, r.live_seq, r.counters, r.expires_at "
-            "FROM record r JOIN drop d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?",
+            "FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?",
             (route, key),
         ).fetchone()
         if row is None:
@@ -77,7 +77,7 @@ class Transaction:
 
     def owners_beneath(self, route: str) -> set[str | None]:
         rows = self.connection.execute(
-            "SELECT DISTINCT d.payload ->> '$.owner' FROM record r JOIN drop d ON d.seq = r.seq "
+            "SELECT DISTINCT d.payload ->> '$.owner' FROM record r JOIN drops d ON d.seq = r.seq "
             "WHERE r.route > ? AND r.route < ? AND r.key = ? AND r.removed = 0",
             (route + "/", route + "0", ACCESS_KEY),
         )
@@ -164,7 +164,7 @@ class Reader:
 
     def rules_beneath(self, route: str) -> dict[str, Rule]:
         rows = self.connection.execute(
-            "SELECT d.route, d.payload FROM record r JOIN drop d ON d.seq = r.seq "
+            "SELECT d.route, d.payload FROM record r JOIN drops d ON d.seq = r.seq "
             "WHERE r.route > ? AND r.route < ? AND r.key = ? AND r.removed = 0",
             (route + "/", route + "0", ACCESS_KEY),
         )
@@ -174,7 +174,7 @@ class Reader:
         """The newest drop of an entity, a removal included."""
         row = self.connection.execute(
             "SELECT d.seq, d.drop_id, d.route, d.key, d.payload, d.source, d.created_at, d.kind, d.version, d.expires_at, d.price, "
-            "r.counters FROM record r JOIN drop d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?",
+            "r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?",
             (route, key),
         ).fetchone()
         return Drop(*row) if row else None
@@ -185,7 +185,7 @@ class Reader:
 
     def entity_at(self, route: str, key: str, moment: int) -> Drop | None:
         return self._one(
-            "WHERE route = ? AND key = ? AND seq <= (SELECT coalesce(max(seq), 0) FROM drop WHERE created_at <= ?) ORDER BY seq DESC LIMIT 1",
+            "WHERE route = ? AND key = ? AND seq <= (SELECT coalesce(max(seq), 0) FROM drops WHERE created_at <= ?) ORDER BY seq DESC LIMIT 1",
             (route, key, moment),
         )
 

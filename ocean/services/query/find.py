@@ -62,7 +62,7 @@ def scan(
         sql += " AND " + where(condition, args)
     tail = order(sorts or [], args)
     rows = ocean.reader.scan(
-        f"SELECT {_COLUMNS} FROM record r JOIN drop d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
         [*args, limit, skip],
     )
     return [Drop(*row) for row in rows]
@@ -70,19 +70,19 @@ def scan(
 
 async def find(
     ocean: Ocean, caller: Caller, *, prefix: str, where: Condition | None = None, sort: list[dict[str, Any]] | None = None,
-    limit: int = 100, skip: int = 0, pick: list[str] | None = None, count: bool = False,
+    limit: int = 100, skip: int = 0, pick: list[str] | None = None, counted: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Records that match; `pick` gives flat rows, `count` their number alone."""
     started = time.perf_counter()
     route, deep = check_prefix(prefix)
-    if count:
-        return {"count": _count(ocean, caller, route, deep, where)}
+    if counted:
+        return {"count": count(ocean, caller, route, deep, where)}
     drops = scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
     results = [_row(d, pick) for d in drops] if pick else [d.to_json() for d in drops]
     return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
-def _count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
+def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
     args: list[Any] = []
     sql = _scope(ocean, caller, route, deep, "query", args)
     if condition is not None:

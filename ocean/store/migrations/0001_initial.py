@@ -1,9 +1,8 @@
-from tortoise import fields, migrations
-from tortoise.indexes import Index
+from tortoise import migrations
 from tortoise.migrations import operations as ops
-
 from ocean.store.models import Body, Name
-
+from tortoise import fields
+from tortoise.indexes import Index
 
 class Migration(migrations.Migration):
     initial = True
@@ -39,7 +38,7 @@ class Migration(migrations.Migration):
                 ('digest', fields.BinaryField()),
                 ('chain', fields.BinaryField()),
             ],
-            options={'table': 'drop', 'app': 'models', 'indexes': [Index(fields=['route', 'key', 'seq'], name='drop_entity'), Index(fields=['created_at'], name='drop_moment'), Index(fields=['expires_at'], name='drop_expiry')], 'pk_attr': 'seq'},
+            options={'table': 'drops', 'app': 'models', 'indexes': [Index(fields=['route', 'key', 'seq'], name='drop_entity'), Index(fields=['created_at'], name='drop_moment'), Index(fields=['expires_at'], name='drop_expiry')], 'pk_attr': 'seq'},
             bases=['Model'],
         ),
         ops.CreateModel(

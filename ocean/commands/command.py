@@ -1,0 +1,84 @@
+"""A command, declared once: its forms, its arguments, its service function, its HTTP twin."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
+
+Service = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """An argument as the twin takes it: `where` is path, query or body; `kind` a name of KINDS."""
+
+    name: str
+    kind: str
+    where: str = "body"
+    required: bool = False
+    called: str | None = None  # its name over HTTP, where another
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    method: str
+    path: str
+    args: tuple[Arg, ...] = ()
+    status: int = 200
+    whole_body: str | None = None  # the argument that the whole body is
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    forms: tuple[str, ...]
+    about: str
+    example: str
+    run: Service
+    twins: tuple[Twin, ...] = ()
+    writes: bool = False  # a caller without a key gets a pair made
+
+
+def _kind(type_: type | tuple[type, ...], says: str) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, bool) and type_ is not bool or not isinstance(value, type_):  # type: ignore[arg-type]
+            raise OceanError("INVALID_VALUE", f"{name!r} is {says}.")
+        return value
+
+    return check
+
+
+def _integer(name: str, value: Any) -> int:
+    if isinstance(value, str) and value.removeprefix("-").isdigit() and value.isascii() and len(value) < 18:
+        return int(value)
+    return int(_kind(int, "a whole number")(name, value))
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value in ("true", "false"):
+        return bool(value == "true")
+    return bool(_kind(bool, "true or false")(name, value))
+
+
+def _any(name: str, value: Any) -> Any:
+    return value
+
+
+KINDS: dict[str, Callable[[str, Any], Any]] = {
+    "text": _kind(str, "text"),
+    "integer": _integer,
+    "number": _kind((int, float), "a number"),
+    "flag": _flag,
+    "object": _kind(dict, "an object"),
+    "list": _kind(list, "a list"),
+    "any": _any,
+}
+
+
+async def run(command: Command, ocean: Ocean, caller: Caller, args: dict[str, Any]) -> dict[str, Any]:
+    """The command with arguments that were read from a statement or a request."""
+    return await command.run(ocean, caller, **args)
