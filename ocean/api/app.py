@@ -1,0 +1,75 @@
+"""The API server: CORS, callers, /exec and the twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+
+from ocean import http
+from ocean.api import streams, twins
+from ocean.api.callers import KeyBudget, caller_of
+from ocean.commands.dispatch import execute, writes
+from ocean.core.payloads import decode
+from ocean.errors import OceanError
+
+CORS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-headers": "content-type, x-ocean-key, idempotency-key, if-match, if-none-match, last-event-id",
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
+    "access-control-max-age": "86400",
+}
+
+
+def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
+    server = http.app("ocean-api", data, max_size=64 * 1024 * 1024)
+    server.ctx.settings = settings
+    server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
+
+    @server.on_response
+    async def cors(request: Request, response: HTTPResponse) -> None:
+        response.headers["access-control-allow-origin"] = "*"
+
+    @server.on_request
+    async def preflight(request: Request) -> HTTPResponse | None:
+        return HTTPResponse(b"", 204, CORS) if request.method == "OPTIONS" else None
+
+    @server.exception(Exception)
+    async def error(request: Request, fault: Exception) -> HTTPResponse:
+        answer = http.as_ocean_error(fault)
+        return http.json_(answer.body(), answer.status, {"access-control-allow-origin": "*"})
+
+    @server.post("/exec")
+    async def exec_(request: Request) -> HTTPResponse:
+        twins.only_parameters(request, set())
+        text = _statement(request)
+        caller = caller_of(request, make=False)
+        if caller.key is None and writes(text):
+            caller = caller_of(request, make=True)
+        answer = await execute(request.app.ctx.ocean, caller, text)
+        if caller.made is not None and "keypair" not in answer:
+            answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
+        return http.json_(answer)
+
+    twins.mount(server)
+    streams.mount(server)
+    return server
+
+
+def _statement(request: Request) -> str:
+    kind = request.headers.get("content-type", "text/plain").split(";")[0].strip().lower()
+    if kind != "application/json":
+        try:
+            return request.body.decode()
+        except UnicodeDecodeError:
+            raise OceanError("SYNTAX_ERROR", "The statement is not UTF-8 text.") from None
+    body = decode(request.body)
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        raise OceanError("SYNTAX_ERROR", "The body has no 'query', the statement.", 'Send {"query": "..."}.')
+    if len(body) > 1:
+        raise OceanError("UNKNOWN_FIELD", f"/exec knows no field {next(k for k in body if k != 'query')[:40]!r}.")
+    return str(body["query"])
+
+
+

@@ -1,0 +1,71 @@
+"""Who a request comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+
+from sanic import Request
+
+from ocean.context import Caller
+from ocean.core import keys
+from ocean.errors import OceanError
+from ocean.settings import networks
+
+
+class KeyBudget:
+    """Pairs made for one address within the hour."""
+
+    def __init__(self, per_hour: int) -> None:
+        self.per_hour = per_hour
+        self._made: dict[str, list[float]] = {}
+
+    def spend(self, ip: str) -> None:
+        now = time.monotonic()
+        if len(self._made) > 10_000:
+            self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}
+        recent = [t for t in self._made.get(ip, ()) if t > now - 3600]
+        if len(recent) >= self.per_hour:
+            raise OceanError("KEYGEN_LIMITED", "Too many keys were made from this address.", "Use one you have.")
+        self._made[ip] = [*recent, now]
+
+
+def caller_of(request: Request, *, make: bool, parameter: str | None = None) -> Caller:
+    """The caller; with `make`, one without a key gets a pair made. Raises INVALID_CREDENTIAL, KEY_REQUIRED, KEYGEN_LIMITED."""
+    secret = request.headers.get("x-ocean-key") or (request.args.get(parameter) if parameter else None)
+    ip = client_ip(request)
+    idempotency = request.headers.get("idempotency-key")
+    if idempotency is not None and not 0 < len(idempotency) <= 200:
+        raise OceanError("INVALID_VALUE", "The Idempotency-Key has 1 to 200 characters.")
+    digest = ""
+    if idempotency:
+        digest = hashlib.sha256(f"{request.method} {request.path}?{request.query_string}\n".encode() + request.body).hexdigest()
+    if secret:
+        return Caller(keys.public_of(secret), ip, None, idempotency, digest)
+    if not make:
+        return Caller(None, ip)
+    if request.args.get("generate_keypair") == "false":
+        raise OceanError("KEY_REQUIRED", "Writing needs a key.", "Send your key as X-Ocean-Key.", status=401)
+    request.app.ctx.budget.spend(ip)
+    pair = keys.generate()
+    return Caller(pair.public, ip, pair)
+
+
+def client_ip(request: Request) -> str:
+    """The peer, or what a configured proxy says of it."""
+    peer = request.ip or ""
+    trusted = networks(request.app.ctx.settings)
+    if not trusted:
+        return peer
+    chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    while chain and _within(peer, trusted):
+        peer = chain.pop()
+    return peer
+
+
+def _within(address: str, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        return any(ipaddress.ip_address(address) in network for network in trusted)
+    except ValueError:
+        return False

@@ -1,0 +1,96 @@
+"""What the three processes' HTTP has in common: one place refuses smuggling, one shapes errors, one opens the store."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+
+from ocean.context import Ocean
+from ocean.errors import OceanError
+from ocean.store.schema import migrate
+
+log = logging.getLogger("ocean.http")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS_CODES = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE", 503: "SERVER_BUSY"}
+
+
+def check_head(head: bytes) -> None:
+    """Refuses heads that two parsers could read differently (RFC 9112 5.1, 5.2, 6.3; RFC 9110 7.2)."""
+    lines = head.split(b"\r\n")
+    hosts = lengths = codings = 0
+    if b"\n" in head.replace(b"\r\n", b"") or b"\r" in head.replace(b"\r\n", b"") or b"\x00" in head:
+        raise ValueError("bare CR, LF or NUL")
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon or not _NAME.fullmatch(name):
+            raise ValueError("a header's name is malformed")
+        lower = name.lower()
+        if lower == b"host":
+            hosts += 1
+        elif lower == b"content-length":
+            lengths += 1
+            if not value.strip(b" \t").isdigit():
+                raise ValueError("Content-Length is not a number")
+        elif lower == b"transfer-encoding":
+            codings += 1
+            if value.strip(b" \t").lower() != b"chunked":
+                raise ValueError("an unknown transfer coding")
+    if hosts != 1 or lengths + codings > 1:
+        raise ValueError("one Host and one length are wanted")
+
+
+def app(name: str, data: Path, *, max_size: int) -> Sanic[Any, Any]:
+    """A Sanic application over the store at `data`; `app.ctx.ocean` is open while it serves."""
+    server: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    server.config.update(
+        ACCESS_LOG=False, REQUEST_MAX_SIZE=max_size, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=5, FALLBACK_ERROR_FORMAT="json",
+    )  # fmt: skip
+
+    @server.before_server_start
+    async def open_(server: Sanic[Any, Any]) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        await migrate(data / "ocean.db")
+        server.ctx.ocean = Ocean.open(data)
+
+    @server.after_server_stop
+    async def close(server: Sanic[Any, Any]) -> None:
+        await server.ctx.ocean.close()
+
+    @server.signal("http.lifecycle.read_head")
+    async def read_head(head: bytes) -> None:
+        check_head(head)
+
+    @server.on_request
+    async def no_reuse_after_chunks(request: Request) -> None:
+        if "transfer-encoding" in request.headers and request.stream:
+            request.stream.keep_alive = False
+
+    @server.get("/health")
+    async def health(request: Request) -> HTTPResponse:
+        seq, _ = request.app.ctx.ocean.reader.head()
+        return json_({"status": "ok", "process": name, "seq": seq})
+
+    return server
+
+
+def json_(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
+    return HTTPResponse(orjson.dumps(value), status, headers, "application/json")
+
+
+def as_ocean_error(fault: Exception) -> OceanError:
+    """Any exception as an answer; only what is not known becomes INTERNAL_ERROR, with an id that the log has too."""
+    if isinstance(fault, OceanError):
+        return fault
+    if isinstance(fault, SanicException) and fault.status_code < 500 or getattr(fault, "status_code", 500) == 503:
+        status = getattr(fault, "status_code", 400)
+        return OceanError(_STATUS_CODES.get(status, "BAD_REQUEST"), str(fault) or "The request is malformed.", status=status)
+    request_id = secrets.token_hex(8)
+    log.error("request %s failed", request_id, exc_info=fault)
+    return OceanError("INTERNAL_ERROR", "The server failed.", f"The log has it as request {request_id}.")

@@ -1,0 +1,1 @@
+"""The view host: records as pages, on an origin of their own."""
