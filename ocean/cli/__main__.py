@@ -1,0 +1,5 @@
+"""`python -m ocean.cli`."""
+
+from ocean.cli.main import main
+
+main(prog_name="ocean")

@@ -1,0 +1,40 @@
+"""One of the three processes, run in this one."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from pathlib import Path
+
+from ocean import settings
+
+PROCESSES = {
+    "api": ("ocean.api.app", "OCEAN_API"),
+    "view": ("viewhost.app", "OCEAN_VIEW"),
+    "mail": ("mailhost.app", "OCEAN_MAIL"),
+}
+
+
+def serve(name: str, values: dict[str, str]) -> None:
+    """Serves until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("sanic").setLevel(logging.WARNING)
+    module, listens = PROCESSES[name]
+    host, port = settings.address(values, listens)
+    server = importlib.import_module(module).create(Path(values["OCEAN_DATA"]), values)
+    _end_with_parent(server)
+    server.run(host, port, single_process=True, motd=False, access_log=False)
+
+
+def _end_with_parent(server: object) -> None:
+    """A supervisor hands down a pipe; when it closes, the supervisor is gone and so are we."""
+    pipe = os.environ.get("OCEAN_SUPERVISOR")
+    if not pipe:
+        return
+
+    @server.after_server_start  # type: ignore[attr-defined,untyped-decorator]
+    async def watch(app: object) -> None:
+        import asyncio
+
+        asyncio.get_running_loop().add_reader(int(pipe), app.stop)  # type: ignore[attr-defined]
