@@ -108,7 +108,7 @@ def _test(cursor: Cursor) -> Test:
             if word == "not":
                 cursor.advance()
             if not (cursor.at_punct("(") or cursor.at_punct("[")):
-                raise cursor.error("a list such as (\"a\", \"b\")")
+                raise cursor.error('a list such as ("a", "b")')
             return Test(name, "in" if word == "in" else "not in", list_(cursor))
         if word == "between":
             cursor.advance()

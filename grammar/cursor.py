@@ -64,9 +64,7 @@ class Cursor:
         if not self.take_punct(mark):
             raise self.error(f"'{mark}'")
 
-    def error(
-        self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = ()
-    ) -> DropsSyntaxError:
+    def error(self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = ()) -> DropsSyntaxError:
         """The error to raise here, or at offset `at`."""
         offset = self.peek.offset if at is None else at
         suggestion = nearest(self.peek.text, known) if self.peek.kind == WORD and known else None

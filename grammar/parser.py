@@ -84,7 +84,7 @@ class Language:
 
     def _head(self, cursor: Cursor, inner: bool) -> tuple[str, dict[str, Any]]:
         token = cursor.peek
-        candidates = self._by_word.get(token.text, ()) if token.kind == WORD else ()
+        candidates = self._by_word.get(token.text, []) if token.kind == WORD else []
         for name, form in candidates:
             if all(cursor.peek_at(i).text == word for i, word in enumerate(form.words)):
                 start = cursor.index
@@ -124,12 +124,7 @@ class Language:
         return statements
 
     def _clause_words(self, name: str) -> set[str]:
-        return {
-            part.opens
-            for form in self._forms.get(name, ())
-            for part in form.parts
-            if hasattr(part, "opens") and part.opens
-        }
+        return {part.opens for form in self._forms.get(name, ()) for part in form.parts if hasattr(part, "opens") and part.opens}
 
     def _expected_next(self, name: str, args: dict[str, Any], pipe: list[Stage]) -> str:
         words = sorted(self._clause_words(name)) if not pipe else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from grammar.errors import DropsSyntaxError
 
@@ -68,7 +68,7 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
-def _refuse(text: str, offset: int) -> None:
+def _refuse(text: str, offset: int) -> NoReturn:
     if text[offset] in "\"'":
         raise DropsSyntaxError(text, offset, f"a closing {text[offset]}", "the end of the text")
     raise DropsSyntaxError(text, offset, "a word or a value", f"'{text[offset]}'")

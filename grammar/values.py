@@ -27,7 +27,7 @@ def unquote(cursor: Cursor, raw: str, offset: int) -> str:
             return chr(int(code[1:], 16))
         if code in _ESCAPES:
             return _ESCAPES[code]
-        raise cursor.error("a known escape such as \\n or \\\"", at=offset + 1 + match.start(), found=f"'\\{code}'")
+        raise cursor.error('a known escape such as \\n or \\"', at=offset + 1 + match.start(), found=f"'\\{code}'")
 
     text = _ESCAPE.sub(replace, body)
     if any("\ud800" <= c <= "\udfff" for c in text):

@@ -34,9 +34,7 @@ CODES: dict[str, tuple[int, str]] = {
 class OceanError(Exception):
     """An answer that is an error: a code of CODES, a sentence naming the thing at fault, and the way out."""
 
-    def __init__(
-        self, code: str, message: str, hint: str | None = None, *, status: int | None = None, **details: Any
-    ) -> None:
+    def __init__(self, code: str, message: str, hint: str | None = None, *, status: int | None = None, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

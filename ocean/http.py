@@ -18,7 +18,13 @@ from ocean.store.schema import migrate
 
 log = logging.getLogger("ocean.http")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_STATUS_CODES = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE", 503: "SERVER_BUSY"}
+_STATUS_CODES = {
+    400: "BAD_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+    503: "SERVER_BUSY",
+}
 
 
 def check_head(head: bytes) -> None:
@@ -70,7 +76,7 @@ def app(name: str, data: Path, *, max_size: int) -> Sanic[Any, Any]:
     @server.on_request
     async def no_reuse_after_chunks(request: Request) -> None:
         if "transfer-encoding" in request.headers and request.stream:
-            request.stream.keep_alive = False
+            request.stream.keep_alive = False  # type: ignore[attr-defined]
 
     @server.get("/health")
     async def health(request: Request) -> HTTPResponse:
@@ -88,7 +94,7 @@ def as_ocean_error(fault: Exception) -> OceanError:
     """Any exception as an answer; only what is not known becomes INTERNAL_ERROR, with an id that the log has too."""
     if isinstance(fault, OceanError):
         return fault
-    if isinstance(fault, SanicException) and fault.status_code < 500 or getattr(fault, "status_code", 500) == 503:
+    if (isinstance(fault, SanicException) and fault.status_code < 500) or getattr(fault, "status_code", 500) == 503:
         status = getattr(fault, "status_code", 400)
         return OceanError(_STATUS_CODES.get(status, "BAD_REQUEST"), str(fault) or "The request is malformed.", status=status)
     request_id = secrets.token_hex(8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,10 +28,12 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 CACHE_BYTES = 64 * 1024 * 1024
-_ENCODERS = {"br": lambda b: brotli.compress(b, quality=5), "zstd": lambda b: zstandard.compress(b, 6), "gzip": gzip.compress}
-_THEMES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "themes"), autoescape=select_autoescape(default=True)
-)
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda b: brotli.compress(b, quality=5),
+    "zstd": lambda b: zstandard.compress(b, 6),
+    "gzip": gzip.compress,
+}
+_THEMES = Environment(loader=FileSystemLoader(Path(__file__).parent.parent / "themes"), autoescape=select_autoescape(default=True))
 
 
 class Kept:
@@ -133,7 +136,7 @@ def _resolve(request: Request, ocean: Ocean, path: str) -> Page:
         segments = [unquote(s, errors="strict") for s in raw]
     except UnicodeDecodeError:
         raise OceanError("NOT_FOUND", "The address is not UTF-8.") from None
-    if not segments[0] or any("/" in s for s in segments) or unknown and not segments:
+    if not segments[0] or any("/" in s for s in segments) or (unknown and not segments):
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     return resolve(ocean, caller, segments, path.endswith("/"), request.args.get("at"))
 

@@ -27,7 +27,7 @@ def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
     server.ctx.settings = settings
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
 
-    @server.on_response
+    @server.on_response  # type: ignore[untyped-decorator]
     async def cors(request: Request, response: HTTPResponse) -> None:
         response.headers["access-control-allow-origin"] = "*"
 
@@ -70,6 +70,3 @@ def _statement(request: Request) -> str:
     if len(body) > 1:
         raise OceanError("UNKNOWN_FIELD", f"/exec knows no field {next(k for k in body if k != 'query')[:40]!r}.")
     return str(body["query"])
-
-
-

@@ -177,5 +177,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-

@@ -75,7 +75,10 @@ class Supervisor:
     def _start(self, name: str) -> None:
         environment = {**os.environ, **self.values, "OCEAN_SUPERVISOR": str(self._pipe[0])}
         self.children[name] = subprocess.Popen(
-            [sys.executable, "-m", "ocean.cli", name], env=environment, start_new_session=True, pass_fds=(self._pipe[0],)
+            [sys.executable, "-m", "ocean.cli", name],
+            env=environment,
+            start_new_session=True,
+            pass_fds=(self._pipe[0],),
         )
 
     def _wait_ready(self) -> None:
@@ -92,11 +95,15 @@ class Supervisor:
         if self.stopping:
             return
         api, view = f"http://{self.values['OCEAN_API']}", f"http://{self.values['OCEAN_VIEW']}"
-        click.echo(f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n")
+        click.echo(
+            f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n"
+        )
         if first:
             secret = keys.generate().secret
             click.echo(f"  A first key, shown once (more: ocean keys):\n\n    export OCEAN_URL={api} OCEAN_KEY={secret}\n")
-        click.echo(f"  Try:  ocean exec 'save mysite @index \"<h1>Hello, ocean</h1>\"'  and open {view}/mysite/\n  Ctrl-C stops everything.\n")
+        click.echo(
+            f"  Try:  ocean exec 'save mysite @index \"<h1>Hello, ocean</h1>\"'  and open {view}/mysite/\n  Ctrl-C stops everything.\n"
+        )
 
     def _stop(self) -> int:
         click.echo("\nocean: stopping ...", err=True)

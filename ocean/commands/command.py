@@ -45,7 +45,7 @@ class Command:
 
 def _kind(type_: type | tuple[type, ...], says: str) -> Callable[[str, Any], Any]:
     def check(name: str, value: Any) -> Any:
-        if isinstance(value, bool) and type_ is not bool or not isinstance(value, type_):  # type: ignore[arg-type]
+        if (isinstance(value, bool) and type_ is not bool) or not isinstance(value, type_):
             raise OceanError("INVALID_VALUE", f"{name!r} is {says}.")
         return value
 

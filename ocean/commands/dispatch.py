@@ -17,9 +17,7 @@ def parse(text: str) -> list[Statement]:
     try:
         return LANGUAGE.parse(text)
     except DropsSyntaxError as fault:
-        raise OceanError(
-            "SYNTAX_ERROR", str(fault), fault.hint, line=fault.line, column=fault.column, expected=fault.expected
-        ) from None
+        raise OceanError("SYNTAX_ERROR", str(fault), fault.hint, line=fault.line, column=fault.column, expected=fault.expected) from None
 
 
 def writes(text: str) -> bool:

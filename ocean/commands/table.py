@@ -30,14 +30,10 @@ def _op(statement: Statement) -> dict[str, Any]:
     return {"op": statement.command, **args}
 
 
-async def _query(
-    ocean: Ocean, caller: Caller, *, filter: Any = None, sort: Any = None, select: Any = None, **args: Any
-) -> dict[str, Any]:
+async def _query(ocean: Ocean, caller: Caller, *, filter: Any = None, sort: Any = None, select: Any = None, **args: Any) -> dict[str, Any]:
     if select is not None and not all(isinstance(name, str) for name in select):
         raise OceanError("INVALID_VALUE", "'select' is a list of fields.")
-    return await finding.find(
-        ocean, caller, where=condition_of(filter) if filter else None, sort=sorts_of(sort), pick=select, **args
-    )
+    return await finding.find(ocean, caller, where=condition_of(filter) if filter else None, sort=sorts_of(sort), pick=select, **args)
 
 
 async def _save_public(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:

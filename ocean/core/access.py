@@ -117,6 +117,5 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
 def is_admin(route: str, who: str | None, rules: Rules) -> bool:
     """Whether `who` owns `route` or a folder above it."""
     return who is not None and (
-        private_owner(route) == who
-        or any((rule := rules.get(folder)) is not None and rule.owner == who for folder in ancestors(route))
+        private_owner(route) == who or any((rule := rules.get(folder)) is not None and rule.owner == who for folder in ancestors(route))
     )

@@ -48,12 +48,7 @@ def decode(body: bytes) -> Any:
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
+        level = [child for item in level if isinstance(item, dict | list) for child in (item.values() if isinstance(item, dict) else item)]
         if not level:
             return
     raise OceanError("INVALID_PAYLOAD", f"The payload is nested deeper than {MAX_DEPTH} levels.")

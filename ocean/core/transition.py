@@ -227,9 +227,7 @@ _PLANNERS: dict[str, Callable[[Op, str, Current | None], Change]] = {
 }  # fmt: skip
 
 
-def grant(
-    route: str, who: str, key: str, mode: str | None, permissions: tuple[str, ...] | None
-) -> Callable[[Rule | None], Rule]:
+def grant(route: str, who: str, key: str, mode: str | None, permissions: tuple[str, ...] | None) -> Callable[[Rule | None], Rule]:
     """The alteration that grants `key` access, taking the folder for `who` if nobody has."""
 
     def alter(rule: Rule | None) -> Rule:
@@ -256,5 +254,3 @@ def revoke(route: str, key: str | None) -> Callable[[Rule | None], Rule | None]:
         return Rule(rule.owner, rule.mode, {k: v for k, v in rule.grants.items() if k != key})
 
     return alter
-
-

@@ -118,9 +118,7 @@ class Log:
 
     def _perform(self, write: Write, transaction: Transaction) -> list[dict[str, Any]]:
         if write.idempotency:
-            row = self._connection.execute(
-                "SELECT request, answer FROM idempotency WHERE id = ?", (write.idempotency[0],)
-            ).fetchone()
+            row = self._connection.execute("SELECT request, answer FROM idempotency WHERE id = ?", (write.idempotency[0],)).fetchone()
             if row and row[0] != write.idempotency[1]:
                 raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
             if row:

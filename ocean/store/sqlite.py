@@ -92,9 +92,7 @@ class Transaction:
             counters = orjson.dumps(change.counters).decode()
         self.revision += 1
         if change.counters_only:
-            self.connection.execute(
-                "UPDATE record SET counters = ? WHERE route = ? AND key = ?", (counters, change.route, change.key)
-            )
+            self.connection.execute("UPDATE record SET counters = ? WHERE route = ? AND key = ?", (counters, change.route, change.key))
             return None
         self.seq += 1
         seq, now = self.seq, self.now
@@ -131,7 +129,10 @@ class Transaction:
 
 
 def ensure_head(connection: Any) -> None:
-    connection.execute("INSERT OR IGNORE INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,?)", (chain.GENESIS,))
+    connection.execute(
+        "INSERT OR IGNORE INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,?)",
+        (chain.GENESIS,),
+    )
 
 
 class Reader:

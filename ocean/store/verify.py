@@ -12,9 +12,7 @@ def verify(database: Path) -> tuple[int, str | None]:
     """`(drops seen, what is wrong or None)`."""
     connection = connect(database, read_only=True)
     link, expected, count = chain.GENESIS, 1, 0
-    rows = connection.execute(
-        "SELECT seq, drop_id, route, key, payload, source, created_at, salt, digest, chain FROM drops ORDER BY seq"
-    )
+    rows = connection.execute("SELECT seq, drop_id, route, key, payload, source, created_at, salt, digest, chain FROM drops ORDER BY seq")
     for seq, drop_id, route, key, payload, source, created_at, salt, digest, stored in rows:
         if seq != expected:
             return count, f"drop {expected} is missing."

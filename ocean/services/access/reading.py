@@ -9,7 +9,7 @@ from ocean.errors import OceanError
 
 
 def require_read(ocean: Ocean, caller: Caller, route: str, permission: str) -> access.Verdict:
-    """"allow" or "own". Raises FORBIDDEN, KEY_REQUIRED or NO_TRUST."""
+    """ "allow" or "own". Raises FORBIDDEN, KEY_REQUIRED or NO_TRUST."""
     verdict = access.decide(route, caller.key, permission, ocean.reader.rules(route))
     if verdict == "deny":
         raise access.refusal(route, caller.key, permission)

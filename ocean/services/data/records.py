@@ -34,9 +34,7 @@ async def save(
     return result
 
 
-def save_op(
-    route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, public: bool = False
-) -> Op:
+def save_op(route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, public: bool = False) -> Op:
     """The checked op of a save."""
     if ttl is not None and not 0 < ttl <= MAX_TTL:
         raise OceanError("INVALID_VALUE", f"A record can't be kept {ttl} seconds.", "Give a positive number of seconds.")
@@ -60,9 +58,7 @@ async def update(
     return result
 
 
-async def remove(
-    ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None
-) -> dict[str, Any]:
+async def remove(ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None) -> dict[str, Any]:
     """Appends a tombstone. The record's page stays up in its last live version."""
     (result,) = await write(ocean, caller, [Op("remove", check_route(route), check_key(key), if_match=if_match)])
     return result
@@ -131,9 +127,7 @@ def _fields(changes: Any) -> dict[str, Any]:
     return changes
 
 
-async def get(
-    ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False
-) -> dict[str, Any]:
+async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False) -> dict[str, Any]:
     """The record as it is, as it was at a time, or all its versions, newest first."""
     check_route(route)
     check_key(key)
@@ -162,9 +156,7 @@ def _expired(drop: Drop) -> bool:
     return drop.expires_at is not None and drop.expires_at <= time.time() * 1000
 
 
-async def list_(
-    ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, cursor: str | None = None
-) -> dict[str, Any]:
+async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
     """The folder's live entities, in the order they were written."""
     check_route(route)
     after = 0

@@ -54,9 +54,7 @@ def resolve(ocean: Ocean, caller: Caller, segments: list[str], slash: bool, at: 
     raise OceanError("NOT_FOUND", f"There is no page at /{'/'.join(segments)}.")
 
 
-def _find(
-    ocean: Ocean, caller: Caller, segments: list[str], slash: bool, moment: int | None
-) -> tuple[Drop, bool] | None:
+def _find(ocean: Ocean, caller: Caller, segments: list[str], slash: bool, moment: int | None) -> tuple[Drop, bool] | None:
     """The deepest folder that has the key wins; a folder's page is its index, then index.html."""
     for split in range(len(segments), 0, -1):
         rest = "/".join(segments[split:])
@@ -72,9 +70,7 @@ def _find(
     return None
 
 
-def _lookup(
-    ocean: Ocean, caller: Caller, folder: list[str], keys: list[str], moment: int | None
-) -> tuple[Drop, bool] | None:
+def _lookup(ocean: Ocean, caller: Caller, folder: list[str], keys: list[str], moment: int | None) -> tuple[Drop, bool] | None:
     try:
         route = check_route("/".join(folder))
         keys = [check_key(key) for key in keys]
@@ -108,7 +104,8 @@ def _authorise(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
 
 
 def _page(ocean: Ocean, drop: Drop, public: bool) -> Page:
-    assert drop.key is not None and drop.payload is not None
+    assert drop.key is not None
+    assert drop.payload is not None
     value: Any = orjson.loads(drop.payload)
     name = drop.key.rsplit("/", 1)[-1]
     guessed = _TYPES.guess_type(name)[0] if "." in name else None

@@ -1,0 +1,110 @@
+"""A real store, and the real three processes on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from ocean.context import Caller, Ocean
+from ocean.core import keys
+from ocean.store.schema import migrate
+
+
+@pytest.fixture
+async def ocean(tmp_path: Path) -> AsyncIterator[Ocean]:
+    await migrate(tmp_path / "ocean.db")
+    opened = Ocean.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def alice() -> Caller:
+    return Caller(keys.generate().public)
+
+
+@pytest.fixture
+def bob() -> Caller:
+    return Caller(keys.generate().public)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Running:
+    data: Path
+    api: str
+    view: str
+    smtp: int
+    process: subprocess.Popen[str]
+
+    def post(self, path: str, body: Any, secret: str | None = None, **headers: str) -> requests.Response:
+        named = {k.replace("_", "-"): v for k, v in headers.items()} | ({"x-ocean-key": secret} if secret else {})
+        return requests.post(self.api + path, json=body, headers=named, timeout=20)
+
+    def drops(self, text: str, secret: str | None = None) -> requests.Response:
+        headers = {"content-type": "text/plain"} | ({"x-ocean-key": secret} if secret else {})
+        return requests.post(self.api + "/exec", data=text.encode(), headers=headers, timeout=20)
+
+
+def start(data: Path) -> Running:
+    ports = [free_port() for _ in range(4)]
+    api, view, mail, smtp = (f"127.0.0.1:{p}" for p in ports)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ocean.cli", "up", "--data", str(data), "--api", api, "--view", view, "--mail", mail,
+         "--smtp", smtp],
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OCEAN_KEYS_PER_HOUR": "100000"},
+    )  # fmt: skip
+    assert process.stdout
+    for line in process.stdout:
+        if "is up" in line:
+            break
+    running = Running(data, f"http://{api}", f"http://{view}", ports[3], process)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if all(requests.get(u + "/health", timeout=2).ok for u in (running.api,)):
+                return running
+        except requests.ConnectionError:
+            continue
+    raise AssertionError("it did not start")
+
+
+def stop(running: Running) -> int:
+    running.process.send_signal(signal.SIGTERM)
+    code = running.process.wait(30)
+    assert running.process.stdout
+    running.process.stdout.close()
+    return code
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = start(tmp_path_factory.mktemp("data"))
+    yield running
+    assert stop(running) == 0
+
+
+@pytest.fixture
+def secret() -> str:
+    return keys.generate().secret
+
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
