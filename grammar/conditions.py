@@ -24,12 +24,12 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class AnyOf:
     parts: tuple[Condition, ...]
 
 
@@ -38,7 +38,7 @@ class Not:
     part: Condition
 
 
-Condition = Union[Test, All, Any_, Not]  # noqa: UP007 - a forward reference inside `|` is evaluated too early
+Condition = Union[Test, AllOf, AnyOf, Not]  # noqa: UP007 - a forward reference inside `|` is evaluated too early
 
 
 def condition(cursor: Cursor, depth: int = 0) -> Condition:
@@ -47,14 +47,14 @@ def condition(cursor: Cursor, depth: int = 0) -> Condition:
     parts = [_and(cursor, depth)]
     while cursor.take_word("or"):
         parts.append(_and(cursor, depth))
-    return parts[0] if len(parts) == 1 else Any_(tuple(parts))
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
 
 def _and(cursor: Cursor, depth: int) -> Condition:
     parts = [_not(cursor, depth)]
     while cursor.take_word("and"):
         parts.append(_not(cursor, depth))
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
 def _not(cursor: Cursor, depth: int) -> Condition:
@@ -133,6 +133,6 @@ def show_condition(part: Condition, inside: bool = False) -> str:
         return f"{name} {part.operator} {show(part.value)}"
     if isinstance(part, Not):
         inner = show_condition(part.part, inside=True)
-        return f"not {inner}" if isinstance(part.part, Any_ | All) else f"not ({inner})"
-    joined = (" or " if isinstance(part, Any_) else " and ").join(show_condition(p, inside=True) for p in part.parts)
+        return f"not {inner}" if isinstance(part.part, AnyOf | AllOf) else f"not ({inner})"
+    joined = (" or " if isinstance(part, AnyOf) else " and ").join(show_condition(p, inside=True) for p in part.parts)
     return f"({joined})" if inside else joined

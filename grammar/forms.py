@@ -34,14 +34,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Optional_:
+class Choice:
     """A part that may be left out; `opens` is the word it begins with, or None for a key."""
 
     parts: tuple[Word | Place, ...]
     opens: str | None
 
 
-Part = Word | Place | Optional_
+Part = Word | Place | Choice
 Statements = Callable[[Cursor], Any]
 
 
@@ -61,9 +61,9 @@ class Form:
         i = 0
         while i < len(parts):
             part = parts[i]
-            if isinstance(part, Optional_):
+            if isinstance(part, Choice):
                 end = i
-                while end < len(parts) and isinstance(parts[end], Optional_):
+                while end < len(parts) and isinstance(parts[end], Choice):
                     end += 1
                 _read_optional(cursor, parts[i:end], args, statements)
                 i = end
@@ -76,7 +76,7 @@ class Form:
         """The statement with these arguments, as text."""
         shown = list(self.words)
         for part in self.parts:
-            if isinstance(part, Optional_):
+            if isinstance(part, Choice):
                 if all(p.name in args for p in part.parts if isinstance(p, Place)):
                     shown.extend(_show_part(p, args, statements) for p in part.parts)
             else:
@@ -93,7 +93,7 @@ def _read_part(cursor: Cursor, part: Word | Place, args: dict[str, Any], stateme
         args[part.name] = part.slot.read(cursor)
 
 
-def _opens(part: Optional_, token: Token) -> bool:
+def _opens(part: Choice, token: Token) -> bool:
     if part.opens is not None:
         return token.kind == WORD and token.text == part.opens
     first = part.parts[0]
@@ -106,7 +106,7 @@ def _opens(part: Optional_, token: Token) -> bool:
 
 
 def _read_optional(cursor: Cursor, parts: tuple[Part, ...], args: dict[str, Any], statements: Statements) -> None:
-    left = [p for p in parts if isinstance(p, Optional_)]
+    left = [p for p in parts if isinstance(p, Choice)]
     while left:
         part = next((p for p in left if _opens(p, cursor.peek)), None)
         if part is None:
@@ -135,7 +135,7 @@ def compile_form(source: str) -> Form:
         elif piece == "]":
             assert group
             first = group[0]
-            parts.append(Optional_(tuple(group), first.text if isinstance(first, Word) else None))
+            parts.append(Choice(tuple(group), first.text if isinstance(first, Word) else None))
             group = None
         else:
             part = _piece(piece)

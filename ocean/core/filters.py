@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grammar.conditions import All, Any_, Condition, Not, Test
+from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
 from ocean.errors import OceanError
 
 _OPERATORS = {
@@ -24,14 +24,14 @@ def condition_of(filter_: Any, depth: int = 0) -> Condition:
             if not isinstance(wanted, list) or not wanted:
                 raise OceanError("INVALID_VALUE", f"{name} is a list of filters.")
             inner = tuple(condition_of(f, depth + 1) for f in wanted)
-            parts.append(All(inner) if name == "$and" else Any_(inner))
+            parts.append(AllOf(inner) if name == "$and" else AnyOf(inner))
         elif name == "$not":
             parts.append(Not(condition_of(wanted, depth + 1)))
         elif name.startswith("$"):
             raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {name[:40]!r}.")
         else:
             parts.extend(_field(name, wanted))
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
 def _field(name: str, wanted: Any) -> list[Condition]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grammar.conditions import All, Any_, Condition, Not, Test
+from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
 from ocean.core.drop import read_time
 from ocean.errors import OceanError
 
@@ -22,8 +22,8 @@ def path(name: str) -> str:
 
 def where(condition: Condition, args: list[Any]) -> str:
     """SQL that is true, false or NULL; `args` gets the values in order."""
-    if isinstance(condition, All | Any_):
-        joined = (" AND " if isinstance(condition, All) else " OR ").join(where(p, args) for p in condition.parts)
+    if isinstance(condition, AllOf | AnyOf):
+        joined = (" AND " if isinstance(condition, AllOf) else " OR ").join(where(p, args) for p in condition.parts)
         return f"({joined})"
     if isinstance(condition, Not):
         return f"NOT coalesce({where(condition.part, args)}, 0)"

@@ -186,7 +186,8 @@ class Reader:
 
     def entity_at(self, route: str, key: str, moment: int) -> Drop | None:
         return self._one(
-            "WHERE route = ? AND key = ? AND seq <= (SELECT coalesce(max(seq), 0) FROM drops WHERE created_at <= ?) ORDER BY seq DESC LIMIT 1",
+            "WHERE route = ? AND key = ? AND seq <= (SELECT coalesce(max(seq), 0) FROM drops WHERE created_at <= ?) "
+            "ORDER BY seq DESC LIMIT 1",
             (route, key, moment),
         )
 
