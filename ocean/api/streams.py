@@ -13,7 +13,7 @@ from ocean.api.callers import caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read
+from ocean.services.access.reading import require_read, shown
 from ocean.services.live.streams import CaughtUp, follow
 
 HEARTBEAT = 15.0
@@ -41,7 +41,7 @@ def mount(server: Sanic[Any, Any]) -> None:
                     told = orjson.dumps({"timestamp": show_time(int(time.time() * 1000)), "replayed": int(item)})
                     await response.write(b"event: caught-up\ndata: %b\n\n" % told)
                 else:
-                    await response.write(b"id: %d\ndata: %b\n\n" % (item.seq, orjson.dumps(item.to_json())))
+                    await response.write(b"id: %d\ndata: %b\n\n" % (item.seq, orjson.dumps(shown(caller, item))))
             await response.write(b'event: closed\ndata: {"code":"FORBIDDEN"}\n\n')
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no", "access-control-allow-origin": "*"}

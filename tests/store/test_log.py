@@ -142,6 +142,16 @@ async def test_types_are_not_mixed_and_negation_matches_what_lacks_the_field(oce
     assert (await run(ocean, alice, "find t where not (v = 5) then count"))["count"] == 4
 
 
+async def test_a_priced_record_is_a_stub_to_others_and_cant_be_probed(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await execute(ocean, alice, 'save shop @a secret: "x" price 5\nsave shop @b open: 1')
+    stub = await run(ocean, bob, "get shop @a")
+    assert (stub["price"], stub["_gated"], "payload" in stub) == (5, True, False)
+    assert "payload" not in (await run(ocean, bob, "list shop"))["entities"][0]
+    assert (await run(ocean, bob, 'find shop where secret = "x" then count'))["count"] == 0
+    assert [r["key"] for r in (await run(ocean, bob, "find shop sort secret"))["results"]] == ["b"]
+    assert (await run(ocean, alice, 'find shop where secret = "x"'))["results"][0]["payload"] == {"secret": "x"}
+
+
 async def test_a_trust_record_opens_a_shared_folder(ocean: Ocean, alice: Caller, bob: Caller) -> None:
     assert await code(ocean, alice, "save shared/app/x @1 1") == "NO_TRUST"
     await execute(ocean, alice, f'save trust/app @config keys: ("{bob.key}")')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.drop import Drop
@@ -32,3 +34,16 @@ def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) ->
         if access.decide(folder, caller.key, permission, ocean.reader.rules(folder)) != "allow":
             denied.append(folder)
     return denied
+
+
+def gated(caller: Caller, drop: Drop) -> bool:
+    """Whether the record has a price that keeps its content from this caller: nobody but its writer, until it can be bought."""
+    return drop.price is not None and drop.source != caller.key
+
+
+def shown(caller: Caller, drop: Drop) -> dict[str, Any]:
+    """The record as this caller may have it: whole, or the stub of a priced one."""
+    record = drop.to_json()
+    if not gated(caller, drop):
+        return record
+    return {name: record[name] for name in ("drop_id", "route", "key", "price") if name in record} | {"_gated": True}

@@ -13,7 +13,7 @@ from ocean.core.drop import REMOVED, SAVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import may_see, require_read
+from ocean.services.access.reading import may_see, require_read, shown
 from ocean.services.data.writing import write
 from ocean.services.query.find import scan
 
@@ -138,9 +138,9 @@ async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | N
         drops = [d for d in ocean.reader.history(route, key, 1000) if d.payload is not None and not _expired(d)]
         if not drops:
             raise missing(route, key)
-        return {"versions": [d.to_json() for d in drops]}
+        return {"versions": [shown(caller, d) for d in drops]}
     drop = ocean.reader.entity_at(route, key, read_time(at)) if at else ocean.reader.entity(route, key)
-    return check_live(drop, route, key).to_json()
+    return shown(caller, check_live(drop, route, key))
 
 
 def check_live(drop: Drop | None, route: str, key: str) -> Drop:
@@ -165,7 +165,7 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
             raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
         after = int(cursor)
     drops = scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
-    answer: dict[str, Any] = {"entities": [d.to_json() for d in drops]}
+    answer: dict[str, Any] = {"entities": [shown(caller, d) for d in drops]}
     if len(drops) == limit:
         answer["next_cursor"] = str(drops[-1].seq)
     return answer

@@ -14,6 +14,7 @@ from ocean.core.access import ACCESS_KEY, decide, private_owner
 from ocean.core.drop import REMOVED, Drop, read_time
 from ocean.core.routes import check_key, check_route
 from ocean.errors import OceanError
+from ocean.services.access.reading import gated
 
 HIDDEN = frozenset({ACCESS_KEY, "_config", "_headers", "_redirects"})
 _TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml", "application/xml")
@@ -86,7 +87,10 @@ def _lookup(ocean: Ocean, caller: Caller, folder: list[str], keys: list[str], mo
             continue
         if drop.expires_at is not None and drop.expires_at <= time.time() * 1000:
             continue
-        return drop, _authorise(ocean, caller, drop)
+        public = _authorise(ocean, caller, drop)
+        if gated(caller, drop):
+            raise OceanError("FORBIDDEN", "This page has a price.", "Its writer sees it with ?_key=.", status=402)
+        return drop, public and drop.price is None
     return None
 
 

@@ -40,6 +40,12 @@ def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str
     return sql
 
 
+def _affordable(caller: Caller, args: list[Any]) -> str:
+    """Priced records of others are left out: what can't be seen can't be filtered, sorted or counted by."""
+    args.append(caller.key or "")
+    return " AND (r.price IS NULL OR r.source = ?)"
+
+
 def _check_page(limit: int, skip: int) -> None:
     if not 0 < limit <= MAX_LIMIT or not 0 <= skip <= 10**9:
         raise OceanError("INVALID_VALUE", f"limit is 1 to {MAX_LIMIT}, and skip is not negative.")
@@ -55,6 +61,8 @@ def scan(
     sql = _scope(ocean, caller, route, deep, permission, args)
     if entities:
         sql += " AND r.key IS NOT NULL"
+    else:
+        sql += _affordable(caller, args)
     if after:
         sql += " AND r.seq > ?"
         args.append(after)
@@ -85,6 +93,7 @@ async def find(
 def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
     args: list[Any] = []
     sql = _scope(ocean, caller, route, deep, "query", args)
+    sql += _affordable(caller, args)
     if condition is not None:
         sql += " AND " + where(condition, args)
     return int(ocean.reader.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)[0][0])  # noqa: S608
