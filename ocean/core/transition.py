@@ -47,6 +47,8 @@ class Current:
     removed: bool
     live_seq: int
     counters: dict[str, int] = field(default_factory=dict)
+    price: int | None = None
+    expires_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Change:
     kind: int = SAVED
     ttl: int | None = None
     price: int | None = None
+    expires_at: int | None = None  # milliseconds, where a change keeps the one there is
     owner: str | None = None
     version: int | None = None
     counters: dict[str, int] = field(default_factory=dict)
@@ -189,6 +192,7 @@ def _update(op: Op, who: str, current: Current | None) -> Change:
     merged = {k: v for k, v in {**before, **op.changes}.items() if not (k in op.changes and v is None)}
     op.payload = encode(merged)
     change = _save(op, who, current)
+    change.price, change.expires_at = current.price, current.expires_at
     change.counters = {k: v for k, v in current.counters.items() if k not in op.changes}
     return change
 

@@ -55,15 +55,15 @@ class Transaction:
 
     def current(self, route: str, key: str) -> Current | None:
         row = self.connection.execute(
-            "SELECT r.drop_id, d.payload, r.owner, r.version, r.removed, r.live_seq, r.counters, r.expires_at "
+            "SELECT r.drop_id, d.payload, r.owner, r.version, r.removed, r.live_seq, r.counters, r.expires_at, r.price "
             "FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?",
             (route, key),
         ).fetchone()
         if row is None:
             return None
-        drop_id, payload, owner, version, removed, live_seq, counters, expires_at = row
+        drop_id, payload, owner, version, removed, live_seq, counters, expires_at, price = row
         gone = bool(removed) or (expires_at is not None and expires_at <= self.now)
-        return Current(drop_id, payload or "null", owner, version, gone, live_seq, decode((counters or "{}").encode()))
+        return Current(drop_id, payload or "null", owner, version, gone, live_seq, decode((counters or "{}").encode()), price, expires_at)
 
     def rules(self, route: str) -> dict[str, Rule | None]:
         found: dict[str, Rule | None] = {}
@@ -100,7 +100,7 @@ class Transaction:
         salt = secrets.token_bytes(16)
         digest = chain.payload_digest(salt, change.payload)
         self.chain = chain.link(self.chain, chain.leaf(drop_id, change.route, change.key, now, who, digest))
-        expires_at = now + change.ttl * 1000 if change.ttl is not None else None
+        expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
         drop = Drop(
             seq, drop_id, change.route, change.key, change.payload, who, now, change.kind, change.version, expires_at, change.price
         )  # fmt: skip

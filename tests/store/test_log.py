@@ -152,6 +152,15 @@ async def test_a_priced_record_is_a_stub_to_others_and_cant_be_probed(ocean: Oce
     assert (await run(ocean, alice, 'find shop where secret = "x"'))["results"][0]["payload"] == {"secret": "x"}
 
 
+async def test_an_update_keeps_the_price_and_the_ttl(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await execute(ocean, alice, "save shop @a x: 1 keep 3600 price 5")
+    before = await run(ocean, alice, "get shop @a")
+    await execute(ocean, alice, "update shop @a x: 2")
+    after = await run(ocean, alice, "get shop @a")
+    assert (after["price"], after["expires_at"]) == (5, before["expires_at"])
+    assert "payload" not in await run(ocean, bob, "get shop @a")
+
+
 async def test_a_trust_record_opens_a_shared_folder(ocean: Ocean, alice: Caller, bob: Caller) -> None:
     assert await code(ocean, alice, "save shared/app/x @1 1") == "NO_TRUST"
     await execute(ocean, alice, f'save trust/app @config keys: ("{bob.key}")')
