@@ -52,9 +52,25 @@ def check_head(head: bytes) -> None:
         raise ValueError("one Host and one length are wanted")
 
 
+class OneRequest(Request):
+    """A request whose connection is not used again where its end was told by chunks: what follows them is never parsed."""
+
+    __slots__ = ("_stream",)
+
+    @property
+    def stream(self) -> Any:
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: Any) -> None:
+        self._stream = stream
+        if stream is not None and "transfer-encoding" in self.headers:
+            stream.keep_alive = False
+
+
 def app(name: str, data: Path, *, max_size: int) -> Sanic[Any, Any]:
     """A Sanic application over the store at `data`; `app.ctx.ocean` is open while it serves."""
-    server: Sanic[Any, Any] = Sanic(name, configure_logging=False)
+    server: Sanic[Any, Any] = Sanic(name, configure_logging=False, request_class=OneRequest)
     server.config.update(
         ACCESS_LOG=False, REQUEST_MAX_SIZE=max_size, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=5, FALLBACK_ERROR_FORMAT="json",
     )  # fmt: skip
@@ -72,11 +88,6 @@ def app(name: str, data: Path, *, max_size: int) -> Sanic[Any, Any]:
     @server.signal("http.lifecycle.read_head")
     async def read_head(head: bytes) -> None:
         check_head(head)
-
-    @server.on_request
-    async def no_reuse_after_chunks(request: Request) -> None:
-        if "transfer-encoding" in request.headers and request.stream:
-            request.stream.keep_alive = False  # type: ignore[attr-defined]
 
     @server.get("/health")
     async def health(request: Request) -> HTTPResponse:

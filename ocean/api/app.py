@@ -9,13 +9,13 @@ from sanic import HTTPResponse, Request, Sanic
 
 from ocean import http
 from ocean.api import streams, twins
-from ocean.api.callers import KeyBudget, caller_of
+from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of
 from ocean.commands.dispatch import execute, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
 
 CORS = {
-    "access-control-allow-origin": "*",
+    **ANY_ORIGIN,
     "access-control-allow-headers": "content-type, x-ocean-key, idempotency-key, if-match, if-none-match, last-event-id",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
     "access-control-max-age": "86400",
@@ -27,18 +27,12 @@ def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
     server.ctx.settings = settings
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
 
-    @server.on_response  # type: ignore[untyped-decorator]
-    async def cors(request: Request, response: HTTPResponse) -> None:
-        response.headers["access-control-allow-origin"] = "*"
-
-    @server.on_request
-    async def preflight(request: Request) -> HTTPResponse | None:
-        return HTTPResponse(b"", 204, CORS) if request.method == "OPTIONS" else None
-
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
+        if request.method == "OPTIONS":  # no route has it: every address answers a browser's preflight alike
+            return HTTPResponse(b"", 204, CORS)
         answer = http.as_ocean_error(fault)
-        return http.json_(answer.body(), answer.status, {"access-control-allow-origin": "*"})
+        return http.json_(answer.body(), answer.status, ANY_ORIGIN)
 
     @server.post("/exec")
     async def exec_(request: Request) -> HTTPResponse:
@@ -50,7 +44,7 @@ def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
         answer = await execute(request.app.ctx.ocean, caller, text)
         if caller.made is not None and "keypair" not in answer:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return http.json_(answer)
+        return http.json_(answer, 200, ANY_ORIGIN)
 
     twins.mount(server)
     streams.mount(server)

@@ -13,6 +13,8 @@ from ocean.core import keys
 from ocean.errors import OceanError
 from ocean.settings import networks
 
+ANY_ORIGIN = {"access-control-allow-origin": "*"}  # never with credentials: the key travels in its own header
+
 
 class KeyBudget:
     """Pairs made for one address within the hour."""

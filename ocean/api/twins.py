@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api.callers import caller_of
+from ocean.api.callers import ANY_ORIGIN, caller_of
 from ocean.commands.command import KINDS, Command, Twin, run
 from ocean.commands.table import COMMANDS
 from ocean.core.payloads import decode
@@ -26,7 +26,7 @@ def _handler(command: Command, twin: Twin) -> Any:
     async def handle(request: Request, route: str | None = None) -> HTTPResponse:
         caller = caller_of(request, make=command.writes)
         args = read(twin, request)
-        return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status)
+        return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, ANY_ORIGIN)
 
     return handle
 

@@ -60,6 +60,25 @@ def test_a_public_key_as_credential_is_refused(server: Running) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "INVALID_CREDENTIAL")
 
 
+def test_any_origin_may_call(server: Running) -> None:
+    asked = requests.options(server.api + "/drop", headers={"origin": "https://a.example"}, timeout=9)
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, "*")
+    for path in ("/whoami", "/nowhere"):
+        answer = requests.get(server.api + path, timeout=9)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_what_follows_chunks_is_never_parsed(server: Running) -> None:
+    head = b"POST /exec HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nwhoami\r\n0\r\n\r\n"
+    with socket.create_connection((urlsplit(server.api).hostname or "", urlsplit(server.api).port or 0), 10) as wire:
+        wire.sendall(head + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = b""
+        while piece := wire.recv(65536):
+            received += piece
+    assert received.count(b"HTTP/1.1") == 1
+
+
 def test_preconditions(server: Running, secret: str) -> None:
     first = server.post("/drop", {"route": "pre", "key": "a", "payload": 1}, secret, if_none_match="*").json()
     assert server.post("/drop", {"route": "pre", "key": "a", "payload": 2}, secret, if_none_match="*").status_code == 412
