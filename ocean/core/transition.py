@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -166,7 +167,14 @@ def missing(route: str, key: str | None, removed: bool = False) -> OceanError:
     return OceanError("NOT_FOUND", f"There is no record {key!r} in {route!r}.")
 
 
+_SECRET = re.compile(r"osk_[A-Za-z0-9_-]{43}")
+
+
 def _save(op: Op, who: str, current: Current | None) -> Change:
+    if access.first_writer_owns(op.route) and _SECRET.search(op.payload):
+        raise OceanError(
+            "INVALID_PAYLOAD", f"The payload has a secret key, and anyone can read {op.route!r}.", "Give the public half of the key."
+        )
     if op.key is None:
         if op.payload == "null":
             raise OceanError("KEY_REQUIRED", "A null payload removes a record, and no record is named.", "Add a key.")

@@ -11,6 +11,7 @@ import pytest
 
 from ocean.commands.dispatch import execute
 from ocean.context import Caller, Ocean
+from ocean.core.keys import generate
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.store.log import Write
@@ -159,6 +160,13 @@ async def test_an_update_keeps_the_price_and_the_ttl(ocean: Ocean, alice: Caller
     after = await run(ocean, alice, "get shop @a")
     assert (after["price"], after["expires_at"]) == (5, before["expires_at"])
     assert "payload" not in await run(ocean, bob, "get shop @a")
+
+
+async def test_a_secret_is_not_saved_where_anyone_reads(ocean: Ocean, alice: Caller) -> None:
+    secret = generate().secret
+    assert await code(ocean, alice, f'save _mcp/servers @s app_key: "{secret}"') == "INVALID_PAYLOAD"
+    await execute(ocean, alice, 'save _mcp/servers @s app_key: "YOUR_OCEAN_KEY"')
+    assert await code(ocean, alice, f'update _mcp/servers @s app_key: "{secret}"') == "INVALID_PAYLOAD"
 
 
 async def test_a_trust_record_opens_a_shared_folder(ocean: Ocean, alice: Caller, bob: Caller) -> None:
