@@ -128,7 +128,6 @@ def _check_host(request: Request, named: str | None) -> None:
 
 
 def _resolve(request: Request, ocean: Ocean, path: str) -> Page:
-    unknown = set(request.args) - {"_key", "at", "mode"}
     secret = request.args.get("_key")
     caller = Caller(keys.public_of(secret) if secret else None)
     raw = path.removeprefix("/").removesuffix("/").split("/")
@@ -136,7 +135,7 @@ def _resolve(request: Request, ocean: Ocean, path: str) -> Page:
         segments = [unquote(s, errors="strict") for s in raw]
     except UnicodeDecodeError:
         raise OceanError("NOT_FOUND", "The address is not UTF-8.") from None
-    if not segments[0] or any("/" in s for s in segments) or (unknown and not segments):
+    if not segments[0] or any("/" in s for s in segments):
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     return resolve(ocean, caller, segments, path.endswith("/"), request.args.get("at"))
 

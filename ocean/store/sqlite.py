@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pysqlite3
 import uuid_utils
 
@@ -87,8 +88,6 @@ class Transaction:
         """Appends the drop of `change` and moves the entity. Returns it, or None when only counters moved."""
         counters = None
         if change.counters:
-            import orjson
-
             counters = orjson.dumps(change.counters).decode()
         self.revision += 1
         if change.counters_only:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
-
 from ocean.context import Caller, Ocean
 from ocean.core import payloads
 from ocean.core.drop import REMOVED, SAVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import may_see, require_read, shown
+from ocean.services.access.reading import require_read, shown
 from ocean.services.data.writing import write
 from ocean.services.query.find import scan
 
@@ -169,16 +167,3 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
     if len(drops) == limit:
         answer["next_cursor"] = str(drops[-1].seq)
     return answer
-
-
-async def visible(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:
-    """A drop by its id, if the caller may read it."""
-    drop = ocean.reader.drop(drop_id)
-    if drop is None or not may_see(ocean, caller, drop, "entity"):
-        raise OceanError("NOT_FOUND", f"There is no drop {drop_id[:64]!r}.")
-    return drop
-
-
-def plain(drop: Drop) -> Any:
-    """The payload as Python values."""
-    return orjson.loads(drop.body())
