@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
@@ -19,8 +18,8 @@ class Recipients:
         return "550 5.1.1 No such mailbox here"
 
 
-def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = http.app("ocean-mail", data, max_size=1024 * 1024)
+def create(settings: dict[str, str]) -> Sanic[Any, Any]:
+    server = http.app("ocean-mail", settings, max_size=1024 * 1024)
     host, port = address(settings, "OCEAN_SMTP")
 
     @server.exception(Exception)

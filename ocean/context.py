@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocean import settings as settings_
 from ocean.core import keys
+from ocean.store.blobs import Blobs
+from ocean.store.engine import Engine
 from ocean.store.log import Log
-from ocean.store.sqlite import Reader
+from ocean.store.reader import Reader
+from ocean.store.schema import open_engine
+from ocean.store.secrets import ServerKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +31,23 @@ class Caller:
 class Ocean:
     """The wired-up services of one process."""
 
+    settings: Mapping[str, str]
     data: Path
+    engine: Engine
     reader: Reader
     log: Log
+    blobs: Blobs
+    server: ServerKey
 
     @classmethod
-    def open(cls, data: Path) -> Ocean:
+    async def open(cls, settings: Mapping[str, str]) -> Ocean:
         """On a running loop; the tables must be there (`store.schema.migrate`)."""
-        database = data / "ocean.db"
-        log = Log(database)
-        return cls(data, Reader(database), log)
+        data = Path(settings["OCEAN_DATA"])
+        server = ServerKey(data)
+        engine = await open_engine(settings_.store_url(settings))
+        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), Blobs.open(settings_.blobs_url(settings)), server)
 
     async def close(self) -> None:
+        """Answers what was accepted, and lets go of the store."""
         await self.log.close()
-        self.reader.connection.close()
+        await self.engine.close()

@@ -1,10 +1,11 @@
-"""Every setting once: its name, default, and what it means. From the environment, or `ocean.toml` in the data folder."""
+"""Every setting once: its name, default, what it means. From the command line, the environment, or `ocean.toml` in the data folder."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,33 +17,49 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
+    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, blobs, networks or flag."""
+
     name: str
     default: str
     about: str
+    kind: str = "text"
+    secret: bool = False
 
 
 SETTINGS = (
     Setting("OCEAN_DATA", "./ocean-data", "the data folder"),
-    Setting("OCEAN_API", "127.0.0.1:8000", "where the API server listens"),
-    Setting("OCEAN_VIEW", "127.0.0.1:8001", "where the view host listens"),
-    Setting("OCEAN_MAIL", "127.0.0.1:8002", "where the mail host listens for HTTP"),
-    Setting("OCEAN_SMTP", "127.0.0.1:8025", "where the mail host listens for SMTP"),
-    Setting("OCEAN_VIEW_URL", "", "the view host's public address; its Host is the one served beside loopback"),
-    Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated"),
-    Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour"),
+    Setting("OCEAN_STORE", "", "the store: empty for SQLite in the data folder, or postgres://USER:PASSWORD@HOST/DATABASE", "store", True),
+    Setting("OCEAN_BLOBS", "", "where files' bytes are kept: empty for the data folder, or s3://BUCKET/PREFIX", "blobs"),
+    Setting("OCEAN_API", "127.0.0.1:8000", "where the API server listens", "address"),
+    Setting("OCEAN_VIEW", "127.0.0.1:8001", "where the view host listens", "address"),
+    Setting("OCEAN_MAIL", "127.0.0.1:8002", "where the mail host listens for HTTP", "address"),
+    Setting("OCEAN_SMTP", "127.0.0.1:8025", "where the mail host listens for SMTP", "address"),
+    Setting("OCEAN_API_URL", "", "the API's public address, where it differs from where it listens", "url"),
+    Setting("OCEAN_VIEW_URL", "", "the view host's public address; its Host is the one served beside loopback", "url"),
+    Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
+    Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
+    Setting("OCEAN_STREAMS_PER_CALLER", "100", "streams that one key, or one address without a key, may hold open", "number"),
+    Setting("OCEAN_LOG_REQUESTS", "false", "whether each request is logged: method, path, status, time, request id", "flag"),
 )
 NAMES = {s.name: s for s in SETTINGS}
 
 
-def load(overrides: dict[str, str | None]) -> dict[str, str]:
-    """All settings: `overrides` (the command line), then the environment, then ocean.toml, then the default."""
+def load(overrides: Mapping[str, str | None]) -> dict[str, str]:
+    """All settings: `overrides` (the command line), then the environment, then ocean.toml, then the default. Raises SettingError."""
     given = {k: v for k, v in overrides.items() if v is not None}
     data = given.get("OCEAN_DATA") or os.environ.get("OCEAN_DATA") or NAMES["OCEAN_DATA"].default
     values = {s.name: s.default for s in SETTINGS} | _file(Path(data) / "ocean.toml")
     values |= {name: os.environ[name] for name in NAMES if os.environ.get(name)}
     values |= given
-    _check(values)
+    for setting in SETTINGS:
+        if setting.kind in _CHECKS:
+            _CHECKS[setting.kind](values, setting.name)
     return values
+
+
+def shown(values: Mapping[str, str], name: str) -> str:
+    """A setting's value as it may be shown."""
+    return "(secret)" if NAMES[name].secret and values[name] else values[name]
 
 
 def _file(path: Path) -> dict[str, str]:
@@ -52,33 +69,74 @@ def _file(path: Path) -> dict[str, str]:
         table = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as fault:
         raise SettingError(f"{path} can't be read: {fault}.") from None
-    found = {f"OCEAN_{name.upper()}": str(value) for name, value in table.items()}
-    for name in found:
+    found: dict[str, str] = {}
+    for key, value in table.items():
+        name = f"OCEAN_{key.upper()}"
         if name not in NAMES:
-            raise SettingError(f"{path} has a setting that is not known: {name.removeprefix('OCEAN_').lower()}.")
+            raise SettingError(f"{path} has a setting that is not known: {key}.")
+        found[name] = ("true" if value else "false") if isinstance(value, bool) else str(value)
     return found
 
 
-def _check(values: dict[str, str]) -> None:
-    for name in ("OCEAN_API", "OCEAN_VIEW", "OCEAN_MAIL", "OCEAN_SMTP"):
-        address(values, name)
-    if not values["OCEAN_KEYS_PER_HOUR"].isdigit():
-        raise SettingError(f"OCEAN_KEYS_PER_HOUR is {values['OCEAN_KEYS_PER_HOUR']!r}, not a whole number.")
-    if values["OCEAN_VIEW_URL"] and urlsplit(values["OCEAN_VIEW_URL"]).scheme not in ("http", "https"):
-        raise SettingError(f"OCEAN_VIEW_URL is {values['OCEAN_VIEW_URL']!r}, not an http or https address.")
-    networks(values)
-
-
-def address(values: dict[str, str], name: str) -> tuple[str, int]:
+def address(values: Mapping[str, str], name: str) -> tuple[str, int]:
     """`(host, port)` of a HOST:PORT setting."""
     host, _, port = values[name].rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise SettingError(f"{name} is {values[name]!r}, not HOST:PORT.")
     return host.strip("[]"), int(port)
 
 
-def networks(values: dict[str, str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def networks(values: Mapping[str, str], name: str = "OCEAN_TRUSTED_PROXIES") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     try:
-        return [ipaddress.ip_network(n.strip()) for n in values["OCEAN_TRUSTED_PROXIES"].split(",") if n.strip()]
+        return [ipaddress.ip_network(n.strip()) for n in values[name].split(",") if n.strip()]
     except ValueError as fault:
-        raise SettingError(f"OCEAN_TRUSTED_PROXIES: {fault}.") from None
+        raise SettingError(f"{name}: {fault}.") from None
+
+
+def flag(values: Mapping[str, str], name: str) -> bool:
+    if values[name] not in ("true", "false"):
+        raise SettingError(f"{name} is {values[name]!r}, not true or false.")
+    return values[name] == "true"
+
+
+def store_url(values: Mapping[str, str]) -> str:
+    """The store's address; without a setting, SQLite in the data folder."""
+    return values["OCEAN_STORE"] or f"sqlite://{Path(values['OCEAN_DATA']).absolute() / 'ocean.db'}"
+
+
+def blobs_url(values: Mapping[str, str]) -> str:
+    return values["OCEAN_BLOBS"] or f"file://{Path(values['OCEAN_DATA']).absolute() / 'files'}"
+
+
+def api_url(values: Mapping[str, str]) -> str:
+    """The API's address as others see it, without a slash at its end."""
+    return (values["OCEAN_API_URL"] or f"http://{values['OCEAN_API']}").rstrip("/")
+
+
+def view_url(values: Mapping[str, str]) -> str:
+    """The view host's address as others see it, without a slash at its end."""
+    return (values["OCEAN_VIEW_URL"] or f"http://{values['OCEAN_VIEW']}").rstrip("/")
+
+
+def _number(values: Mapping[str, str], name: str) -> None:
+    if not values[name].isascii() or not values[name].isdigit():
+        raise SettingError(f"{name} is {values[name]!r}, not a whole number.")
+
+
+def _url(
+    values: Mapping[str, str], name: str, schemes: tuple[str, ...] = ("http", "https"), says: str = "an http or https address"
+) -> None:
+    parts = urlsplit(values[name])
+    if values[name] and (parts.scheme not in schemes or not parts.netloc):
+        raise SettingError(f"{name} is not {says}." if NAMES[name].secret else f"{name} is {values[name]!r}, not {says}.")
+
+
+_CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
+    "address": address,
+    "networks": networks,
+    "flag": flag,
+    "number": _number,
+    "url": _url,
+    "store": lambda v, n: _url(v, n, ("postgres", "postgresql"), "an address such as postgres://USER:PASSWORD@HOST/DATABASE"),
+    "blobs": lambda v, n: _url(v, n, ("s3",), "an address such as s3://BUCKET/PREFIX"),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -17,15 +18,32 @@ from typing import Any
 import pytest
 import requests
 
+from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import keys
-from ocean.store.schema import migrate
+from ocean.store.schema import migrate, open_engine
+from ocean.store.verify import verify
+from tests.postgres import fresh_database, serve_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of our own, and in it a database with the tables that each test copies; its address without a database."""
+    yield from serve_postgres(tmp_path_factory)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """OCEAN_STORE for a fresh store, on each engine."""
+    return "" if request.param == "sqlite" else fresh_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
-async def ocean(tmp_path: Path) -> AsyncIterator[Ocean]:
-    await migrate(tmp_path / "ocean.db")
-    opened = Ocean.open(tmp_path)
+async def ocean(tmp_path: Path, store: str) -> AsyncIterator[Ocean]:
+    values = settings.load({"OCEAN_DATA": str(tmp_path), "OCEAN_STORE": store or None})
+    if not store:  # the ORM keeps one dialect a process: PostgreSQL's tables are made in another
+        await migrate(settings.store_url(values))
+    opened = await Ocean.open(values)
     yield opened
     await opened.close()
 
@@ -108,3 +126,16 @@ def secret() -> str:
 
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def check(data: Path) -> tuple[int, str | None]:
+    """What `ocean verify` sees of a data folder on SQLite."""
+
+    async def run() -> tuple[int, str | None]:
+        engine = await open_engine(f"sqlite://{data / 'ocean.db'}")
+        try:
+            return await verify(engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())

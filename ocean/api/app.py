@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
 from ocean import http
-from ocean.api import streams, twins
+from ocean.api import blobs, streams, twins
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of
-from ocean.commands.dispatch import execute, writes
+from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
+from ocean.followers import reaper
+from ocean.services.live.hub import Hub
+from ocean.settings import networks
 
 CORS = {
     **ANY_ORIGIN,
-    "access-control-allow-headers": "content-type, x-ocean-key, idempotency-key, if-match, if-none-match, last-event-id",
+    "access-control-allow-headers": "content-type, x-ocean-key, x-blob-route, idempotency-key, if-match, if-none-match, last-event-id, "
+    "range, content-digest, signature, signature-input",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
     "access-control-max-age": "86400",
 }
 
 
-def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = http.app("ocean-api", data, max_size=64 * 1024 * 1024)
-    server.ctx.settings = settings
+def create(settings: dict[str, str]) -> Sanic[Any, Any]:
+    server = http.app("ocean-api", settings, max_size=64 * 1024 * 1024)
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
+    server.ctx.proxies = networks(settings)
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
@@ -37,17 +40,26 @@ def create(data: Path, settings: dict[str, str]) -> Sanic[Any, Any]:
     @server.post("/exec")
     async def exec_(request: Request) -> HTTPResponse:
         twins.only_parameters(request, set())
-        text = _statement(request)
-        caller = caller_of(request, make=False)
-        if caller.key is None and writes(text):
-            caller = caller_of(request, make=True)
-        answer = await execute(request.app.ctx.ocean, caller, text)
+        statements = parse(_statement(request))
+        caller = await caller_of(request, make=writes(statements))
+        answer = await execute(request.app.ctx.ocean, caller, statements)
         if caller.made is not None and "keypair" not in answer:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
         return http.json_(answer, 200, ANY_ORIGIN)
 
+    @server.after_server_start
+    async def listen(server: Sanic[Any, Any]) -> None:
+        server.ctx.hub = Hub(server.ctx.ocean)
+        server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)
+
+    @server.before_server_stop
+    async def hush(server: Sanic[Any, Any]) -> None:
+        await server.ctx.hub.close()
+
+    http.follow(server, reaper.run)
     twins.mount(server)
     streams.mount(server)
+    blobs.mount(server)
     return server
 
 

@@ -1,17 +1,18 @@
-"""Who a request comes from."""
+"""Who a request comes from: a secret key, a signature, or nobody."""
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import secrets
 import time
 
 from sanic import Request
 
-from ocean.context import Caller
-from ocean.core import keys
+from ocean.context import Caller, Ocean
+from ocean.core import keys, signatures
 from ocean.errors import OceanError
-from ocean.settings import networks
+from ocean.store.batch import Once, Write
 
 ANY_ORIGIN = {"access-control-allow-origin": "*"}  # never with credentials: the key travels in its own header
 
@@ -25,6 +26,7 @@ class KeyBudget:
 
     def spend(self, ip: str) -> None:
         now = time.monotonic()
+        ip = _block(ip)
         if len(self._made) > 10_000:
             self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}
         recent = [t for t in self._made.get(ip, ()) if t > now - 3600]
@@ -33,18 +35,33 @@ class KeyBudget:
         self._made[ip] = [*recent, now]
 
 
-def caller_of(request: Request, *, make: bool, parameter: str | None = None) -> Caller:
-    """The caller; with `make`, one without a key gets a pair made. Raises INVALID_CREDENTIAL, KEY_REQUIRED, KEYGEN_LIMITED."""
+def _block(ip: str) -> str:
+    """The address, or for IPv6 its /64: one household has all of that."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ip
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else ip
+
+
+async def caller_of(request: Request, *, make: bool, parameter: str | None = None, digest: bytes | None = None) -> Caller:
+    """The caller; with `make`, one without a key gets a pair made. `digest` is the body's SHA-256 where the body was streamed.
+
+    Raises INVALID_CREDENTIAL, KEY_REQUIRED, KEYGEN_LIMITED.
+    """
     secret = request.headers.get("x-ocean-key") or (request.args.get(parameter) if parameter else None)
     ip = client_ip(request)
     idempotency = request.headers.get("idempotency-key")
     if idempotency is not None and not 0 < len(idempotency) <= 200:
         raise OceanError("INVALID_VALUE", "The Idempotency-Key has 1 to 200 characters.")
-    digest = ""
+    asked = ""
     if idempotency:
-        digest = hashlib.sha256(f"{request.method} {request.path}?{request.query_string}\n".encode() + request.body).hexdigest()
+        body = digest if digest is not None else signatures.digest(request.body)
+        asked = hashlib.sha256(f"{request.method} {request.path}?{request.query_string}\n".encode() + body).hexdigest()
     if secret:
-        return Caller(keys.public_of(secret), ip, None, idempotency, digest)
+        return Caller(keys.public_of(secret), ip, None, idempotency, asked)
+    if "signature-input" in request.headers:
+        return Caller(await _signer(request, digest), ip, None, idempotency, asked)
     if not make:
         return Caller(None, ip)
     if request.args.get("generate_keypair") == "false":
@@ -54,10 +71,26 @@ def caller_of(request: Request, *, make: bool, parameter: str | None = None) -> 
     return Caller(pair.public, ip, pair)
 
 
+async def _signer(request: Request, digest: bytes | None) -> str:
+    """The public key that signed the request; its nonce can't come again."""
+    ocean: Ocean = request.app.ctx.ocean
+    body = digest if digest is not None else signatures.digest(request.body) if request.body else None
+    path = request.raw_url.split(b"?", 1)[0].decode("ascii")
+    signed = signatures.verify(request.method, path, request.query_string, request.headers, body, time.time())
+    nonce = hashlib.sha256(f"nonce\n{signed.public}\n{signed.nonce}".encode()).hexdigest()
+    try:
+        await ocean.log.append(Write([], signed.public, Once(nonce, secrets.token_hex(16), signed.expires * 1000)))
+    except OceanError as fault:
+        if fault.code != "CONFLICT":
+            raise
+        raise OceanError("INVALID_CREDENTIAL", "The request's signature was used before.", "Sign with a new nonce.") from None
+    return signed.public
+
+
 def client_ip(request: Request) -> str:
     """The peer, or what a configured proxy says of it."""
     peer = request.ip or ""
-    trusted = networks(request.app.ctx.settings)
+    trusted = request.app.ctx.proxies
     if not trusted:
         return peer
     chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]

@@ -2,50 +2,54 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import orjson
 from sanic import Request, Sanic
 from sanic.response import ResponseStream
 
-from ocean.api.callers import caller_of
+from ocean.api.callers import ANY_ORIGIN, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read, shown
-from ocean.services.live.streams import CaughtUp, follow
+from ocean.services.live.hub import Ended, Event
+from ocean.services.live.streams import CaughtUp, Gap, Item, follow
+from ocean.store.reader import now
 
-HEARTBEAT = 15.0
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no", **ANY_ORIGIN}
 
 
 def mount(server: Sanic[Any, Any]) -> None:
     @server.get("/stream/<route:path>")
     async def stream(request: Request, route: str) -> ResponseStream:
         only_parameters(request, {"last", "from", "key"})
-        caller = caller_of(request, make=False, parameter="key")
-        ocean = request.app.ctx.ocean
-        prefix = path_route(request)
+        caller = await caller_of(request, make=False, parameter="key")
         last = _number(request.args.get("last"), "last")
         after = _number(request.headers.get("last-event-id") or request.args.get("from"), "from")
-        require_read(ocean, caller, prefix.removesuffix("/*"), "stream")
+        items = follow(request.app.ctx.ocean, request.app.ctx.hub, caller, path_route(request), last=last, after=after)
+        first = await anext(items)  # what is refused is refused before the head is sent
 
         async def send(response: Any) -> None:
-            beat = time.monotonic()
-            async for item in follow(ocean, caller, prefix, last=last, after=after):
-                if item is None:
-                    if time.monotonic() - beat > HEARTBEAT:
-                        beat = time.monotonic()
-                        await response.write(b": beat\n\n")
-                elif isinstance(item, CaughtUp):
-                    told = orjson.dumps({"timestamp": show_time(int(time.time() * 1000)), "replayed": int(item)})
-                    await response.write(b"event: caught-up\ndata: %b\n\n" % told)
-                else:
-                    await response.write(b"id: %d\ndata: %b\n\n" % (item.seq, orjson.dumps(shown(caller, item))))
-            await response.write(b'event: closed\ndata: {"code":"FORBIDDEN"}\n\n')
+            try:
+                await response.write(_show(first))
+                async for item in items:
+                    await response.write(_show(item))
+            finally:
+                await items.aclose()  # type: ignore[attr-defined]
 
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no", "access-control-allow-origin": "*"}
-        return ResponseStream(send, headers=headers, content_type="text/event-stream")
+        return ResponseStream(send, headers=_HEADERS, content_type="text/event-stream")
+
+
+def _show(item: Item) -> bytes:
+    if isinstance(item, Event):
+        return b"id: %d\ndata: %b\n\n" % (item.seq, item.data)
+    if isinstance(item, CaughtUp):
+        return b"event: caught-up\ndata: %b\n\n" % orjson.dumps({"timestamp": show_time(now()), "replayed": item.replayed})
+    if isinstance(item, Gap):
+        return b"event: gap\ndata: %b\n\n" % orjson.dumps({"after": str(item.after), "until": str(item.until)})
+    if isinstance(item, Ended):
+        return b"event: %b\ndata: %b\n\n" % (b"lagged" if item.code == "LAGGED" else b"closed", orjson.dumps({"code": item.code}))
+    return b": beat\n\n"
 
 
 def _number(text: str | None, name: str) -> int | None:

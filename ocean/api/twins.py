@@ -23,8 +23,8 @@ def mount(server: Sanic[Any, Any]) -> None:
 
 
 def _handler(command: Command, twin: Twin) -> Any:
-    async def handle(request: Request, route: str | None = None) -> HTTPResponse:
-        caller = caller_of(request, make=command.writes)
+    async def handle(request: Request, **named: str) -> HTTPResponse:
+        caller = await caller_of(request, make=command.writes)
         args = read(twin, request)
         return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, ANY_ORIGIN)
 
@@ -50,8 +50,8 @@ def read(twin: Twin, request: Request) -> dict[str, Any]:
                 raise OceanError("UNKNOWN_FIELD", f"{twin.path} knows no field {name[:40]!r}.", f"Known: {', '.join(sorted(known))}.")
     for arg in twin.args:
         name = arg.called or arg.name
-        source: Any = path_route(request) if arg.where == "path" else request.args if arg.where == "query" else body
-        value = source if arg.where == "path" else source.get(name)
+        source: Any = request.args if arg.where == "query" else body
+        value = _from_path(request, name) if arg.where == "path" else source.get(name)
         if value is None and name not in (source if isinstance(source, dict) else {}):
             if arg.required:
                 _missing(name)
@@ -59,6 +59,10 @@ def read(twin: Twin, request: Request) -> dict[str, Any]:
         args[arg.name] = KINDS[arg.kind](name, value) if value is not None or arg.kind == "any" else None
     _preconditions(twin, request, args)
     return args
+
+
+def _from_path(request: Request, name: str) -> str:
+    return path_route(request) if name == "route" else str(request.match_info[name])
 
 
 def _missing(name: str) -> None:

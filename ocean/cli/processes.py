@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-from pathlib import Path
 
-from ocean import settings
+from ocean import logs, settings
+from ocean.http import Protocol
 
 PROCESSES = {
     "api": ("ocean.api.app", "OCEAN_API"),
@@ -18,13 +17,12 @@ PROCESSES = {
 
 def serve(name: str, values: dict[str, str]) -> None:
     """Serves until SIGINT or SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("sanic").setLevel(logging.WARNING)
+    logs.set_up(name)
     module, listens = PROCESSES[name]
     host, port = settings.address(values, listens)
-    server = importlib.import_module(module).create(Path(values["OCEAN_DATA"]), values)
+    server = importlib.import_module(module).create(values)
     _end_with_parent(server)
-    server.run(host, port, single_process=True, motd=False, access_log=False)
+    server.run(host, port, single_process=True, motd=False, access_log=False, protocol=Protocol)
 
 
 def _end_with_parent(server: object) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import asyncpg
 import click
 
 from ocean import settings
@@ -53,7 +54,7 @@ class Supervisor:
 
     def _prepare(self) -> bool:
         data = Path(self.values["OCEAN_DATA"])
-        first = not (data / "ocean.db").exists()
+        first = not (data / "server.key").exists()
         try:
             data.mkdir(parents=True, exist_ok=True)
             (data / ".writable").touch()
@@ -69,7 +70,10 @@ class Supervisor:
                 except OSError as fault:
                     option = name.removeprefix("OCEAN_").lower()
                     raise StartError(f"{host}:{port} ({name}) is not free: {fault.strerror}. Choose another with --{option}.") from None
-        asyncio.run(migrate(data / "ocean.db"))
+        try:
+            asyncio.run(migrate(settings.store_url(self.values)))
+        except (OSError, RuntimeError, asyncpg.PostgresError) as fault:
+            raise StartError(f"The store can't be opened: {fault}.") from None
         return first
 
     def _start(self, name: str) -> None:

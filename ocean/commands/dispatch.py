@@ -20,14 +20,13 @@ def parse(text: str) -> list[Statement]:
         raise OceanError("SYNTAX_ERROR", str(fault), fault.hint, line=fault.line, column=fault.column, expected=fault.expected) from None
 
 
-def writes(text: str) -> bool:
-    """Whether any statement of `text` writes. Raises SYNTAX_ERROR."""
-    return any(COMMANDS[s.command].writes for s in parse(text))
+def writes(statements: list[Statement]) -> bool:
+    """Whether any of them writes."""
+    return any(COMMANDS[s.command].writes for s in statements)
 
 
-async def execute(ocean: Ocean, caller: Caller, text: str) -> dict[str, Any]:
+async def execute(ocean: Ocean, caller: Caller, statements: list[Statement]) -> dict[str, Any]:
     """The statement's answer; of several, `{results: [...]}`. The first that fails ends the run, those before it stand."""
-    statements = parse(text)
     if len(statements) == 1:
         return await _one(ocean, caller, statements[0])
     results: list[dict[str, Any]] = []

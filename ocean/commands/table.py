@@ -11,7 +11,8 @@ from ocean.core.filters import condition_of, sorts_of
 from ocean.errors import OceanError
 from ocean.services.access import access
 from ocean.services.access.identity import whoami
-from ocean.services.data import records
+from ocean.services.data import chain, records
+from ocean.services.pages import deploys
 from ocean.services.query import find as finding
 from ocean.services.query.status import status
 
@@ -38,6 +39,10 @@ async def _query(ocean: Ocean, caller: Caller, *, filter: Any = None, sort: Any 
 
 async def _save_public(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:
     return await records.save(ocean, caller, public=True, **args)
+
+
+async def _publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any], plan: bool = False) -> dict[str, Any]:
+    return await (deploys.plan if plan else deploys.publish)(ocean, caller, route=route, files=files)
 
 
 async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dict[str, Any]:
@@ -73,8 +78,8 @@ _ALL = (
             (Twin("PATCH", "/entity/<route:path>", (ROUTE, KEY), whole_body="changes"),), writes=True),
     Command("remove", ("remove ROUTE @KEY",), "Remove a record; its history is kept.", "remove users @alice", records.remove,
             (Twin("DELETE", "/entity/<route:path>", (ROUTE, KEY)),), writes=True),
-    Command("unpublish", ("unpublish ROUTE @KEY",), "Remove a record and its page.", "unpublish mysite @about",
-            records.unpublish, writes=True),
+    Command("unpublish", ("unpublish ROUTE [@KEY]",), "Take a page, or all of a folder, off the web.", "unpublish mysite @about",
+            deploys.unpublish, (Twin("POST", "/unpublish/<route:path>", (ROUTE, Arg("key", "text"))),), writes=True),
     Command(
         "find", ("find PREFIX [where WHERE:condition] [sort SORT:sorts] [limit LIMIT:integer] [skip SKIP:integer] "
                  "[pick PICK:names]",),
@@ -107,6 +112,15 @@ _ALL = (
     Command("access", (), "A folder's access record.", "", access.show, (Twin("GET", "/access/<route:path>", (ROUTE,)),)),
     Command("status", ("status ROUTE",), "A folder's schema, indexes and counts.", "status users", status,
             (Twin("GET", "/schema/<route:path>", (ROUTE,)),)),
+    Command("publish", (), "Switch a site to a set of uploaded files, in one commit; with `plan`, what that would change.", "", _publish,
+            (Twin("POST", "/publish/<route:path>", (ROUTE, Arg("files", "object", required=True), Arg("plan", "flag"))),)),
+    Command("rollback", ("rollback ROUTE [to TO:text]",), "Take a site back to before its last deploy, or to a time.",
+            'rollback mysite to "2026-03-10T10:00:00Z"', deploys.rollback,
+            (Twin("POST", "/rollback/<route:path>", (ROUTE, Arg("to", "text"))),)),
+    Command("sites", ("sites",), "The sites that this key published.", "sites", deploys.sites, (Twin("GET", "/sites"),)),
+    Command("head", (), "The newest link of the log's chain, signed.", "", chain.head, (Twin("GET", "/chain/head"),)),
+    Command("proof", (), "A drop's proof against the chain.", "", chain.proof,
+            (Twin("GET", "/chain/proof/<drop_id:str>", (Arg("drop_id", "text", "path", required=True),)),)),
     Command("whoami", ("whoami",), "Which key this is.", "whoami", whoami, (Twin("GET", "/whoami"),)),
     Command("help", ("help", "help WORD:word"), "The commands.", "help find", help_),
 )  # fmt: skip

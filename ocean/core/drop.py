@@ -20,6 +20,11 @@ def show_time(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
+def show_io(hundredths: int) -> float | int:
+    """An amount as JSON shows it: a whole number, or at most two decimals."""
+    return hundredths / 100 if hundredths % 100 else hundredths // 100
+
+
 def read_time(text: object) -> int:
     """Milliseconds since the epoch of an ISO 8601 time. Raises INVALID_VALUE."""
     try:
@@ -46,6 +51,14 @@ class Drop:
     price: int | None = None
     counters: str | None = None
 
+    def expired(self, now: int) -> bool:
+        """Whether its time to live is over at `now` (milliseconds)."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def live(self, now: int) -> bool:
+        """Whether a reader may find it there: saved, not removed, not erased, not expired."""
+        return self.kind == SAVED and self.payload is not None and not self.expired(now)
+
     def body(self) -> str:
         """The payload's text, structured, with counters merged in."""
         text = structured(self.payload or "null")
@@ -69,5 +82,10 @@ class Drop:
         if self.expires_at is not None:
             record["expires_at"] = show_time(self.expires_at)
         if self.price is not None:
-            record["price"] = self.price / 100 if self.price % 100 else self.price // 100
+            record["price"] = self.shown_price
         return record
+
+    @property
+    def shown_price(self) -> float | int | None:
+        """The price in io, which the store keeps in hundredths."""
+        return show_io(self.price) if self.price is not None else None

@@ -82,7 +82,7 @@ def verify(public: str, message: bytes, signature: str) -> bool:
     if raw is None:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(raw).verify(base64.urlsafe_b64decode(signature + "=="), message)
+        Ed25519PublicKey.from_public_bytes(raw).verify(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)), message)
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True

@@ -30,6 +30,7 @@ class Op:
     ttl: int | None = None
     price: int | None = None
     public: bool = False
+    drop_id: str | None = None  # save: the id that the drop shall have
     if_match: str | None = None
     if_none_match: bool = False
     counter: str = ""  # add
@@ -70,6 +71,18 @@ class Change:
     live_seq: int | None = None
     rule: Rule | None = None
     value: int | None = None
+    drop_id: str | None = None
+
+
+def looks_at(op: Op) -> list[str]:
+    """The folders whose rules deciding on `op` may ask for; each with its ancestors."""
+    top, _, rest = op.route.partition("/")
+    return [op.route, "shared/" + rest] if top == "trust" and rest else [op.route]
+
+
+def needs_payload(op: Op) -> bool:
+    """Whether deciding on `op` reads what the record holds."""
+    return op.kind in ("update", "add")
 
 
 class State(Protocol):
@@ -77,7 +90,8 @@ class State(Protocol):
 
     def current(self, route: str, key: str) -> Current | None: ...
     def rules(self, route: str) -> dict[str, Rule | None]: ...
-    def owners_beneath(self, route: str) -> set[str | None]: ...
+    def others_beneath(self, route: str, who: str) -> bool:
+        """Whether a folder beneath `route` belongs to somebody else, or was left open for good."""
 
 
 def plan(op: Op, who: str, state: State) -> list[Change]:
@@ -127,7 +141,7 @@ def _authorise(op: Op, who: str, state: State) -> Change | None:
         return None
     if op.kind == "remove" or op.kind == "unpublish" or op.route.split("/", 1)[0] in ("trust", "shared"):
         return None
-    if state.owners_beneath(op.route) - {who}:
+    if state.others_beneath(op.route, who):
         return None  # an ancestor of others' folders stays open: it can't be taken
     return _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(who, "protected"), who)
 
@@ -144,7 +158,7 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
     owned = any(rules.values()) or access.private_owner(op.route)
     if owned and not access.is_admin(op.route, who, rules):
         raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
-    if state.owners_beneath(op.route) - {who}:
+    if state.others_beneath(op.route, who):
         raise OceanError("FORBIDDEN", f"{op.route!r} contains folders of others and can't be taken.")
     assert op.alter is not None
     before = rules.get(op.route)
@@ -178,7 +192,7 @@ def _save(op: Op, who: str, current: Current | None) -> Change:
     if op.key is None:
         if op.payload == "null":
             raise OceanError("KEY_REQUIRED", "A null payload removes a record, and no record is named.", "Add a key.")
-        return Change(op.route, None, op.payload, ttl=op.ttl, price=op.price, owner=who)
+        return Change(op.route, None, op.payload, ttl=op.ttl, price=op.price, owner=who, drop_id=op.drop_id)
     if op.payload == "null":
         return _remove(op, who, current)
     counters = dict(current.counters) if current and not current.removed else {}
@@ -206,7 +220,9 @@ def _update(op: Op, who: str, current: Current | None) -> Change:
 
 
 def _remove(op: Op, who: str, current: Current | None) -> Change:
-    if current is None or current.removed:
+    # A page that was removed by accident still stands: unpublishing takes it down all the same.
+    standing = current is not None and current.removed and op.kind == "unpublish" and current.live_seq > 0
+    if current is None or (current.removed and not standing):
         raise missing(op.route, op.key, current is not None)
     kind = UNPUBLISHED if op.kind == "unpublish" else REMOVED
     return Change(

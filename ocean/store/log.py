@@ -1,157 +1,116 @@
-"""The log's one writer: whoever waits shares a commit, and is answered after it."""
+"""The log's one door for writes: whoever waits shares a commit, and is answered after it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import queue
-import threading
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
-import pysqlite3
-
-from ocean.core.drop import ACCESS, Drop
-from ocean.core.transition import Op, plan
 from ocean.errors import OceanError
-from ocean.store.sqlite import Transaction, connect, ensure_head
+from ocean.store.batch import Rules, Sign, Write, commit
+from ocean.store.engine import Engine, Step, Steps
 
-BATCH = 256
+BATCH = 256  # writes that share a commit
+BATCH_BYTES = 16 * 1024 * 1024
+QUEUE = 10_000
+QUEUE_BYTES = 256 * 1024 * 1024
 log = logging.getLogger("ocean.store.log")
 
 
-@dataclass(slots=True)
-class Write:
-    """Changes that happen together or not at all, by one key."""
-
-    ops: list[Op]
-    who: str
-    idempotency: tuple[str, str] | None = None  # (key, digest of the request)
-    done: asyncio.Future[list[dict[str, Any]]] | None = None
-    result: list[dict[str, Any]] = field(default_factory=list)
-    fault: Exception | None = None
-
-
-def _result(drop: Drop | None, op: Op, value: int | None) -> dict[str, Any]:
-    if op.kind == "add":
-        return {"route": op.route, "key": op.key, "field": op.counter, "value": value}
-    assert drop is not None
-    if op.kind in ("remove", "unpublish"):
-        return {"deleted": True, "drop_id": drop.drop_id}
-    record = drop.to_json()
-    record.pop("payload")
-    if op.kind in ("update", "access"):
-        record["payload"] = orjson.loads(drop.body())
-    return record
-
-
 class Log:
-    """`append` in front, a thread behind. At most `limit` writes wait; beyond that SERVER_BUSY."""
+    """`append` in front, one task behind. What waits is limited in number and in bytes; beyond that SERVER_BUSY."""
 
-    def __init__(self, database: Path, limit: int = 10_000) -> None:
-        self._connection = connect(database, read_only=False)
-        ensure_head(self._connection)
-        self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
-        self._limit = limit
+    def __init__(self, engine: Engine, sign: Sign) -> None:
+        self.engine = engine
+        self.moved = asyncio.Event()  # replaced whenever the log may have moved
+        self.commits = self.committed = 0
+        self._sign = sign
+        self._rules = Rules()
+        self._waiting: deque[Write] = deque()
+        self._bytes = 0
+        self._woken = asyncio.Event()
         self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self.moved = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
-        self._thread.start()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        engine.listen(self.wake)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     async def append(self, write: Write) -> list[dict[str, Any]]:
         """One result for each op, once committed. Raises what the plan refused, SERVER_BUSY or STORAGE_FULL."""
-        if self._closed or self._queue.qsize() >= self._limit:
+        size = write.size
+        if self._closed or len(self._waiting) >= QUEUE or (self._waiting and self._bytes + size > QUEUE_BYTES):
             raise OceanError("SERVER_BUSY", "The write queue is full.", "Try again in a moment.")
-        write.done = self._loop.create_future()
-        self._queue.put(write)
+        write.done = asyncio.get_running_loop().create_future()
+        self._waiting.append(write)
+        self._bytes += size
+        self._woken.set()
         return await asyncio.shield(write.done)
+
+    async def put(self, sql: str, each: Sequence[tuple[Any, ...]]) -> None:
+        """Changes a table that is not of the log, on disk when it returns. Raises STORAGE_FULL or SERVER_BUSY."""
+
+        def steps() -> Steps:
+            yield Step(sql, each)
+
+        try:
+            await self.engine.transact(steps())
+        except Exception as fault:
+            raise self.engine.explain(fault) or fault from fault
 
     async def close(self) -> None:
         """Answers what was accepted, then stops."""
         self._closed = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._connection.close()
+        self._woken.set()
+        await self._task
 
-    def _run(self) -> None:
+    def wake(self) -> None:
+        """Tells whoever follows that the log may have moved."""
+        self.moved.set()
+        self.moved = asyncio.Event()
+
+    async def _run(self) -> None:
         while True:
-            first = self._queue.get()
-            if first is None:
+            if not self._waiting:
+                if self._closed:
+                    return
+                self._woken.clear()
+                await self._woken.wait()
+                continue
+            batch = self._take()
+            await self._commit(batch)
+            self._answer(batch)
+
+    def _take(self) -> list[Write]:
+        batch: list[Write] = []
+        size = 0
+        while self._waiting and len(batch) < BATCH and (not batch or size + self._waiting[0].size <= BATCH_BYTES):
+            write = self._waiting.popleft()
+            size += write.size
+            batch.append(write)
+        self._bytes -= size
+        return batch
+
+    async def _commit(self, writes: list[Write]) -> None:
+        try:
+            await self.engine.transact(commit(writes, self._rules, self.engine.dialect, self._sign))
+        except Exception as fault:
+            self._rules = Rules()
+            known = self.engine.explain(fault)
+            if known is None and len(writes) > 1:  # one of them may be at fault: the others shall not suffer for it
+                for write in writes:
+                    write.fault, write.result = None, []
+                    await self._commit([write])
                 return
-            batch, last = [first], False
-            while len(batch) < BATCH:
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    last = True
-                    break
-                batch.append(item)
-            try:
-                self._commit(batch)
-            except Exception as fault:
-                self._rollback(batch, fault)
-            self._loop.call_soon_threadsafe(self._answer, batch)
-            if last:
-                return
-
-    def _commit(self, batch: list[Write]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        transaction = Transaction(self._connection)
-        for write in batch:
-            self._connection.execute("SAVEPOINT write")
-            before = (transaction.seq, transaction.revision, transaction.access_seq, transaction.chain)
-            try:
-                write.result = self._perform(write, transaction)
-            except (OceanError, ArithmeticError, ValueError, TypeError, KeyError) as fault:
-                write.fault = fault
-                self._connection.execute("ROLLBACK TO write")
-                transaction.seq, transaction.revision, transaction.access_seq, transaction.chain = before
-                transaction._rules.clear()
-            self._connection.execute("RELEASE write")
-        transaction.close()
-        self._connection.execute("COMMIT")
-
-    def _perform(self, write: Write, transaction: Transaction) -> list[dict[str, Any]]:
-        if write.idempotency:
-            row = self._connection.execute("SELECT request, answer FROM idempotency WHERE id = ?", (write.idempotency[0],)).fetchone()
-            if row and row[0] != write.idempotency[1]:
-                raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
-            if row:
-                return list(orjson.loads(row[1]))
-        results: list[dict[str, Any]] = []
-        for index, op in enumerate(write.ops):
-            try:
-                changes = plan(op, write.who, transaction)
-            except OceanError as fault:
-                if len(write.ops) > 1:
-                    fault.details["index"] = index
-                raise
-            drops = [transaction.apply(change, write.who) for change in changes]
-            own = next((i for i, c in enumerate(changes) if c.kind != ACCESS or op.kind == "access"), 0)
-            results.append(_result(drops[own], op, changes[own].value))
-        if write.idempotency:
-            self._connection.execute(
-                "INSERT INTO idempotency (id, request, answer, created_at) VALUES (?,?,?,?)",
-                (*write.idempotency, orjson.dumps(results).decode(), transaction.now),
-            )
-        return results
-
-    def _rollback(self, batch: list[Write], fault: Exception) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        full = isinstance(fault, pysqlite3.OperationalError) and ("full" in str(fault) or "I/O" in str(fault))
-        log.error("a batch of %d writes failed: %r", len(batch), fault)
-        for write in batch:
-            write.fault = (
-                OceanError("STORAGE_FULL", "The disk is full: nothing was written.", "Free space; reads go on.")
-                if full
-                else OceanError("INTERNAL_ERROR", "The write failed and nothing was written.")
-            )
+            log.error("a batch of %d writes failed: %r", len(writes), fault)
+            for write in writes:
+                write.fault = known or OceanError("INTERNAL_ERROR", "The write failed and nothing was written.")
+        else:
+            self.commits += 1
+            self.committed += len(writes)
 
     def _answer(self, batch: list[Write]) -> None:
         for write in batch:
@@ -163,5 +122,4 @@ class Log:
             else:
                 done.set_exception(write.fault)
                 done.exception()  # seen, even if the caller has gone
-        self.moved.set()
-        self.moved = asyncio.Event()
+        self.wake()

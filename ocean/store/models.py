@@ -1,4 +1,4 @@
-"""The tables. The log (`drop`) is the truth; `record` is its newest state and can be rebuilt from it."""
+"""The tables. The log (`drops`) is the truth; `record` and `rule` are its newest state and can be rebuilt from it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ class Name(fields.Field[str], str):  # type: ignore[misc]
         SQL_TYPE = 'TEXT COLLATE "C"'
 
 
+class Position(fields.Field[int], int):
+    """A place in the log; on SQLite the row's own id."""
+
+    SQL_TYPE = "INTEGER"
+
+    class _db_postgres:  # noqa: N801
+        SQL_TYPE = "BIGINT"
+
+
+class Expiring(Index):
+    """Rows that expire, few among many."""
+
+    def __init__(self, *, fields: tuple[str, ...] | list[str], name: str) -> None:
+        super().__init__(fields=fields, name=name)
+        self.extra = " WHERE expires_at IS NOT NULL"
+
+
 class Body(fields.Field[Any]):
     """A structured payload in the engine's own binary JSON, for conditions to look into."""
 
@@ -30,9 +47,9 @@ class Body(fields.Field[Any]):
 class Head(Model):
     """The one row that every write locks first: the newest place, and how often anything at all has changed."""
 
-    id = fields.IntField(primary_key=True)
+    id = Position(primary_key=True)  # always 1
     seq = fields.BigIntField()
-    revision = fields.BigIntField()
+    revision = fields.BigIntField()  # moves with every change, a counter's too
     access_seq = fields.BigIntField()
     moment = fields.BigIntField()  # created_at of the newest drop: time never runs back
     chain = fields.BinaryField()
@@ -42,7 +59,7 @@ class Head(Model):
 
 
 class DropRow(Model):
-    seq = fields.BigIntField(primary_key=True, generated=False)
+    seq = Position(primary_key=True)
     drop_id = Name(unique=True)
     route = Name()
     key = Name(null=True)
@@ -61,15 +78,15 @@ class DropRow(Model):
         table = "drops"
         indexes = [
             Index(fields=("route", "key", "seq"), name="drop_entity"),
-            Index(fields=("created_at",), name="drop_moment"),
-            Index(fields=("expires_at",), name="drop_expiry"),
+            Index(fields=("route", "seq"), name="drop_route"),
+            Expiring(fields=("expires_at",), name="drop_expiry"),
         ]
 
 
 class RecordRow(Model):
     """An entity's newest drop, or an event, with its counters beside it."""
 
-    seq = fields.BigIntField(primary_key=True, generated=False)
+    seq = Position(primary_key=True)
     route = Name()
     key = Name(null=True)
     drop_id = Name()
@@ -88,13 +105,43 @@ class RecordRow(Model):
         table = "record"
         indexes = [
             Index(fields=("route", "seq"), name="record_route"),
-            Index(fields=("expires_at",), name="record_expiry"),
+            Expiring(fields=("expires_at",), name="record_expiry"),
         ]
         unique_together = (("route", "key"),)
 
 
+class RuleRow(Model):
+    """Who has access to a folder: what its newest `_access` drop says; null once the rule was taken back."""
+
+    route = Name(primary_key=True)
+    seq = fields.BigIntField(db_index=True)
+    owner = fields.TextField(null=True)
+    mode = fields.TextField(null=True)
+    rule = fields.TextField(null=True)
+
+    class Meta:
+        table = "rule"
+
+
+class Blob(Model):
+    """A file's bytes, kept in the object store under its id."""
+
+    id = Name(primary_key=True)
+    owner = fields.TextField()
+    route = Name()
+    size = fields.BigIntField()
+    type = fields.TextField()
+    sha256 = fields.TextField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "blob"
+
+
 class Checkpoint(Model):
-    seq = fields.BigIntField(primary_key=True, generated=False)
+    """The head of the chain at a place, signed by a server."""
+
+    seq = Position(primary_key=True)
     chain = fields.BinaryField()
     created_at = fields.BigIntField()
     public_key = fields.TextField()
@@ -104,11 +151,13 @@ class Checkpoint(Model):
         table = "checkpoint"
 
 
-class Idempotency(Model):
+class Once(Model):
+    """What may happen once: an idempotency key with its answer, or the nonce of a signed request."""
+
     id = Name(primary_key=True)
     request = fields.TextField()
     answer = fields.TextField()
-    created_at = fields.BigIntField()
+    expires_at = fields.BigIntField(db_index=True)
 
     class Meta:
-        table = "idempotency"
+        table = "once"

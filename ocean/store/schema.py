@@ -8,30 +8,75 @@ from typing import Any
 
 import pysqlite3
 
+from ocean.core import chain
+from ocean.store.engine import Engine
+from ocean.store.postgres import PostgresEngine
+from ocean.store.sqlite import SqliteEngine, connect
+
 # Tortoise and aiosqlite import `sqlite3`; the one Python carries may have the WAL-reset bug (3.7.0 to 3.51.2).
 sys.modules["sqlite3"] = pysqlite3
 
 SAFE_SQLITE = (3, 51, 3)
+_LOCK = 0x6F6365616E  # one migration at a time on a shared database
+_FIRST_HEAD = "INSERT INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,{}) ON CONFLICT (id) DO NOTHING"
 
 
-def config(database: Path) -> dict[str, Any]:
+def is_postgres(url: str) -> bool:
+    return url.startswith(("postgres://", "postgresql://"))
+
+
+def database_path(url: str) -> Path:
+    """The file of a `sqlite:///path` address."""
+    return Path(url.removeprefix("sqlite://"))
+
+
+def config(url: str) -> dict[str, Any]:
+    """Tortoise's settings for a store."""
+    connection: Any = url.replace("postgresql://", "postgres://", 1)
+    if not is_postgres(url):
+        connection = {
+            "engine": "tortoise.backends.sqlite",
+            "credentials": {"file_path": str(database_path(url)), "synchronous": "FULL", "busy_timeout": 10000},
+        }
     return {
-        "connections": {
-            "default": {
-                "engine": "tortoise.backends.sqlite",
-                "credentials": {"file_path": str(database), "synchronous": "FULL", "busy_timeout": 10000},
-            }
-        },
+        "connections": {"default": connection},
         "apps": {"models": {"models": ["ocean.store.models"], "migrations": "ocean.store.migrations"}},
     }
 
 
-async def migrate(database: Path) -> None:
+async def migrate(url: str) -> None:
     """Brings the tables up to date. Raises RuntimeError on an SQLite that can corrupt its log."""
     if pysqlite3.sqlite_version_info < SAFE_SQLITE:
         raise RuntimeError(f"SQLite {pysqlite3.sqlite_version} can corrupt a WAL with several connections; 3.51.3 is needed.")
+    if is_postgres(url):
+        await _migrate_postgres(url)
+        return
+    await _run(url)
+    connection = connect(database_path(url), read_only=False)
+    connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))
+    connection.close()
+
+
+async def _run(url: str) -> None:
     from tortoise import Tortoise
     from tortoise.migrations.api import migrate as run
 
-    await run(config=config(database))
+    await run(config=config(url))
     await Tortoise.close_connections()
+
+
+async def _migrate_postgres(url: str) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await _run(url)
+        await connection.execute(_FIRST_HEAD.format("$1"), chain.GENESIS)
+    finally:
+        await connection.close()
+
+
+async def open_engine(url: str) -> Engine:
+    """The engine of a store whose tables are there, on the running loop."""
+    return await PostgresEngine.open(url) if is_postgres(url) else SqliteEngine(database_path(url))

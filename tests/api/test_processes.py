@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from ocean.store.verify import verify
-from tests.conftest import UUID, Running, start, stop
+from tests.conftest import UUID, Running, check, start, stop
 
 
 def test_the_seeds_bootstrap_and_first_blocks(server: Running) -> None:
@@ -215,7 +214,7 @@ def test_what_was_acknowledged_survives_kill_9_and_the_process_comes_back(tmp_pa
         assert running.post("/query", {"prefix": "k", "count": True}, secret).json() == {"count": acknowledged}
     finally:
         assert stop(running) == 0
-    assert verify(tmp_path / "ocean.db") == (acknowledged + 1, None)
+    assert check(tmp_path) == (acknowledged + 1, None)
 
 
 def test_a_taken_port_is_one_sentence_and_exit_2(server: Running, tmp_path: Path) -> None:

@@ -9,22 +9,26 @@ from typing import Any
 import orjson
 import pytest
 
-from ocean.commands.dispatch import execute
+from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core.keys import generate
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.store.log import Write
+from ocean.store.batch import Once, Write
 from ocean.store.verify import verify
 
 
+async def say(ocean: Ocean, who: Caller, text: str) -> dict[str, Any]:
+    return await execute(ocean, who, parse(text))
+
+
 async def run(ocean: Ocean, who: Caller, text: str) -> Any:
-    return orjson.loads(orjson.dumps(await execute(ocean, who, text)))
+    return orjson.loads(orjson.dumps(await say(ocean, who, text)))
 
 
 async def code(ocean: Ocean, who: Caller, text: str) -> str:
     with pytest.raises(OceanError) as caught:
-        await execute(ocean, who, text)
+        await say(ocean, who, text)
     return caught.value.code
 
 
@@ -40,66 +44,66 @@ async def test_save_get_update_remove_and_history(ocean: Ocean, alice: Caller) -
 
 
 async def test_a_thousand_racing_writers_get_one_total_order(ocean: Ocean, alice: Caller) -> None:
-    await asyncio.gather(*(execute(ocean, alice, f"save race @{i % 7} n: {i}") for i in range(1000)))
-    drops = ocean.reader.follow(0, 5000)
+    await asyncio.gather(*(say(ocean, alice, f"save race @{i % 7} n: {i}") for i in range(1000)))
+    drops = await ocean.reader.follow(0, 5000)
     assert [d.seq for d in drops] == list(range(1, 1002))  # the folder's access record and a thousand
     assert sorted(d.created_at for d in drops) == [d.created_at for d in drops]
-    assert verify(ocean.data / "ocean.db") == (1001, None)
+    assert await verify(ocean.engine) == (1001, None)
 
 
 async def test_two_racing_first_writers_leave_one_owner(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    results = await asyncio.gather(*(execute(ocean, who, "save taken @x 1") for who in (alice, bob)), return_exceptions=True)
+    results = await asyncio.gather(*(say(ocean, who, "save taken @x 1") for who in (alice, bob)), return_exceptions=True)
     refused = [r for r in results if isinstance(r, OceanError)]
     assert [r.code for r in refused] == ["FORBIDDEN"]
 
 
 async def test_an_altered_payload_is_found(ocean: Ocean, alice: Caller) -> None:
-    await execute(ocean, alice, "save a @1 n: 1")
-    ocean.log._connection.execute("UPDATE drops SET payload = '{\"n\":2}' WHERE key = '1'")
-    _, fault = verify(ocean.data / "ocean.db")
+    await say(ocean, alice, "save a @1 n: 1")
+    await ocean.log.put("UPDATE drops SET payload = ? WHERE key = ?", [('{"n":2}', "1")])
+    _, fault = await verify(ocean.engine)
     assert fault is not None
     assert "payload" in fault
 
 
 async def test_bulk_is_all_or_nothing(ocean: Ocean, alice: Caller) -> None:
-    before = ocean.reader.head()
+    before = await ocean.reader.head()
     with pytest.raises(OceanError) as caught:
-        await execute(ocean, alice, "bulk (save l @1 a: 1, remove l @never)")
+        await say(ocean, alice, "bulk (save l @1 a: 1, remove l @never)")
     assert caught.value.details["index"] == 1
-    assert ocean.reader.head() == before
+    assert await ocean.reader.head() == before
     assert len((await run(ocean, alice, "bulk (save l @1 a: 1, save l @2 a: -1)"))["results"]) == 2
 
 
 async def test_counters_lose_nothing_and_merge_into_reads(ocean: Ocean, alice: Caller) -> None:
-    await execute(ocean, alice, 'save pages @home title: "Home"')
-    await asyncio.gather(*(execute(ocean, alice, "add 2 to pages @home views") for _ in range(100)))
+    await say(ocean, alice, 'save pages @home title: "Home"')
+    await asyncio.gather(*(say(ocean, alice, "add 2 to pages @home views") for _ in range(100)))
     assert (await run(ocean, alice, "get pages @home"))["payload"] == {"title": "Home", "views": 200}
     assert (await run(ocean, alice, "find pages where views > 199 then count")) == {"count": 1}
-    await execute(ocean, alice, "save pages @home views: 5")
+    await say(ocean, alice, "save pages @home views: 5")
     assert (await run(ocean, alice, "subtract 1 from pages @home views"))["value"] == 4
 
 
 async def test_a_record_with_a_ttl_is_gone_at_that_moment(ocean: Ocean, alice: Caller) -> None:
-    await execute(ocean, alice, "save s @1 x: 1 keep 1")
+    await say(ocean, alice, "save s @1 x: 1 keep 1")
     assert (await run(ocean, alice, "find s"))["count"] == 1
-    ocean.log._connection.execute("UPDATE drops SET expires_at = ?", (int(time.time() * 1000) - 1,))
-    ocean.log._connection.execute("UPDATE record SET expires_at = ?", (int(time.time() * 1000) - 1,))
+    for table in ("drops", "record"):
+        await ocean.log.put(f"UPDATE {table} SET expires_at = ?", [(int(time.time() * 1000) - 1,)])
     assert (await run(ocean, alice, "find s"))["count"] == 0
     assert await code(ocean, alice, "get s @1") == "NOT_FOUND"
 
 
 async def test_idempotency_one_effect_and_conflict(ocean: Ocean, alice: Caller) -> None:
     op = lambda: Op("add", "c", "x", counter="n", by=1)  # noqa: E731 - a fresh one each time
-    first, again = await asyncio.gather(*(ocean.log.append(Write([op()], alice.key or "", ("k", "same"))) for _ in range(2)))
+    first, again = await asyncio.gather(*(ocean.log.append(Write([op()], alice.key or "", Once("k", "same", 2**50))) for _ in range(2)))
     assert first == again
     with pytest.raises(OceanError) as caught:
-        await ocean.log.append(Write([op()], alice.key or "", ("k", "other")))
+        await ocean.log.append(Write([op()], alice.key or "", Once("k", "other", 2**50)))
     assert caught.value.code == "CONFLICT"
     assert (await run(ocean, alice, "get c @x"))["payload"] == {"n": 1}
 
 
 async def test_a_client_that_has_gone_does_not_stop_the_writer(ocean: Ocean, alice: Caller) -> None:
-    tasks = [asyncio.create_task(execute(ocean, alice, f"save gone @{i} 1")) for i in range(50)]
+    tasks = [asyncio.create_task(say(ocean, alice, f"save gone @{i} 1")) for i in range(50)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
@@ -108,33 +112,33 @@ async def test_a_client_that_has_gone_does_not_stop_the_writer(ocean: Ocean, ali
 
 
 async def test_what_may_not_be_read_is_neither_found_nor_counted(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await execute(ocean, alice, f"save team/open @1 x: 1\nsave team/closed @1 x: 1\nshare team/closed with @{alice.key} mode shared")
+    await say(ocean, alice, f"save team/open @1 x: 1\nsave team/closed @1 x: 1\nshare team/closed with @{alice.key} mode shared")
     assert (await run(ocean, bob, "find team/* then count"))["count"] == 1
     assert (await run(ocean, alice, "find team/* then count"))["count"] == 2
     assert await code(ocean, bob, "get team/closed @1") == "FORBIDDEN"
-    await execute(ocean, alice, f"share team/closed with @{bob.key}")
+    await say(ocean, alice, f"share team/closed with @{bob.key}")
     assert (await run(ocean, bob, "get team/closed @1"))["payload"] == {"x": 1}
-    await execute(ocean, alice, f"revoke team/closed from {bob.key}")
+    await say(ocean, alice, f"revoke team/closed from {bob.key}")
     assert await code(ocean, bob, "find team/closed") == "FORBIDDEN"
 
 
 async def test_writeonly_and_moderated(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await execute(ocean, alice, f"share inbox with @{alice.key} mode writeonly\nshare talk with @{alice.key} mode moderated")
-    await execute(ocean, bob, "save inbox @b 1\nsave talk @b 1")
+    await say(ocean, alice, f"share inbox with @{alice.key} mode writeonly\nshare talk with @{alice.key} mode moderated")
+    await say(ocean, bob, "save inbox @b 1\nsave talk @b 1")
     assert await code(ocean, bob, "get inbox @b") == "FORBIDDEN"
     assert await code(ocean, bob, "remove talk @b") == "FORBIDDEN"
-    await execute(ocean, alice, "save talk @a 1\nremove talk @b")
+    await say(ocean, alice, "save talk @a 1\nremove talk @b")
     assert await code(ocean, bob, "save talk @a 2") == "FORBIDDEN"
 
 
 async def test_an_ancestor_of_others_folders_cannot_be_taken(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await execute(ocean, alice, "save top/mine @1 1")
+    await say(ocean, alice, "save top/mine @1 1")
     assert await code(ocean, bob, f"share top with @{bob.key}") == "FORBIDDEN"
-    await execute(ocean, bob, "save topping @1 1")
+    await say(ocean, bob, "save topping @1 1")
 
 
 async def test_types_are_not_mixed_and_negation_matches_what_lacks_the_field(ocean: Ocean, alice: Caller) -> None:
-    await execute(ocean, alice, 'save t @n v: 5\nsave t @s v: "5"\nsave t @b v: true\nsave t @l v: ("a", "b")\nsave t @x w: 1')
+    await say(ocean, alice, 'save t @n v: 5\nsave t @s v: "5"\nsave t @b v: true\nsave t @l v: ("a", "b")\nsave t @x w: 1')
     expected = {"v = 5": "n", 'v = "5"': "s", "v = true": "b", 'v contains "a"': "l", "v missing": "x", "v > 4": "n"}
     for condition, keys in expected.items():
         found = await run(ocean, alice, f"find t where {condition}")
@@ -144,7 +148,7 @@ async def test_types_are_not_mixed_and_negation_matches_what_lacks_the_field(oce
 
 
 async def test_a_priced_record_is_a_stub_to_others_and_cant_be_probed(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await execute(ocean, alice, 'save shop @a secret: "x" price 5\nsave shop @b open: 1')
+    await say(ocean, alice, 'save shop @a secret: "x" price 5\nsave shop @b open: 1')
     stub = await run(ocean, bob, "get shop @a")
     assert (stub["price"], stub["_gated"], "payload" in stub) == (5, True, False)
     assert "payload" not in (await run(ocean, bob, "list shop"))["entities"][0]
@@ -154,9 +158,9 @@ async def test_a_priced_record_is_a_stub_to_others_and_cant_be_probed(ocean: Oce
 
 
 async def test_an_update_keeps_the_price_and_the_ttl(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await execute(ocean, alice, "save shop @a x: 1 keep 3600 price 5")
+    await say(ocean, alice, "save shop @a x: 1 keep 3600 price 5")
     before = await run(ocean, alice, "get shop @a")
-    await execute(ocean, alice, "update shop @a x: 2")
+    await say(ocean, alice, "update shop @a x: 2")
     after = await run(ocean, alice, "get shop @a")
     assert (after["price"], after["expires_at"]) == (5, before["expires_at"])
     assert "payload" not in await run(ocean, bob, "get shop @a")
@@ -165,13 +169,13 @@ async def test_an_update_keeps_the_price_and_the_ttl(ocean: Ocean, alice: Caller
 async def test_a_secret_is_not_saved_where_anyone_reads(ocean: Ocean, alice: Caller) -> None:
     secret = generate().secret
     assert await code(ocean, alice, f'save _mcp/servers @s app_key: "{secret}"') == "INVALID_PAYLOAD"
-    await execute(ocean, alice, 'save _mcp/servers @s app_key: "YOUR_OCEAN_KEY"')
+    await say(ocean, alice, 'save _mcp/servers @s app_key: "YOUR_OCEAN_KEY"')
     assert await code(ocean, alice, f'update _mcp/servers @s app_key: "{secret}"') == "INVALID_PAYLOAD"
 
 
 async def test_a_trust_record_opens_a_shared_folder(ocean: Ocean, alice: Caller, bob: Caller) -> None:
     assert await code(ocean, alice, "save shared/app/x @1 1") == "NO_TRUST"
-    await execute(ocean, alice, f'save trust/app @config keys: ("{bob.key}")')
-    await execute(ocean, bob, "save shared/app/x @1 1")
+    await say(ocean, alice, f'save trust/app @config keys: ("{bob.key}")')
+    await say(ocean, bob, "save shared/app/x @1 1")
     assert await code(ocean, alice, "get trust/app @config") == "FORBIDDEN"
     assert await code(ocean, bob, "save trust/app @config keys: ()") == "FORBIDDEN"

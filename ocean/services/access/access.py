@@ -9,7 +9,7 @@ from ocean.core import access, keys, transition
 from ocean.core.routes import check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read
+from ocean.services.access.reading import require
 from ocean.services.data.writing import write
 
 
@@ -37,10 +37,10 @@ async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
 
 async def show(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
     """The folder's access record; its grants only to its owner."""
-    rules = ocean.reader.rules(check_route(route))
+    rules = await ocean.reader.rules(check_route(route))
     admin = access.is_admin(route, caller.key, rules)
     if not admin:
-        require_read(ocean, caller, route, "entity")
+        require(caller, route, "entity", rules)
     rule = rules.get(route)
     if rule is None:
         raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")

@@ -6,32 +6,38 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import access
+from ocean.core.access import Rules, Verdict
 from ocean.core.drop import Drop
 from ocean.errors import OceanError
 
 
-def require_read(ocean: Ocean, caller: Caller, route: str, permission: str) -> access.Verdict:
-    """ "allow" or "own". Raises FORBIDDEN, KEY_REQUIRED or NO_TRUST."""
-    verdict = access.decide(route, caller.key, permission, ocean.reader.rules(route))
+def require(caller: Caller, route: str, permission: str, rules: Rules) -> Verdict:
+    """ "allow" or "own", by rules that were read before. Raises FORBIDDEN, KEY_REQUIRED or NO_TRUST."""
+    verdict = access.decide(route, caller.key, permission, rules)
     if verdict == "deny":
         raise access.refusal(route, caller.key, permission)
     return verdict
 
 
-def may_see(ocean: Ocean, caller: Caller, drop: Drop, permission: str) -> bool:
+async def require_read(ocean: Ocean, caller: Caller, route: str, permission: str) -> Verdict:
+    """The same, by the rules as they are now."""
+    return require(caller, route, permission, await ocean.reader.rules(route))
+
+
+def may_see(caller: Caller, drop: Drop, permission: str, rules: Rules) -> bool:
     """Whether this one drop may be shown to the caller."""
     try:
-        verdict = access.decide(drop.route, caller.key, permission, ocean.reader.rules(drop.route))
+        verdict = access.decide(drop.route, caller.key, permission, rules)
     except OceanError:
         return False
     return verdict == "allow" or (verdict == "own" and caller.key is not None and drop.source == caller.key)
 
 
-def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
+async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
     """The folders beneath `route` whose own rule keeps the caller out: a decision changes only where a rule is."""
     denied: list[str] = []
-    for folder in ocean.reader.rules_beneath(route):
-        if access.decide(folder, caller.key, permission, ocean.reader.rules(folder)) != "allow":
+    for folder in await ocean.reader.closed_beneath(route, caller.key):
+        if access.decide(folder, caller.key, permission, await ocean.reader.rules(folder)) != "allow":
             denied.append(folder)
     return denied
 
@@ -43,7 +49,7 @@ def gated(caller: Caller, drop: Drop) -> bool:
 
 def shown(caller: Caller, drop: Drop) -> dict[str, Any]:
     """The record as this caller may have it: whole, or the stub of a priced one."""
-    record = drop.to_json()
     if not gated(caller, drop):
-        return record
-    return {name: record[name] for name in ("drop_id", "route", "key", "price") if name in record} | {"_gated": True}
+        return drop.to_json()
+    stub = {"drop_id": drop.drop_id, "route": drop.route, "key": drop.key, "price": drop.shown_price, "_gated": True}
+    return {name: value for name, value in stub.items() if value is not None}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import payloads
-from ocean.core.drop import REMOVED, SAVED, UNPUBLISHED, Drop, read_time
+from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read, shown
+from ocean.services.access.reading import require, shown
 from ocean.services.data.writing import write
 from ocean.services.query.find import scan
+from ocean.store.reader import now
 
 MAX_TTL = 100 * 365 * 86400
 MAX_BULK = 10_000
@@ -59,12 +59,6 @@ async def update(
 async def remove(ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None) -> dict[str, Any]:
     """Appends a tombstone. The record's page stays up in its last live version."""
     (result,) = await write(ocean, caller, [Op("remove", check_route(route), check_key(key), if_match=if_match)])
-    return result
-
-
-async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str) -> dict[str, Any]:
-    """Removes a record and its page."""
-    (result,) = await write(ocean, caller, [Op("unpublish", check_route(route), check_key(key))])
     return result
 
 
@@ -129,29 +123,27 @@ async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | N
     """The record as it is, as it was at a time, or all its versions, newest first."""
     check_route(route)
     check_key(key)
-    verdict = require_read(ocean, caller, route, "entity")
-    if verdict == "own" and (caller.key is None or ocean.reader.owner(route, key) != caller.key):
+    found = await ocean.reader.look(route, key)
+    verdict = require(caller, route, "entity", found.rules)
+    if verdict == "own" and (caller.key is None or found.owner != caller.key):
         raise missing(route, key)
     if history:
-        drops = [d for d in ocean.reader.history(route, key, 1000) if d.payload is not None and not _expired(d)]
+        moment = now()
+        drops = [d for d in await ocean.reader.history(route, key, 1000) if d.payload is not None and not d.expired(moment)]
         if not drops:
             raise missing(route, key)
         return {"versions": [shown(caller, d) for d in drops]}
-    drop = ocean.reader.entity_at(route, key, read_time(at)) if at else ocean.reader.entity(route, key)
-    return shown(caller, check_live(drop, route, key))
+    drop = found.drop
+    if at is not None:
+        drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
+    return shown(caller, _live(drop, route, key))
 
 
-def check_live(drop: Drop | None, route: str, key: str) -> Drop:
+def _live(drop: Drop | None, route: str, key: str) -> Drop:
     """The drop, if it is there for a reader. Raises NOT_FOUND or DELETED."""
-    if drop is None or drop.payload is None or _expired(drop):
-        raise missing(route, key)
-    if drop.kind in (REMOVED, UNPUBLISHED) or (drop.kind != SAVED and drop.payload == "null"):
-        raise missing(route, key, True)
+    if drop is None or not drop.live(now()):
+        raise missing(route, key, drop is not None and drop.kind in (REMOVED, UNPUBLISHED))
     return drop
-
-
-def _expired(drop: Drop) -> bool:
-    return drop.expires_at is not None and drop.expires_at <= time.time() * 1000
 
 
 async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
@@ -159,10 +151,10 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
     check_route(route)
     after = 0
     if cursor is not None:
-        if not cursor.isdigit() or len(cursor) > 18:
+        if not cursor.isdigit() or not cursor.isascii() or len(cursor) > 18:
             raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
         after = int(cursor)
-    drops = scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
+    drops = await scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
     answer: dict[str, Any] = {"entities": [shown(caller, d) for d in drops]}
     if len(drops) == limit:
         answer["next_cursor"] = str(drops[-1].seq)

@@ -2,66 +2,106 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core.drop import ACCESS, Drop
-from ocean.core.routes import check_prefix, covers
+from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
-from ocean.services.access.reading import may_see, require_read
+from ocean.services.access.reading import may_see, require_read, shown
+from ocean.services.live.hub import Ended, Event, Hub, Subscriber
 
-POLL = 0.05  # seconds: how late another process's write may be heard of
 PAGE = 500
-MAX_REPLAY = 10_000
+MAX_LAST = 10_000
 
 
-class CaughtUp(int):
-    """History ends here; the number of drops replayed."""
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """History ends here; how much of it there was."""
+
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What was written after one place and up to another is gone: expired, erased, or not of this log."""
+
+    after: int
+    until: int
+
+
+Item = Event | CaughtUp | Gap | Ended | None  # None: nothing came for a while
 
 
 async def follow(
-    ocean: Ocean, caller: Caller, prefix: str, *, last: int | None = None, after: int | None = None
-) -> AsyncIterator[Drop | CaughtUp | None]:
-    """Drops in order of their places, CaughtUp once, None while nothing comes. Ends when access is taken away."""
+    ocean: Ocean, hub: Hub, caller: Caller, prefix: str, *, last: int | None = None, after: int | None = None
+) -> AsyncIterator[Item]:
+    """Events in order of their places, CaughtUp once between history and life. Ends with Ended. Raises before its first item."""
     route, deep = check_prefix(prefix)
-    require_read(ocean, caller, route, "stream")
-    head, _ = ocean.reader.head()
-    position = head
-    replayed = 0
-    if after is not None:
-        if after > head:
-            raise OceanError("INVALID_VALUE", "The position is ahead of the log.", "Begin again with from=0.")
-        position = after
-    elif last:
-        past = ocean.reader.newest(route, deep, head + 1, min(last, MAX_REPLAY))
-        for drop in reversed([d for d in past if _shown(ocean, caller, d)]):
-            replayed += 1
-            yield drop
-    caught_up = False
-    while True:
-        moved = ocean.log.moved
-        drops = ocean.reader.follow(position, PAGE)
+    if last is not None and last > MAX_LAST:
+        raise OceanError("INVALID_VALUE", f"'last' is at most {MAX_LAST}.", "Use from=0 for all of it.")
+    await require_read(ocean, caller, route, "stream")
+    subscriber = await hub.attach(caller, route, deep)
+    try:
+        replayed = 0
+        async for item in _history(ocean, subscriber, last, after):
+            replayed += isinstance(item, Event)
+            yield item
+        yield CaughtUp(replayed)
+        while True:
+            for live in await subscriber.next():
+                yield live
+                if isinstance(live, Ended):
+                    return
+    finally:
+        hub.detach(subscriber)
+
+
+async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after: int | None) -> AsyncIterator[Event | Gap]:
+    """The past up to where the subscriber's live end begins. A position beats `last`."""
+    if after is None:
+        for drop in await _last(ocean, subscriber, last or 0):
+            yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
+        return
+    if after > subscriber.since:
+        yield Gap(subscriber.since, after)
+        return
+    while after < subscriber.since:
+        drops = await ocean.reader.following(subscriber.route, subscriber.deep, after, subscriber.since, PAGE)
+        gone = after
         for drop in drops:
-            position = drop.seq
-            if (covers(route, drop.route) if deep else drop.route == route) and _shown(ocean, caller, drop):
-                replayed += not caught_up
-                yield drop
-        if not caught_up and position >= head:
-            caught_up = True
-            yield CaughtUp(replayed)
-        if drops:
-            continue
-        try:
-            require_read(ocean, caller, route, "stream")
-        except OceanError:
+            if drop.payload is None:  # purged: only its place is left
+                gone = drop.seq
+                continue
+            if gone > after:
+                yield Gap(after, gone)
+            after = gone = drop.seq
+            if await _visible(ocean, subscriber.caller, drop):
+                yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
+        if gone > after:
+            yield Gap(after, gone)
+        if len(drops) < PAGE:
             return
-        yield None
-        try:
-            await asyncio.wait_for(moved.wait(), POLL)
-        except TimeoutError:
-            continue
+        after = drops[-1].seq
 
 
-def _shown(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
-    return drop.kind != ACCESS and drop.payload is not None and may_see(ocean, caller, drop, "stream")
+async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[Drop]:
+    """The newest drops that may be seen, up to `wanted`, in order."""
+    found: list[Drop] = []
+    before = subscriber.since + 1
+    while len(found) < wanted:
+        page = await ocean.reader.newest(subscriber.route, subscriber.deep, before, PAGE)
+        for drop in page:
+            if len(found) < wanted and await _visible(ocean, subscriber.caller, drop):
+                found.append(drop)
+        if len(page) < PAGE:
+            break
+        before = page[-1].seq
+    return found[::-1]
+
+
+async def _visible(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
+    return drop.kind != ACCESS and drop.payload is not None and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))

@@ -9,31 +9,26 @@ import orjson
 
 from grammar.conditions import Condition
 from ocean.context import Caller, Ocean
-from ocean.core.access import ACCESS_KEY
 from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.store.query import order, where
+from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
-_COLUMNS = "d.seq, d.drop_id, d.route, d.key, d.payload, d.source, d.created_at, d.kind, d.version, d.expires_at, d.price, r.counters"
 
 
-def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, args: list[Any]) -> str:
-    """The rows that this caller may see there."""
-    verdict = reading.require_read(ocean, caller, route, permission)
-    sql = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?) AND (r.key IS NULL OR r.key <> ?)"
-    args.extend((int(time.time() * 1000), ACCESS_KEY))
-    if deep:
-        sql += " AND (r.route = ? OR (r.route > ? AND r.route < ?))"
-        args.extend((route, route + "/", route + "0"))
-        for folder in reading.denied_beneath(ocean, caller, route, permission):
-            sql += " AND NOT (r.route = ? OR (r.route > ? AND r.route < ?))"
-            args.extend((folder, folder + "/", folder + "0"))
-    else:
-        sql += " AND r.route = ?"
-        args.append(route)
+async def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, args: list[Any]) -> str:
+    """The rows that this caller may see there: every scan of records begins with it."""
+    verdict = await reading.require_read(ocean, caller, route, permission)
+    sql = LIVE
+    args.append(now())
+    inside, values = within("r.route", route, deep)
+    sql += f" AND {inside}"
+    args.extend(values)
+    if deep and (denied := await reading.denied_beneath(ocean, caller, route, permission)):
+        sql += " AND " + ocean.engine.dialect.outside(denied, args)
     if verdict == "own":
         sql += " AND r.owner = ?"
         args.append(caller.key or "")
@@ -51,14 +46,14 @@ def _check_page(limit: int, skip: int) -> None:
         raise OceanError("INVALID_VALUE", f"limit is 1 to {MAX_LIMIT}, and skip is not negative.")
 
 
-def scan(
+async def scan(
     ocean: Ocean, caller: Caller, route: str, deep: bool, *, permission: str = "query", condition: Condition | None = None,
     sorts: list[dict[str, Any]] | None = None, limit: int = 100, skip: int = 0, after: int = 0, entities: bool = False,
 ) -> list[Drop]:  # fmt: skip
     """The drops that match, in order."""
     _check_page(limit, skip)
     args: list[Any] = []
-    sql = _scope(ocean, caller, route, deep, permission, args)
+    sql = await _scope(ocean, caller, route, deep, permission, args)
     if entities:
         sql += " AND r.key IS NOT NULL"
     else:
@@ -67,10 +62,10 @@ def scan(
         sql += " AND r.seq > ?"
         args.append(after)
     if condition is not None:
-        sql += " AND " + where(condition, args)
-    tail = order(sorts or [], args)
-    rows = ocean.reader.scan(
-        f"SELECT {_COLUMNS} FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
+        sql += " AND " + where(condition, ocean.engine.dialect, args)
+    tail = order(sorts or [], ocean.engine.dialect, args)
+    rows = await ocean.engine.scan(
+        f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
         [*args, limit, skip],
     )
     return [Drop(*row) for row in rows]
@@ -84,19 +79,20 @@ async def find(
     started = time.perf_counter()
     route, deep = check_prefix(prefix)
     if counted:
-        return {"count": count(ocean, caller, route, deep, where)}
-    drops = scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
+        return {"count": await count(ocean, caller, route, deep, where)}
+    drops = await scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
     results = [_row(d, pick) for d in drops] if pick else [d.to_json() for d in drops]
     return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
-def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
+async def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
     args: list[Any] = []
-    sql = _scope(ocean, caller, route, deep, "query", args)
+    sql = await _scope(ocean, caller, route, deep, "query", args)
     sql += _affordable(caller, args)
     if condition is not None:
-        sql += " AND " + where(condition, args)
-    return int(ocean.reader.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)[0][0])  # noqa: S608
+        sql += " AND " + where(condition, ocean.engine.dialect, args)
+    ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)  # noqa: S608
+    return int(total)
 
 
 def _row(drop: Drop, names: list[str]) -> dict[str, Any]:
@@ -115,3 +111,21 @@ def _row(drop: Drop, names: list[str]) -> dict[str, Any]:
                 value = value.get(part) if isinstance(value, dict) else None
             row[name] = value
     return row
+
+
+async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) -> list[str]:
+    """The names of the folders directly inside `route` that hold records the caller may see; one seek for each."""
+    args: list[Any] = []
+    sql = await _scope(ocean, caller, route, True, "entity", args)
+    names: list[str] = []
+    cursor = route + "/"
+    while len(names) < limit:
+        rows = await ocean.engine.scan(
+            f"SELECT r.route FROM record r WHERE {sql} AND r.key IS NOT NULL AND r.route > ? ORDER BY r.route LIMIT 1",  # noqa: S608
+            [*args, cursor],
+        )
+        if not rows:
+            break
+        names.append(rows[0][0][len(route) + 1 :].split("/", 1)[0])
+        cursor = f"{route}/{names[-1]}0"
+    return names

@@ -2,7 +2,7 @@ from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from ocean.store.models import Body, Name
+from ocean.store.models import Body, Expiring, Name, Position
 
 
 class Migration(migrations.Migration):
@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="Checkpoint",
             fields=[
-                ("seq", fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ("seq", Position(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
                 ("chain", fields.BinaryField()),
                 ("created_at", fields.BigIntField()),
                 ("public_key", fields.TextField(unique=False)),
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="DropRow",
             fields=[
-                ("seq", fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ("seq", Position(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
                 ("drop_id", Name(unique=True, generated=False, null=False)),
                 ("route", Name(generated=False, null=False, unique=False)),
                 ("key", Name(null=True, generated=False, unique=False)),
@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
                 "app": "models",
                 "indexes": [
                     Index(fields=["route", "key", "seq"], name="drop_entity"),
-                    Index(fields=["created_at"], name="drop_moment"),
-                    Index(fields=["expires_at"], name="drop_expiry"),
+                    Index(fields=["route", "seq"], name="drop_route"),
+                    Expiring(fields=["expires_at"], name="drop_expiry"),
                 ],
                 "pk_attr": "seq",
             },
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="Head",
             fields=[
-                ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ("id", Position(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
                 ("seq", fields.BigIntField()),
                 ("revision", fields.BigIntField()),
                 ("access_seq", fields.BigIntField()),
@@ -70,20 +70,46 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="Idempotency",
+            name="Once",
             fields=[
                 ("id", Name(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
                 ("request", fields.TextField(unique=False)),
                 ("answer", fields.TextField(unique=False)),
+                ("expires_at", fields.BigIntField(db_index=True)),
+            ],
+            options={"table": "once", "app": "models", "pk_attr": "id"},
+            bases=["Model"],
+        ),
+        ops.CreateModel(
+            name="Blob",
+            fields=[
+                ("id", Name(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
+                ("owner", fields.TextField(unique=False)),
+                ("route", Name(generated=False, null=False, unique=False)),
+                ("size", fields.BigIntField()),
+                ("type", fields.TextField(unique=False)),
+                ("sha256", fields.TextField(unique=False)),
                 ("created_at", fields.BigIntField()),
             ],
-            options={"table": "idempotency", "app": "models", "pk_attr": "id"},
+            options={"table": "blob", "app": "models", "pk_attr": "id"},
+            bases=["Model"],
+        ),
+        ops.CreateModel(
+            name="RuleRow",
+            fields=[
+                ("route", Name(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
+                ("seq", fields.BigIntField(db_index=True)),
+                ("owner", fields.TextField(null=True, unique=False)),
+                ("mode", fields.TextField(null=True, unique=False)),
+                ("rule", fields.TextField(null=True, unique=False)),
+            ],
+            options={"table": "rule", "app": "models", "pk_attr": "route"},
             bases=["Model"],
         ),
         ops.CreateModel(
             name="RecordRow",
             fields=[
-                ("seq", fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ("seq", Position(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
                 ("route", Name(generated=False, null=False, unique=False)),
                 ("key", Name(null=True, generated=False, unique=False)),
                 ("drop_id", Name(generated=False, null=False, unique=False)),
@@ -104,7 +130,7 @@ class Migration(migrations.Migration):
                 "unique_together": (("route", "key"),),
                 "indexes": [
                     Index(fields=["route", "seq"], name="record_route"),
-                    Index(fields=["expires_at"], name="record_expiry"),
+                    Expiring(fields=["expires_at"], name="record_expiry"),
                 ],
                 "pk_attr": "seq",
                 "table_description": "An entity's newest drop, or an event, with its counters beside it.",

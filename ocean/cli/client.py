@@ -1,0 +1,108 @@
+"""The client's commands: they speak to a running server at OCEAN_URL, with the key in OCEAN_KEY."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+
+from ocean.cli import show
+from ocean.cli.options import as_json, fail
+
+
+class Client:
+    """A running server, spoken to over HTTP."""
+
+    def __init__(self) -> None:
+        self.url = os.environ.get("OCEAN_URL", "http://127.0.0.1:8000").rstrip("/")
+        self._session = requests.Session()
+        if os.environ.get("OCEAN_KEY"):
+            self._session.headers["x-ocean-key"] = os.environ["OCEAN_KEY"]
+
+    def ask(self, method: str, path: str, **named: Any) -> tuple[dict[str, Any], bool]:
+        """`(answer, whether it is one and not an error)`. Ends the program where nobody answers."""
+        try:
+            answer = self._session.request(method, self.url + path, timeout=120, **named)
+            return answer.json(), answer.ok
+        except requests.exceptions.JSONDecodeError:
+            fail(f"{self.url} is not an Infinite Ocean API (it answered {answer.status_code}, not JSON). Check OCEAN_URL.")
+        except (requests.RequestException, UnicodeError) as fault:
+            fail(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up")
+
+    def run(self, statement: str) -> tuple[dict[str, Any], bool]:
+        """A Drops text."""
+        return self.ask("POST", "/exec", data=statement.encode(), headers={"content-type": "text/plain; charset=utf-8"})
+
+    def must(self, method: str, path: str, **named: Any) -> dict[str, Any]:
+        """The answer; an error ends the program with status 1."""
+        answer, ok = self.ask(method, path, **named)
+        if not ok:
+            fail(show.error(answer), 1)
+        return answer
+
+
+@click.command("exec")
+@click.argument("statement")
+@as_json
+def exec_(statement: str, as_json: bool) -> None:
+    """Run a Drops statement: ocean exec 'find my/data where name = "Alice"'. With -, it is read from the standard input."""
+    text = sys.stdin.read() if statement == "-" else statement
+    answer, ok = Client().run(text)
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        sys.exit(0 if ok else 1)
+    if not ok:
+        fail(show.error(answer), 1)
+    show.answer(answer)
+
+
+@click.command()
+def shell() -> None:
+    """A prompt for Drops, with history, completion and colour."""
+    from ocean.cli.shell import Shell
+
+    Shell(Client()).run()
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("route")
+@click.option("--dry-run", is_flag=True, help="show what would change, and change nothing")
+@as_json
+def publish(folder: Path, route: str, dry_run: bool, as_json: bool) -> None:
+    """Publish FOLDER as the site ROUTE: only what changed is uploaded, and all of it is switched at once."""
+    from ocean.cli.publish import publish as run
+
+    run(Client(), folder, route, dry_run=dry_run, as_json=as_json)
+
+
+@click.command()
+@click.argument("route")
+@click.option("--to", metavar="TIME", help="a time, such as 2026-03-10T10:00:00Z; else before the last deploy")
+@as_json
+def rollback(route: str, to: str | None, as_json: bool) -> None:
+    """Take the site ROUTE back."""
+    answer = Client().must("POST", f"/rollback/{route}", json={"to": to} if to else {})
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    click.echo(f"{route} is back: {answer['changed']} files as they were, {answer['removed']} gone.  {answer['url']}")
+
+
+@click.command()
+@as_json
+def sites(as_json: bool) -> None:
+    """The sites that this key published."""
+    answer = Client().must("GET", "/sites")
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    show.table(answer["results"])
+
+
+COMMANDS = (exec_, shell, publish, rollback, sites)

@@ -1,0 +1,160 @@
+"""The operator's commands: they work on a data folder (or a store), not through a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from ocean import settings
+from ocean.cli import show
+from ocean.cli.options import as_json, data, fail, load, store
+from ocean.core import keys
+
+T = TypeVar("T")
+
+
+@click.command("settings")
+@as_json
+@data
+def settings_(as_json: bool, **given: str | None) -> None:
+    """List every setting, its value and what it means."""
+    values = load(given)
+    rows = [{"name": s.name, "value": settings.shown(values, s.name), "default": s.default, "about": s.about} for s in settings.SETTINGS]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    show.table(rows)
+
+
+@click.command("keys")
+@as_json
+def keys_(as_json: bool) -> None:
+    """Make a key pair. It is shown once and kept nowhere."""
+    pair = keys.generate()
+    if as_json:
+        click.echo(json.dumps({"public": pair.public, "secret": pair.secret}))
+        return
+    click.echo(f"public  {pair.public}\nsecret  {pair.secret}\n\nKeep the secret; then: export OCEAN_KEY={pair.secret}")
+
+
+@click.command()
+@data
+@store
+def verify(**given: str | None) -> None:
+    """Check the log's chain from its first drop to its head, and every signed checkpoint on the way."""
+    from ocean.store.verify import verify as check
+
+    values = _existing(given)
+    with _progress() as seen:
+        count, fault = _with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
+    if fault:
+        fail(f"The chain does not hold: {fault}", 1)
+    click.echo(f"{count} drops, and the chain holds.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data
+@store
+def backup(file: Path, **given: str | None) -> None:
+    """Write everything to FILE, while it runs: the log, its files, the server's key."""
+    from ocean.store.archive import backup as write
+    from ocean.store.blobs import Blobs
+
+    values = _existing(given)
+    if file.exists():
+        fail(f"{file} is there already; choose another name.")
+    part = file.with_name(file.name + ".part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as target, _progress() as seen:
+            blobs = Blobs.open(settings.blobs_url(values))
+            position = _with_engine(values, lambda engine: write(engine, blobs, Path(values["OCEAN_DATA"]), target, seen))
+            target.flush()
+            os.fsync(target.fileno())
+        part.rename(file)
+    except OSError as fault:
+        part.unlink(missing_ok=True)
+        fail(f"{file} can't be written: {fault.strerror or fault}.")
+    click.echo(
+        f"{file} holds the store up to position {position} ({file.stat().st_size / 1e6:.1f} MB). It has the server's key: keep it safe."
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data
+@store
+def restore(file: Path, **given: str | None) -> None:
+    """Fill an empty data folder (or an empty PostgreSQL database) from FILE, and check the chain."""
+    from ocean.store.archive import ArchiveError
+    from ocean.store.archive import restore as read
+    from ocean.store.blobs import Blobs
+    from ocean.store.schema import migrate
+    from ocean.store.verify import verify as check
+
+    values = load(given)
+    folder = Path(values["OCEAN_DATA"])
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(migrate(settings.store_url(values)))
+    try:
+        with file.open("rb") as source, _progress() as seen:
+            blobs = Blobs.open(settings.blobs_url(values))
+            position = _with_engine(values, lambda engine: read(engine, blobs, folder, source, seen))
+            _, fault = _with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
+    except ArchiveError as said:
+        fail(f"{file}: {said}", 1)
+    if fault:
+        fail(f"The restored chain does not hold: {fault}", 1)
+    click.echo(f"{folder} holds the store up to position {position}, and the chain holds.")
+
+
+def _existing(given: dict[str, str | None]) -> dict[str, str]:
+    values = load(given)
+    database = Path(values["OCEAN_DATA"]) / "ocean.db"
+    if not values["OCEAN_STORE"] and not database.exists():
+        fail(f"There is no store at {database}. Name its folder: --data DIR.")
+    return values
+
+
+def _with_engine(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
+    from ocean.store.schema import open_engine
+
+    async def run() -> T:
+        engine = await open_engine(settings.store_url(values))
+        try:
+            return await work(engine)
+        finally:
+            await engine.close()
+
+    try:
+        return asyncio.run(run())
+    except OSError as fault:
+        fail(f"The store can't be reached: {fault}.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each part of a long work."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def seen(part: str, done: int, of: int) -> None:
+            if part not in tasks:
+                tasks[part] = progress.add_task(part, total=of)
+            progress.update(tasks[part], completed=done, total=of)
+
+        yield seen
+
+
+COMMANDS = (settings_, keys_, verify, backup, restore)

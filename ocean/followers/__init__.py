@@ -1,0 +1,1 @@
+"""What follows the log in the background of a process."""

@@ -1,0 +1,1 @@
+"""See design: one noun, one file."""

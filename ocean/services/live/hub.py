@@ -1,0 +1,185 @@
+"""One walk along the log for all who listen in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from dataclasses import dataclass
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core.access import Rules
+from ocean.core.drop import ACCESS, Drop
+from ocean.core.routes import ancestors, covers
+from ocean.errors import OceanError
+from ocean.services.access.reading import gated, may_see, require, shown
+
+PAGE = 500
+BEHIND = 1000  # events, and
+BEHIND_BYTES = 4 * 1024 * 1024  # bytes that may wait for one slow reader
+HEARTBEAT = 15.0  # seconds
+log = logging.getLogger("ocean.live")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A drop as its reader may have it, in JSON."""
+
+    seq: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The stream ends: LAGGED (the reader was too slow) or FORBIDDEN (access was taken away)."""
+
+    code: str
+
+
+class Subscriber:
+    """One reader of a folder's live end: everything after `since` reaches it, or it ends."""
+
+    def __init__(self, caller: Caller, route: str, deep: bool, since: int) -> None:
+        self.caller = caller
+        self.route = route
+        self.deep = deep
+        self.since = since
+        self._ended: Ended | None = None
+        self._events: deque[Event] = deque()
+        self._bytes = 0
+        self._woken = asyncio.Event()
+
+    def push(self, event: Event) -> None:
+        if self._ended is not None:
+            return
+        self._events.append(event)
+        self._bytes += len(event.data)
+        if len(self._events) > BEHIND or self._bytes > BEHIND_BYTES:
+            self.end("LAGGED")
+        self._woken.set()
+
+    def end(self, code: str) -> None:
+        self._ended = self._ended or Ended(code)
+        self._events.clear()
+        self._woken.set()
+
+    async def next(self) -> list[Event | Ended | None]:
+        """What has come since; after HEARTBEAT seconds of nothing, [None]."""
+        if not self._events and self._ended is None:
+            self._woken.clear()
+            try:
+                await asyncio.wait_for(self._woken.wait(), HEARTBEAT)
+            except TimeoutError:
+                return [None]
+        if self._ended is not None:
+            return [self._ended]
+        events: list[Event | Ended | None] = list(self._events)
+        self._events.clear()
+        self._bytes = 0
+        return events
+
+
+class Hub:
+    """Follows the log while anybody listens, and hands each drop, encoded once, to those who may see it."""
+
+    def __init__(self, ocean: Ocean) -> None:
+        self._ocean = ocean
+        self._position = -1
+        self._folders: dict[tuple[str, bool], set[Subscriber]] = {}
+        self._held: Counter[str] = Counter()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many listen."""
+        return sum(map(len, self._folders.values()))
+
+    async def attach(self, caller: Caller, route: str, deep: bool) -> Subscriber:
+        """Raises LIMIT_REACHED for one who holds too many already."""
+        holder = caller.key or caller.ip
+        if self._held[holder] >= int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"]):
+            raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
+        head, _ = await self._ocean.reader.head()
+        if self._task is None or self._task.done():  # from here on nothing waits: no drop comes between
+            self._position = head
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        self._held[holder] += 1
+        subscriber = Subscriber(caller, route, deep, self._position)
+        self._folders.setdefault((route, deep), set()).add(subscriber)
+        return subscriber
+
+    def detach(self, subscriber: Subscriber) -> None:
+        folder = (subscriber.route, subscriber.deep)
+        self._folders[folder].discard(subscriber)
+        if not self._folders[folder]:
+            del self._folders[folder]
+        holder = subscriber.caller.key or subscriber.caller.ip
+        self._held[holder] -= 1
+        if not self._held[holder]:
+            del self._held[holder]
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        log_, engine = self._ocean.log, self._ocean.engine
+        while self._folders:
+            moved = log_.moved
+            try:
+                drops = await self._ocean.reader.follow(self._position, PAGE)
+                for drop in drops:
+                    await self._deliver(drop)
+                    self._position = drop.seq
+            except OceanError as fault:  # the store is away for a while
+                log.warning("the stream waits: %s", fault)
+                drops = []
+            if not drops:
+                try:
+                    await asyncio.wait_for(moved.wait(), engine.poll)
+                except TimeoutError:
+                    continue
+
+    async def _deliver(self, drop: Drop) -> None:
+        if drop.kind == ACCESS:
+            await self._recheck(drop.route)
+            return
+        if drop.payload is None:
+            return
+        listeners = list(self._folders.get((drop.route, False), ()))
+        for folder in ancestors(drop.route):
+            listeners.extend(self._folders.get((folder, True), ()))
+        if not listeners:
+            return
+        rules = await self._ocean.reader.rules(drop.route)
+        self._hand_out(drop, listeners, rules)
+
+    def _hand_out(self, drop: Drop, listeners: list[Subscriber], rules: Rules) -> None:
+        seen: dict[str | None, Event | None] = {}
+        encoded: dict[bool, Event] = {}
+        for listener in listeners:
+            who = listener.caller.key
+            if who not in seen:
+                event = None
+                if may_see(listener.caller, drop, "stream", rules):
+                    stub = gated(listener.caller, drop)
+                    if stub not in encoded:
+                        encoded[stub] = Event(drop.seq, orjson.dumps(shown(listener.caller, drop)))
+                    event = encoded[stub]
+                seen[who] = event
+            if (event := seen[who]) is not None:
+                listener.push(event)
+
+    async def _recheck(self, route: str) -> None:
+        """Ends the streams that a change of access forbids."""
+        for (folder, _), listeners in list(self._folders.items()):
+            if covers(route, folder):
+                rules = await self._ocean.reader.rules(folder)
+                for listener in list(listeners):
+                    try:
+                        require(listener.caller, folder, "stream", rules)
+                    except OceanError:
+                        listener.end("FORBIDDEN")

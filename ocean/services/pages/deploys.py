@@ -1,0 +1,234 @@
+"""Sites published whole: what changed is staged, then all of it is switched in one commit; and back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import REMOVED, Drop, read_time, show_time
+from ocean.core.media import is_text, type_of
+from ocean.core.payloads import MAX_BYTES, encode
+from ocean.core.routes import check_key, check_route
+from ocean.core.transition import Op
+from ocean.errors import OceanError
+from ocean.services.access.reading import require_read
+from ocean.services.data.writing import write
+from ocean.services.files import blobs
+from ocean.settings import view_url
+from ocean.store.reader import now
+
+DEPLOY_KEY = "_deploy"
+MAX_FILES = 20_000
+MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
+
+Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
+
+
+async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
+    """What publishing `files` would change: `{upload, change, remove, keep}`; `upload` lists the digests to send first."""
+    manifest = _manifest(files)
+    there = await _there(ocean, caller, route)
+    changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
+    staged = {sha for sha, _ in await _staged(ocean, _keyed(caller))}
+    upload = sorted({manifest[path][0] for path in changed} - staged)
+    removed = sorted(there.keys() - manifest.keys())
+    return {"upload": upload, "change": sorted(changed), "remove": removed, "keep": len(manifest) - len(changed)}
+
+
+async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received: blobs.Received) -> dict[str, Any]:
+    """Keeps the bytes of one file until the site is switched; the address says what they must be."""
+    check_route(route)
+    if received.sha256 != sha256:
+        raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
+    name = _stage(_keyed(caller), sha256)
+    try:
+        await ocean.blobs.put(name, received.pieces())
+    except OSError as fault:
+        raise OceanError("STORAGE_FULL", "The file can't be kept: the disk may be full.", "Free space; reads go on.") from fault
+    return {"sha256": sha256, "size": received.size}
+
+
+async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
+    """Makes the site what `files` says, in one commit: what changed is saved, what is left out is unpublished."""
+    manifest = _manifest(files)
+    there = await _there(ocean, caller, route)
+    who = _keyed(caller)
+    changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
+    removed = sorted(there.keys() - manifest.keys())
+    if not changed and not removed:
+        return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": _address(ocean, route)}
+    staged = dict(await _staged(ocean, who))
+    ops = [_note(route, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
+    for path in sorted(changed):
+        sha256, size = manifest[path]
+        if staged.get(sha256) != size:
+            raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
+        ops.append(Op("save", route, path, await _content(ocean, who, route, path, sha256, size)))
+    ops += [Op("unpublish", route, path) for path in removed]
+    results = await write(ocean, caller, ops)
+    for sha256 in {manifest[path][0] for path in changed}:
+        await ocean.blobs.remove(_stage(who, sha256))
+    told = {"route": route, "changed": len(changed), "removed": len(removed), "files": len(manifest)}
+    return {**told, "deploy": results[0]["drop_id"], "url": _address(ocean, route)}
+
+
+async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
+    """Takes a page off the web, or with no key all that a folder holds; what was there stays in its history."""
+    check_route(route)
+    if key is not None:
+        (result,) = await write(ocean, caller, [Op("unpublish", route, check_key(key))])
+        return result
+    await require_read(ocean, caller, route, "entity")
+    head, _ = await ocean.reader.head()
+    moment = now()
+    drops = [d for d in await ocean.reader.folder_at(route, head) if d.kind == REMOVED or d.live(moment)]
+    if not drops:
+        raise OceanError("NOT_FOUND", f"There is nothing published in {route!r}.")
+    results = await write(ocean, caller, [Op("unpublish", route, d.key) for d in drops])
+    return {"deleted": True, "count": len(results)}
+
+
+async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None = None) -> dict[str, Any]:
+    """Makes the site what it was at a time, or before its last deploy; again, before the one before that."""
+    check_route(route)
+    await require_read(ocean, caller, route, "entity")
+    place = await ocean.reader.position_at(read_time(to)) if to is not None else await _before_last(ocean, route)
+    then = {d.key: d for d in await ocean.reader.folder_at(route, place) if d.key != DEPLOY_KEY}
+    head, _ = await ocean.reader.head()
+    today = {d.key: d for d in await ocean.reader.folder_at(route, head) if d.key != DEPLOY_KEY}
+    moment = now()
+    ops: list[Op] = []
+    for key, drop in today.items():
+        old = then.get(key)
+        if old is not None and old.live(moment):
+            if not drop.live(moment) or drop.payload != old.payload:
+                ops.append(Op("save", route, key, old.payload or "null", price=old.price))
+        elif drop.live(moment):
+            ops.append(Op("unpublish", route, key))
+    if to is None and not any(d.live(moment) for d in then.values()):
+        raise _no_deploy(route)
+    if not ops:
+        return {"route": route, "changed": 0, "removed": 0, "to": place, "url": _address(ocean, route)}
+    saved = sum(op.kind == "save" for op in ops)
+    files = sum(d.live(moment) for d in then.values())
+    note = _note(route, {"files": files, "changed": saved, "removed": len(ops) - saved, "restores": place})
+    await write(ocean, caller, [note, *ops], restoring=True)
+    return {"route": route, "changed": saved, "removed": len(ops) - saved, "to": place, "url": _address(ocean, route)}
+
+
+async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
+    """The sites that this key published last, newest first."""
+    rows = await ocean.engine.scan(
+        "SELECT d.route, d.payload, d.created_at, d.version FROM record r JOIN drops d ON d.seq = r.seq "
+        "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000",
+        (DEPLOY_KEY, _keyed(caller)),
+    )
+    shown = []
+    for route, payload, created_at, version in rows:
+        note = orjson.loads(payload)
+        files = note.get("files") if isinstance(note, dict) else None
+        shown.append(
+            {"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": _address(ocean, route)}
+        )
+    return {"results": shown, "count": len(shown)}
+
+
+async def sweep(ocean: Ocean, older_than: float) -> int:
+    """Removes what was staged before a time (seconds since the epoch) and never published."""
+    old = [name for name, changed, _ in await ocean.blobs.names("staged") if changed < older_than]
+    for name in old:
+        await ocean.blobs.remove(name)
+    return len(old)
+
+
+def _keyed(caller: Caller) -> str:
+    if caller.key is None:
+        raise OceanError("KEY_REQUIRED", "Publishing needs a key.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.", status=401)
+    return caller.key
+
+
+def _manifest(files: dict[str, Any]) -> Manifest:
+    if not files or len(files) > MAX_FILES:
+        raise OceanError("INVALID_VALUE", f"A site has 1 to {MAX_FILES} files.")
+    manifest: Manifest = {}
+    for path, entry in files.items():
+        check_key(path)
+        sha256, size = (entry.get("sha256"), entry.get("size")) if isinstance(entry, dict) and len(entry) == 2 else (None, None)
+        digest = isinstance(sha256, str) and len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")
+        if not digest or not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= blobs.MAX_BYTES:
+            raise OceanError("INVALID_VALUE", f"The file {path[:80]!r} wants `sha256` in hex and `size` in bytes, at most 100 MB.")
+        manifest[path] = (str(sha256), size)
+    if DEPLOY_KEY in manifest or "_access" in manifest:
+        raise OceanError("INVALID_KEY", f"A site's file can't be called {DEPLOY_KEY!r} or '_access'.")
+    return manifest
+
+
+async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
+    """The digest of each file that the site has now. Raises FORBIDDEN."""
+    check_route(route)
+    await require_read(ocean, caller, route, "entity")
+    head, _ = await ocean.reader.head()
+    moment = now()
+    drops = await ocean.reader.folder_at(route, head)
+    return {d.key: _digest(d) for d in drops if d.key is not None and d.key != DEPLOY_KEY and d.live(moment)}
+
+
+def _digest(drop: Drop) -> str:
+    value = orjson.loads(drop.payload or "null")
+    if isinstance(value, str):
+        return hashlib.sha256(value.encode()).hexdigest()
+    file = blobs.reference_in(value)
+    return file.sha256 if file is not None else ""
+
+
+def _stage(who: str, sha256: str) -> str:
+    return f"staged/{who}/{sha256}"
+
+
+async def _staged(ocean: Ocean, who: str) -> list[tuple[str, int]]:
+    return [(name.rsplit("/", 1)[-1], size) for name, _, size in await ocean.blobs.names(f"staged/{who}")]
+
+
+async def _content(ocean: Ocean, who: str, route: str, path: str, sha256: str, size: int) -> str:
+    """The payload of a staged file: its text, or the name of its bytes."""
+    name = _stage(who, sha256)
+    media = type_of(path) or "application/octet-stream"
+    if size <= MAX_TEXT and (is_text(media) or path.startswith("_") or "." not in path.rsplit("/", 1)[-1]):
+        try:
+            text = (await ocean.blobs.get(name)).decode()
+            if "\x00" not in text:
+                return encode(text)
+        except UnicodeDecodeError:
+            pass  # not text after all
+    file = await blobs.adopt(ocean, who, route, media, name, size, sha256)
+    return orjson.dumps({"blob": file.to_json()}).decode()
+
+
+def _note(route: str, payload: dict[str, Any]) -> Op:
+    return Op("save", route, DEPLOY_KEY, orjson.dumps(payload).decode())
+
+
+async def _before_last(ocean: Ocean, route: str) -> int:
+    """The place just before the deploy that the site now shows. Raises NOT_FOUND."""
+    notes = [d for d in await ocean.reader.history(route, DEPLOY_KEY, 1000) if d.payload not in (None, "null")]
+    shows = None
+    for drop in notes:
+        note = orjson.loads(drop.payload or "null")
+        restores = note.get("restores") if isinstance(note, dict) else None
+        if shows is not None and drop.seq > shows:
+            continue
+        if not isinstance(restores, int):
+            return drop.seq - 1
+        shows = restores
+    raise _no_deploy(route)
+
+
+def _no_deploy(route: str) -> OceanError:
+    return OceanError("NOT_FOUND", f"The site {route!r} has no deploy before this one.", "Give a time: --to 2026-03-10T10:00:00Z.")
+
+
+def _address(ocean: Ocean, route: str) -> str:
+    return f"{view_url(ocean.settings)}/{route}/"

@@ -1,0 +1,51 @@
+"""What a folder without an index holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import show_time
+from ocean.errors import OceanError
+from ocean.services.access.reading import gated
+from ocean.services.query.find import folders_beneath, scan
+
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a listing: `size` in bytes, or None for a folder."""
+
+    name: str
+    link: str
+    size: int | None = None
+    changed: str = ""
+    price: float | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`more`: there is more than is listed."""
+
+    route: str
+    entries: tuple[Entry, ...]
+    more: bool
+
+
+async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[str]) -> Listing | None:
+    """The folders and pages directly inside `route` that the caller may see; None where there are none."""
+    folders = await folders_beneath(ocean, caller, route, MOST)
+    try:
+        drops = await scan(ocean, caller, route, False, permission="entity", limit=MOST, entities=True)
+    except OceanError:
+        drops = []
+    entries = [Entry(name + "/", name + "/") for name in folders]
+    for drop in sorted(drops, key=lambda d: d.key or ""):
+        if drop.key is None or drop.key in hidden:
+            continue
+        size = None if gated(caller, drop) else len((drop.payload or "").encode())
+        entries.append(Entry(drop.key, drop.key, size, show_time(drop.created_at), drop.shown_price))
+    if not entries:
+        return None
+    return Listing(route, tuple(entries), len(drops) == MOST or len(folders) == MOST)

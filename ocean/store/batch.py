@@ -1,0 +1,383 @@
+"""A batch of writes, decided under the lock of the head row and written together: one course of steps for every engine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+import uuid_utils
+
+from ocean.core import chain
+from ocean.core.access import Rule
+from ocean.core.drop import ACCESS, SAVED, show_io, show_time
+from ocean.core.payloads import decode, structured
+from ocean.core.routes import ancestors, covers
+from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
+from ocean.errors import OceanError
+from ocean.store.dialects import Dialect
+from ocean.store.engine import Row, Step, Steps
+
+CHECKPOINT_EVERY = 256  # drops: the longest walk from a drop to a signed head
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What happens at most once until `expires_at`: an idempotency key, or a nonce. `request` is a digest of what was asked."""
+
+    id: str
+    request: str
+    expires_at: int
+
+
+@dataclass(slots=True)
+class Write:
+    """Changes that happen together or not at all, by one key."""
+
+    ops: list[Op]
+    who: str
+    once: Once | None = None
+    done: asyncio.Future[list[dict[str, Any]]] | None = None
+    result: list[dict[str, Any]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    @property
+    def size(self) -> int:
+        """About how much memory it holds while it waits, in bytes."""
+        return 512 + sum(400 + len(op.payload) for op in self.ops)
+
+
+@dataclass(slots=True)
+class Rules:
+    """Rules of folders in memory, true as of the access drop at `at`."""
+
+    at: int = -1
+    known: dict[str, Rule | None] = field(default_factory=dict)
+
+    def learn(self, rows: list[Row]) -> None:
+        for route, rule in rows:
+            self.known[route] = Rule.from_json(decode(rule.encode())) if rule else None
+
+    def refresh(self, rows: list[Row], at: int) -> None:
+        """Takes in what has changed since, without growing."""
+        self.learn([row for row in rows if row[0] in self.known])
+        self.at = at
+        if len(self.known) > 50_000:
+            self.known.clear()
+
+    def of(self, route: str) -> dict[str, Rule | None]:
+        return {folder: self.known.get(folder) for folder in ancestors(route)}
+
+
+READ_RULE = "SELECT route, rule FROM rule WHERE route = ?"
+CHANGED_RULES = "SELECT route, rule FROM rule WHERE seq > ? ORDER BY seq"
+_READ_HEAD = "SELECT seq, revision, access_seq, moment, chain FROM head WHERE id = 1"
+_MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?, chain = ? WHERE id = 1"
+_READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
+_ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
+_CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at"
+_READ_RECORD = f"SELECT {_CURRENT}, NULL FROM record r WHERE r.route = ? AND r.key = ?"
+_READ_WHOLE = f"SELECT {_CURRENT}, d.payload FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?"
+# The lower bound of `route > x/` to `route < x0` is all that lies beneath x: `0` follows `/`.
+_READ_OTHERS = (
+    "SELECT CAST(? AS TEXT), CAST(? AS TEXT) FROM rule WHERE route > ? AND route < ? AND rule IS NOT NULL "
+    "AND (owner IS NULL OR owner <> ?) LIMIT 1"
+)
+_ADD_DROP = (
+    "INSERT INTO drops (seq, drop_id, route, key, payload, source, created_at, kind, version, expires_at, price, salt, digest, chain) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_RECORD = (
+    "seq", "route", "key", "drop_id", "source", "owner", "created_at", "version", "expires_at", "price", "removed", "live_seq",
+    "counters", "body",
+)  # fmt: skip
+_PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 13}{{json}}) ON CONFLICT (route, key) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in _RECORD if name not in ("route", "key")
+)
+_COUNT = "UPDATE record SET counters = ?, body = {json} WHERE route = ? AND key = ?"
+_PUT_RULE = (
+    "INSERT INTO rule (route, seq, owner, mode, rule) VALUES (?,?,?,?,?) "
+    "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule"
+)
+_ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, chain, created_at, public_key, signature) VALUES (?,?,?,?,?)"
+
+
+class Head(NamedTuple):
+    """The head row: the newest place, how often anything changed, the newest access drop, the newest time, the chain."""
+
+    seq: int
+    revision: int
+    access_seq: int
+    moment: int
+    chain: bytes
+
+
+Sign = Callable[[bytes], tuple[str, str]]  # message -> (public key, signature)
+
+
+def commit(writes: list[Write], rules: Rules, dialect: Dialect, sign: Sign) -> Steps:
+    """The transaction that performs `writes` in order; each gets its result or its fault.
+
+    `rules` is a memory that outlives the batch; whoever runs this and fails to commit must empty it.
+    """
+    (row,) = yield Step(_READ_HEAD + dialect.for_update, [()], reads=True)
+    batch = Batch(Head(*row), rules)
+    yield from batch.load(writes)
+    for write in writes:
+        batch.perform(write)
+    yield from batch.flush(dialect, sign)
+    batch.settle()
+
+
+class Batch:
+    """What the writes meet, and what they leave, in memory between the reads and the flush."""
+
+    def __init__(self, head: Head, rules: Rules) -> None:
+        self.before = self.head = Head(*head[:4], bytes(head.chain))
+        self.now = max(head.moment, int(time.time() * 1000))
+        self.memory = rules
+        self.once: dict[str, tuple[str, str]] = {}
+        self.records: dict[tuple[str, str], Current | None] = {}
+        self.rules: dict[str, Rule | None] = {}
+        self.others: set[tuple[str, str]] = set()
+        self.added_once: list[tuple[Any, ...]] = []
+        self.drops: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
+        self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
+        self.rule_rows: dict[str, tuple[Any, ...]] = {}
+
+    def load(self, writes: list[Write]) -> Steps:
+        """Reads all that deciding on `writes` can ask for."""
+        keys = [(write.once.id,) for write in writes if write.once]
+        if keys:
+            for id_, request, answer in (yield Step(_READ_ONCE, keys, reads=True)):
+                self.once[id_] = (request, answer)
+        ops = [(op, write.who) for write in writes for op in write.ops]
+        whole = {(op.route, op.key) for op, _ in ops if op.key is not None and needs_payload(op)}
+        plain = {(op.route, op.key) for op, _ in ops if op.key is not None} - whole
+        for sql, pairs in ((_READ_WHOLE, whole), (_READ_RECORD, plain)):
+            if pairs:
+                for row in (yield Step(sql, list(pairs), reads=True)):
+                    self.records[row[0], row[1]] = self._current(row)
+        yield from self._load_rules([route for op, _ in ops for route in looks_at(op)])
+        asked = {(op.route, who) for op, who in ops if op.kind == "access" or not any(self.memory.of(op.route).values())}
+        if asked:
+            each = [(route, who, route + "/", route + "0", who) for route, who in asked]
+            self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}
+
+    def _load_rules(self, routes: list[str]) -> Steps:
+        if self.memory.at != self.head.access_seq:
+            self.memory.refresh((yield Step(CHANGED_RULES, [(self.memory.at,)], reads=True)), self.head.access_seq)
+        unknown = {folder for route in routes for folder in ancestors(route)} - self.memory.known.keys()
+        if unknown:
+            rows = yield Step(READ_RULE, [(folder,) for folder in unknown], reads=True)
+            self.memory.known.update(dict.fromkeys(unknown))
+            self.memory.learn(rows)
+
+    def _current(self, row: Row) -> Current:
+        _, _, drop_id, owner, version, removed, live_seq, counters, price, expires_at, payload = row
+        gone = bool(removed) or (expires_at is not None and expires_at <= self.now)
+        return Current(drop_id, payload or "null", owner, version, gone, live_seq, orjson.loads(counters or "{}"), price, expires_at)
+
+    def perform(self, write: Write) -> None:
+        """Decides on one write; a refused one leaves no trace in the batch."""
+        draft = Draft(self, write.who)
+        try:
+            write.result = self._answered(write) or draft.perform(write.ops)
+        except (OceanError, ArithmeticError, ValueError, TypeError, LookupError) as fault:
+            write.fault = fault
+            return
+        draft.adopt()
+        if write.once and write.once.id not in self.once:
+            answer = orjson.dumps(write.result).decode()
+            self.once[write.once.id] = (write.once.request, answer)
+            self.added_once.append((write.once.id, write.once.request, answer, write.once.expires_at))
+
+    def _answered(self, write: Write) -> list[dict[str, Any]]:
+        if write.once is None or write.once.id not in self.once:
+            return []
+        request, answer = self.once[write.once.id]
+        if request != write.once.request:
+            raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
+        return list(orjson.loads(answer))
+
+    def flush(self, dialect: Dialect, sign: Sign) -> Steps:
+        """Writes what the batch holds, and moves the head."""
+        if self.added_once:
+            yield Step(_ADD_ONCE, self.added_once)
+        if self.head == self.before:
+            return
+        if self.drops:
+            yield Step(_ADD_DROP, self.drops)
+        rows = self.events + list(self.entities.values())
+        if rows:
+            yield Step(_PUT_RECORD.format(json=dialect.json()), rows)
+        if self.counts:
+            each = [(counters, body, *pair) for pair, (counters, body) in self.counts.items()]
+            yield Step(_COUNT.format(json=dialect.json()), each)
+        if self.rule_rows:
+            yield Step(_PUT_RULE, list(self.rule_rows.values()))
+        if self.head.seq // CHECKPOINT_EVERY > self.before.seq // CHECKPOINT_EVERY:
+            signed = sign(chain.checkpoint_message(self.head.seq, self.head.chain))
+            yield Step(_ADD_CHECKPOINT, [(self.head.seq, self.head.chain, self.now, *signed)])
+        yield Step(_MOVE_HEAD, [(self.head.seq, self.head.revision, self.head.access_seq, self.now, self.head.chain)])
+
+    def settle(self) -> None:
+        """The memory of rules takes in what was written."""
+        self.memory.known.update(self.rules)
+        self.memory.at = self.head.access_seq
+
+
+class Draft:
+    """One write inside a batch: sees the batch and its own changes (`core.transition.State`)."""
+
+    def __init__(self, batch: Batch, who: str) -> None:
+        self.batch = batch
+        self.who = who
+        self.head = batch.head
+        self.records: dict[tuple[str, str], Current | None] = {}
+        self.own_rules: dict[str, Rule | None] = {}
+        self.drops: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
+        self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
+        self.rule_rows: dict[str, tuple[Any, ...]] = {}
+
+    def current(self, route: str, key: str) -> Current | None:
+        pair = (route, key)
+        return self.records[pair] if pair in self.records else self.batch.records.get(pair)
+
+    def rules(self, route: str) -> dict[str, Rule | None]:
+        known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
+        return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
+
+    def others_beneath(self, route: str, who: str) -> bool:
+        changed = {**self.batch.rules, **self.own_rules}
+        return (route, who) in self.batch.others or any(
+            rule is not None and rule.owner != who and folder != route and covers(route, folder) for folder, rule in changed.items()
+        )
+
+    def perform(self, ops: list[Op]) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        for index, op in enumerate(ops):
+            try:
+                changes = plan(op, self.who, self)
+            except OceanError as fault:
+                if len(ops) > 1:
+                    fault.details["index"] = index
+                raise
+            told = [self._apply(change) for change in changes]
+            own = next((i for i, c in enumerate(changes) if c.kind != ACCESS or op.kind == "access"), 0)
+            results.append(_result(op, changes[own], told[own]))
+        return results
+
+    def _apply(self, change: Change) -> dict[str, Any]:
+        """Adds the drop of `change`, moves its entity, and gives what is told of it."""
+        head, now = self.head, self.batch.now
+        if change.counters_only:
+            assert change.key is not None
+            self.head = head._replace(revision=head.revision + 1)
+            self._count(change.route, change.key, change)
+            return {}
+        drop_id = change.drop_id or str(uuid_utils.uuid7())
+        salt = secrets.token_bytes(16)
+        digest = chain.payload_digest(salt, change.payload)
+        link = chain.link(head.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
+        seq = head.seq + 1
+        self.head = head._replace(seq=seq, revision=head.revision + 1, chain=link)
+        expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
+        self.drops.append(
+            (seq, drop_id, change.route, change.key, change.payload, self.who, now, change.kind, change.version, expires_at,
+             change.price, salt, digest, link),
+        )  # fmt: skip
+        if change.kind == ACCESS:
+            self._rule(change, seq)
+        else:
+            self._record(change, seq, drop_id, expires_at)
+        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route, "key": change.key, "source": self.who}
+        told["created_at"] = show_time(now)
+        told["version"] = change.version
+        told["expires_at"] = show_time(expires_at) if expires_at is not None else None
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _rule(self, change: Change, seq: int) -> None:
+        self.head = self.head._replace(access_seq=seq)
+        self.own_rules[change.route] = change.rule
+        rule = change.rule
+        text = orjson.dumps(rule.to_json()).decode() if rule else None
+        self.rule_rows[change.route] = (change.route, seq, rule and rule.owner, rule and rule.mode, text)
+
+    def _record(self, change: Change, seq: int, drop_id: str, expires_at: int | None) -> None:
+        live = change.kind == SAVED
+        owner = change.owner or self.who
+        counters = orjson.dumps(change.counters).decode() if change.counters and live else None
+        live_seq = seq if live else change.live_seq or 0
+        row = (
+            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, change.price,
+            0 if live else 1, live_seq, counters, body_of(change.payload, change.counters) if live else None,
+        )  # fmt: skip
+        if change.key is None:
+            self.events.append(row)
+            return
+        pair = (change.route, change.key)
+        self.entities[pair] = row
+        self.counts.pop(pair, None)
+        self.records[pair] = Current(
+            drop_id, change.payload, owner, change.version or 1, not live, live_seq, dict(change.counters), change.price, expires_at
+        )
+
+    def _count(self, route: str, key: str, change: Change) -> None:
+        pair = (route, key)
+        current = self.current(route, key)
+        assert current is not None
+        counters, body = orjson.dumps(change.counters).decode(), body_of(current.payload, change.counters)
+        self.records[pair] = Current(
+            current.drop_id, current.payload, current.owner, current.version, False, current.live_seq, dict(change.counters),
+            current.price, current.expires_at,
+        )  # fmt: skip
+        row = self.entities.get(pair) or self.batch.entities.get(pair)
+        if row is not None:
+            self.entities[pair] = (*row[:12], counters, body)
+        else:
+            self.counts[pair] = (counters, body or "{}")
+
+    def adopt(self) -> None:
+        """The batch takes the write in."""
+        batch = self.batch
+        batch.head = self.head
+        batch.records.update(self.records)
+        batch.rules.update(self.own_rules)
+        batch.drops.extend(self.drops)
+        batch.events.extend(self.events)
+        batch.entities.update(self.entities)
+        for pair in self.entities:
+            batch.counts.pop(pair, None)
+        batch.counts.update(self.counts)
+        batch.rule_rows.update(self.rule_rows)
+
+
+def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
+    """What conditions look into: the structured payload with its counters, or None where it is not structured."""
+    text = structured(payload)
+    if text[0] not in "{[":
+        return None
+    if counters and text[0] == "{":
+        return orjson.dumps({**orjson.loads(text), **counters}).decode()
+    return text
+
+
+def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
+    if op.kind == "add":
+        return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
+    if op.kind in ("remove", "unpublish"):
+        return {"deleted": True, "drop_id": told["drop_id"]}
+    if change.price is not None:
+        told["price"] = show_io(change.price)
+    if op.kind in ("update", "access"):
+        told["payload"] = {**decode(structured(change.payload).encode()), **change.counters} if change.payload != "null" else None
+    return told

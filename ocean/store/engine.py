@@ -1,0 +1,60 @@
+"""What an engine offers the store: rows, scans, and one transaction at a time at the log's head."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ocean.errors import OceanError
+from ocean.store.dialects import Dialect
+
+SCAN_SECONDS = 5.0
+
+Row = Sequence[Any]
+Read = Callable[[str, Sequence[Any]], Awaitable[list[Row]]]  # SQL and its values -> rows
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of a transaction: `sql`, with `?` for its values, run once for each of `each`."""
+
+    sql: str
+    each: Sequence[tuple[Any, ...]]
+    reads: bool = False
+
+
+# A transaction's course, free of I/O: it yields steps, is sent the rows of those that read, and ends to commit.
+Steps = Generator[Step, list[Row], None]
+
+
+class Engine(Protocol):
+    """One store, opened on a running loop. SQL is given with `?` for values, whatever the engine's own sign."""
+
+    dialect: Dialect
+    poll: float  # seconds between looks for what other processes wrote
+
+    async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """A point read or a short range: what is committed now, whoever wrote it."""
+
+    async def scan(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """A read that may be long, off the loop's thread. Raises LIMIT_REACHED after SCAN_SECONDS."""
+
+    async def transact(self, steps: Steps) -> None:
+        """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Read]:
+        """A way to read rows that all show the store at one moment, however long it takes."""
+
+    def explain(self, fault: Exception) -> OceanError | None:
+        """STORAGE_FULL or SERVER_BUSY where that is what the engine's exception means."""
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Calls `heard` when another process may have written, where the engine can tell."""
+
+    async def close(self) -> None: ...
+
+
+def too_long() -> OceanError:
+    return OceanError("LIMIT_REACHED", f"The query took longer than {SCAN_SECONDS:.0f} seconds.", "Narrow it, or ask for less.")

@@ -1,0 +1,165 @@
+"""What is read of the log and its projections. Every read sees what was committed when it was asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ocean.core.access import Rule
+from ocean.core.drop import Drop
+from ocean.core.routes import ancestors
+from ocean.errors import OceanError
+from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules
+from ocean.store.engine import Engine, Row
+
+DROP = ", ".join(
+    f"d.{name}" for name in ("seq", "drop_id", "route", "key", "payload", "source", "created_at", "kind", "version", "expires_at", "price")
+)
+LIVE = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?)"  # the value: now, in milliseconds
+MAX_CLOSED = 2000
+_SELECT = f"SELECT {DROP} FROM drops d "
+_HEAD = "SELECT seq, revision FROM head WHERE id = 1"
+_LOOK = (
+    f"SELECT h.access_seq, r.owner, {DROP}, r.counters FROM head h LEFT JOIN record r ON r.route = ? AND r.key = ? "
+    "LEFT JOIN drops d ON d.seq = r.seq WHERE h.id = 1"
+)
+
+
+def beneath(route: str) -> tuple[str, str]:
+    """The bounds (exclusive) of the folders beneath `route`: `0` is what follows `/`."""
+    return route + "/", route + "0"
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return int(time.time() * 1000)
+
+
+class Found(NamedTuple):
+    """A record's newest drop (removals included) with the record's owner and the rules that stood at that moment."""
+
+    drop: Drop | None
+    owner: str | None
+    rules: dict[str, Rule | None]
+
+
+class Reader:
+    """Reads over an engine, with the rules of folders kept in memory and true."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._rules = Rules()
+
+    async def head(self) -> tuple[int, int]:
+        """`(seq, revision)` of the log as it is now, whoever wrote it."""
+        (row,) = await self.engine.rows(_HEAD)
+        return row[0], row[1]
+
+    async def rules(self, route: str) -> dict[str, Rule | None]:
+        """The rule, or None, of `route` and of each folder above it."""
+        ((at,),) = await self.engine.rows("SELECT access_seq FROM head WHERE id = 1")
+        return await self._rules_at(route, at)
+
+    async def _rules_at(self, route: str, at: int) -> dict[str, Rule | None]:
+        rules = self._rules
+        if at != rules.at:
+            rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
+        folders = ancestors(route)
+        for folder in folders:
+            if folder not in rules.known:
+                rows = await self.engine.rows(READ_RULE, (folder,))
+                rules.known.setdefault(folder, None)
+                rules.learn(rows)
+        return {folder: rules.known.get(folder) for folder in folders}
+
+    async def closed_beneath(self, route: str, who: str | None) -> list[str]:
+        """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
+        rows = await self.engine.scan(
+            "SELECT route FROM rule WHERE route > ? AND route < ? AND mode IN ('shared', 'writeonly') AND owner <> ? "
+            "ORDER BY route LIMIT ?",
+            (*beneath(route), who or "", MAX_CLOSED + 1),
+        )
+        if len(rows) > MAX_CLOSED:
+            raise OceanError(
+                "LIMIT_REACHED", f"More than {MAX_CLOSED} folders beneath {route!r} are closed.", "Ask for one of its folders."
+            )
+        return [row[0] for row in rows]
+
+    async def look(self, route: str, key: str) -> Found:
+        """One record and who may see it, in one read."""
+        (row,) = await self.engine.rows(_LOOK, (route, key))
+        drop = Drop(*row[2:]) if row[2] is not None else None
+        return Found(drop, row[1], await self._rules_at(route, row[0]))
+
+    async def entity(self, route: str, key: str) -> Drop | None:
+        """The newest drop of an entity, a removal included."""
+        (row,) = await self.engine.rows(_LOOK, (route, key))
+        return Drop(*row[2:]) if row[2] is not None else None
+
+    async def position_at(self, moment: int) -> int:
+        """The place of the newest drop written at or before a time: places have no gaps, and their times never run back."""
+        low, high = 0, (await self.head())[0]
+        while low < high:
+            middle = (low + high + 1) // 2
+            ((created_at,),) = await self.engine.rows("SELECT created_at FROM drops WHERE seq = ?", (middle,))
+            low, high = (middle, high) if created_at <= moment else (low, middle - 1)
+        return low
+
+    async def entity_at(self, route: str, key: str, position: int) -> Drop | None:
+        """The drop that was an entity's newest at a place of the log."""
+        return await self._one("WHERE d.route = ? AND d.key = ? AND d.seq <= ? ORDER BY d.seq DESC LIMIT 1", (route, key, position))
+
+    async def folder_at(self, route: str, position: int) -> list[Drop]:
+        """The newest drop of each entity of a folder, as they stood at a place of the log; removals included."""
+        return await self._many(
+            "WHERE d.route = ? AND d.key IS NOT NULL AND d.seq = "
+            "(SELECT max(o.seq) FROM drops o WHERE o.route = d.route AND o.key = d.key AND o.seq <= ?) ORDER BY d.key",
+            (route, position),
+            long=True,
+        )
+
+    async def last_live(self, route: str, key: str) -> Drop | None:
+        """The newest live version of a page, though it was removed since; not though it was unpublished."""
+        return await self._one("JOIN record r ON r.live_seq = d.seq WHERE r.route = ? AND r.key = ?", (route, key))
+
+    async def history(self, route: str, key: str, limit: int) -> list[Drop]:
+        """Newest first."""
+        return await self._many("WHERE d.route = ? AND d.key = ? ORDER BY d.seq DESC LIMIT ?", (route, key, limit))
+
+    async def drop(self, drop_id: str) -> Drop | None:
+        return await self._one("WHERE d.drop_id = ?", (drop_id,))
+
+    async def follow(self, after: int, limit: int) -> list[Drop]:
+        """Drops after a position, in order."""
+        return await self._many("WHERE d.seq > ? ORDER BY d.seq LIMIT ?", (after, limit))
+
+    async def moved(self, after: int, limit: int) -> list[Row]:
+        """`(seq, route)` of the drops after a position, in order."""
+        return await self.engine.rows("SELECT seq, route FROM drops WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+
+    async def newest(self, route: str, deep: bool, before: int, limit: int) -> list[Drop]:
+        """Up to `limit` drops of a folder before a position, newest first."""
+        where, args = within("d.route", route, deep)
+        return await self._many(f"WHERE {where} AND d.seq < ? ORDER BY d.seq DESC LIMIT ?", (*args, before, limit), long=True)
+
+    async def following(self, route: str, deep: bool, after: int, until: int, limit: int) -> list[Drop]:
+        """Up to `limit` drops of a folder after a position, in order."""
+        where, args = within("d.route", route, deep)
+        tail = f"WHERE {where} AND d.seq > ? AND d.seq <= ? ORDER BY d.seq LIMIT ?"
+        return await self._many(tail, (*args, after, until, limit), long=True)
+
+    async def _one(self, tail: str, args: Sequence[Any]) -> Drop | None:
+        rows = await self.engine.rows(_SELECT + tail, args)
+        return Drop(*rows[0]) if rows else None
+
+    async def _many(self, tail: str, args: Sequence[Any], *, long: bool = False) -> list[Drop]:
+        read = self.engine.scan if long else self.engine.rows
+        return [Drop(*row) for row in await read(_SELECT + tail, args)]
+
+
+def within(column: str, route: str, deep: bool) -> tuple[str, tuple[str, ...]]:
+    """The condition that a route is `route`, or also beneath it, and its values."""
+    if not deep:
+        return f"{column} = ?", (route,)
+    return f"({column} = ? OR ({column} > ? AND {column} < ?))", (route, *beneath(route))

@@ -1,0 +1,66 @@
+"""Plain GETs of pages that are kept, answered before a task is woken for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ocean.store.sqlite import SqliteEngine
+from viewhost.cache import Cache
+from viewhost.hosts import Hosts
+
+_REMEMBERED = 4096  # heads
+_LONGEST = 2048  # bytes of a head
+_HEAD = "SELECT revision FROM head WHERE id = 1"
+# A head with one of these is not plain: it goes the long way, where each has its meaning.
+_NOT_PLAIN = frozenset(
+    (b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"range", b"if-range", b"if-match", b"cookie",
+     b"authorization", b"x-ocean-key", b"trailer", b"te"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    path: str
+    accepted: str
+    known: str | None
+
+
+class Ready:
+    """Answers for whole requests, or None. Heads it has read before are known by their bytes."""
+
+    def __init__(self, engine: SqliteEngine, cache: Cache, hosts: Hosts) -> None:
+        self._engine = engine
+        self._cache = cache
+        self._hosts = hosts
+        self._heads: dict[bytes, _Plain | None] = {}
+
+    def __call__(self, data: bytes) -> bytes | None:
+        if len(data) > _LONGEST:
+            return None
+        if data not in self._heads:
+            if len(self._heads) >= _REMEMBERED:
+                self._heads.clear()
+            self._heads[data] = self._read(data)
+        plain = self._heads[data]
+        if plain is None or self._engine.now(_HEAD)[0][0] != self._cache.revision:
+            return None
+        return self._cache.answer(plain.path, plain.accepted, plain.known)
+
+    def _read(self, data: bytes) -> _Plain | None:
+        """The request, if it is one GET of HTTP/1.1, of our own host, without a query, a body or anything out of the way."""
+        request, *lines = data[:-4].split(b"\r\n")
+        words = request.split(b" ")
+        if len(words) != 3 or words[2] != b"HTTP/1.1" or b"?" in words[1] or b"#" in words[1] or not words[1].isascii():
+            return None
+        found: dict[bytes, str] = {}
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            lower = name.lower()
+            if not colon or not lower.replace(b"-", b"").isalnum() or lower in found or lower in _NOT_PLAIN or not line.isascii():
+                return None
+            if any(c < 32 and c != 9 for c in line):
+                return None
+            found[lower] = value.strip().decode()
+        if not self._hosts.ours(found.get(b"host", "")):
+            return None
+        return _Plain(words[1].decode(), found.get(b"accept-encoding", ""), found.get(b"if-none-match"))
