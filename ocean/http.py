@@ -8,13 +8,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import BadRequest, SanicException
+from sanic.http import Http
 from sanic.http.constants import Stage
+from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server import HttpProtocol
 
 from ocean import settings as settings_
@@ -34,6 +38,7 @@ _STATUS_CODES = {
     413: "PAYLOAD_TOO_LARGE",
     503: "SERVER_BUSY",
 }
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 Ready = Callable[[bytes], bytes | None]  # a whole request -> a whole answer, or None
 
 
@@ -62,6 +67,24 @@ def check_head(head: bytes) -> None:
         raise ValueError("one Host and one length are wanted")
 
 
+class Args(dict[str, list[str]]):
+    """Query parameters: each name with all its values; `get` gives the first."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        values = super().get(name)
+        return values[0] if values else default
+
+
+def query_args(query: str) -> Args:
+    """Raises INVALID_VALUE on what is not UTF-8 or has more than 100 parameters."""
+    if not query:
+        return Args()
+    try:
+        return Args(parse_qs(query, keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError:
+        raise OceanError("INVALID_VALUE", "The query is not UTF-8, or has more than 100 parameters.") from None
+
+
 class OneRequest(Request):
     """A request whose head two parsers can't read differently.
 
@@ -80,6 +103,10 @@ class OneRequest(Request):
         super().__init__(**named)
 
     @property
+    def args(self) -> Args:
+        return query_args(self.query_string)
+
+    @property
     def stream(self) -> Any:
         return self._stream
 
@@ -90,12 +117,52 @@ class OneRequest(Request):
             stream.keep_alive = False
 
 
+class Answer(HTTPResponse):
+    """A whole answer whose header lines are ready: `head` ends each with CRLF, and leaves out the length and the connection."""
+
+    __slots__ = ("head",)
+
+    def __init__(self, head: bytes, body: bytes, status: int = 200) -> None:
+        self.asgi = False
+        self.content_type = None
+        self.stream = None
+        self._cookies = None
+        self.head = head
+        self.body = body
+        self.status = status
+
+
+class Wire(Http):
+    """Sanic's HTTP/1.1, which sends an Answer as it is."""
+
+    async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
+        answer = self.response
+        if type(answer) is not Answer:
+            await super().http1_response_header(data, end_stream)
+            return
+        lead = HTTP_CONTINUE if self.expecting_continue else b""
+        self.expecting_continue = False
+        self.response_func = None  # type: ignore[assignment]
+        await self._send(lead + answer_bytes(answer, keep_alive=self.keep_alive, head_only=bool(self.head_only)))
+        self.stage = Stage.IDLE
+
+
+def answer_bytes(answer: Answer, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    """The answer as it goes over the wire."""
+    body = answer.body or b""
+    kept = b"keep-alive" if keep_alive else b"close"
+    return b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\nconnection: %b\r\n\r\n%b" % (
+        answer.status, _REASONS[answer.status], answer.head, len(body), kept, b"" if head_only else body,
+    )  # fmt: skip
+
+
 class Protocol(HttpProtocol):
     """Sanic's protocol, measured; and what `app.ctx.ready` has an answer for is answered without waking a task.
 
     Only a connection that waits for a request, and a buffer that holds just one GET, whole and without a body, are answered so.
     """
 
+    HTTP_CLASS = Wire
     __slots__ = ("_meter", "_ready", "_wire")
 
     def __init__(self, **named: Any) -> None:
@@ -126,11 +193,13 @@ class Protocol(HttpProtocol):
             if response is not None:
                 status = response.status
         finally:
-            seconds = time.perf_counter() - begun
-            route = request.route.path if request.route is not None else ""
-            self._meter.count(request.method, route, status, seconds)
-            if self._meter.log_requests:
-                request_line(request.method, request.path, status, seconds, str(request.id))
+            pattern = request.route.path if request.route is not None else ""
+            self.measured(request.method, pattern, request.path, status, time.perf_counter() - begun)
+
+    def measured(self, method: str, pattern: str, path: str, status: int, seconds: float) -> None:
+        self._meter.count(method, pattern, status, seconds)
+        if self._meter.log_requests:
+            request_line(method, path, status, seconds)
 
 
 def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any]:
@@ -141,6 +210,7 @@ def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any
         GRACEFUL_SHUTDOWN_TIMEOUT=5, FALLBACK_ERROR_FORMAT="json",
     )  # fmt: skip
     server.ctx.settings = settings
+    server.ctx.protocol = Protocol
     server.ctx.meter = Meter(name.removeprefix("ocean-"), settings_.flag(settings, "OCEAN_LOG_REQUESTS"))
 
     @server.before_server_start
@@ -181,8 +251,13 @@ def follow(server: Sanic[Any, Any], follower: Callable[[Ocean], Any]) -> None:
         await asyncio.gather(*server.ctx.followers, return_exceptions=True)
 
 
-def json_(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
-    return HTTPResponse(orjson.dumps(value), status, headers, "application/json")
+_JSON = b"content-type: application/json\r\n"
+_OPEN_JSON = _JSON + b"access-control-allow-origin: *\r\n"  # never with credentials: the key travels in its own header
+
+
+def json_(value: Any, status: int = 200, *, any_origin: bool = False) -> Answer:
+    """A JSON answer; the API's are for pages of any origin."""
+    return Answer(_OPEN_JSON if any_origin else _JSON, orjson.dumps(value), status)
 
 
 def as_ocean_error(fault: Exception) -> OceanError:

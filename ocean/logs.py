@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import sys
 import time
 from typing import Any
@@ -55,7 +56,7 @@ def set_up(process: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def request_line(method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+def request_line(method: str, path: str, status: int, seconds: float) -> None:
     """One request; its query, which may hold a key, is left out."""
-    fields = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "request_id": request_id}
+    fields = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "request_id": secrets.token_hex(8)}
     _requests.info("%s %s %d", method, path, status, extra={"fields": fields})

@@ -9,6 +9,7 @@ from sanic import HTTPResponse, Request, Sanic
 from ocean import http
 from ocean.api import blobs, streams, twins
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of
+from ocean.api.quick import QuickProtocol, Table
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
@@ -34,18 +35,17 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     async def error(request: Request, fault: Exception) -> HTTPResponse:
         if request.method == "OPTIONS":  # no route has it: every address answers a browser's preflight alike
             return HTTPResponse(b"", 204, CORS)
-        answer = http.as_ocean_error(fault)
-        return http.json_(answer.body(), answer.status, ANY_ORIGIN)
+        return answer_error(fault)
 
     @server.post("/exec")
-    async def exec_(request: Request) -> HTTPResponse:
+    async def exec_(request: twins.Asked) -> http.Answer:
         twins.only_parameters(request, set())
         statements = parse(_statement(request))
         caller = await caller_of(request, make=writes(statements))
         answer = await execute(request.app.ctx.ocean, caller, statements)
         if caller.made is not None and "keypair" not in answer:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return http.json_(answer, 200, ANY_ORIGIN)
+        return http.json_(answer, 200, any_origin=True)
 
     @server.after_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
@@ -57,13 +57,21 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         await server.ctx.hub.close()
 
     http.follow(server, reaper.run)
-    twins.mount(server)
+    server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
+    server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
+    server.ctx.quick.add("POST", "/exec", exec_)
+    twins.mount(server, server.ctx.quick)
     streams.mount(server)
     blobs.mount(server)
     return server
 
 
-def _statement(request: Request) -> str:
+def answer_error(fault: Exception) -> http.Answer:
+    answer = http.as_ocean_error(fault)
+    return http.json_(answer.body(), answer.status, any_origin=True)
+
+
+def _statement(request: twins.Asked) -> str:
     kind = request.headers.get("content-type", "text/plain").split(";")[0].strip().lower()
     if kind != "application/json":
         try:

@@ -38,7 +38,7 @@ def mount(server: Sanic[Any, Any]) -> None:
                 received.close()
         if caller.made is not None:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return json_(answer, 201, ANY_ORIGIN)
+        return json_(answer, 201, any_origin=True)
 
     @server.put("/publish/<route:path>", stream=True)
     async def stage(request: Request, route: str) -> HTTPResponse:
@@ -51,7 +51,7 @@ def mount(server: Sanic[Any, Any]) -> None:
                 answer = await deploys.stage(request.app.ctx.ocean, caller, path_route(request), wanted, received)
             finally:
                 received.close()
-        return json_(answer, 201, ANY_ORIGIN)
+        return json_(answer, 201, any_origin=True)
 
     @server.route("/blob/<drop_id:str>", methods=["GET", "HEAD"])
     async def download(request: Request, drop_id: str) -> Any:

@@ -9,6 +9,7 @@ import time
 
 from sanic import Request
 
+from ocean.api.quick import Plain
 from ocean.context import Caller, Ocean
 from ocean.core import keys, signatures
 from ocean.errors import OceanError
@@ -44,7 +45,7 @@ def _block(ip: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else ip
 
 
-async def caller_of(request: Request, *, make: bool, parameter: str | None = None, digest: bytes | None = None) -> Caller:
+async def caller_of(request: Request | Plain, *, make: bool, parameter: str | None = None, digest: bytes | None = None) -> Caller:
     """The caller; with `make`, one without a key gets a pair made. `digest` is the body's SHA-256 where the body was streamed.
 
     Raises INVALID_CREDENTIAL, KEY_REQUIRED, KEYGEN_LIMITED.
@@ -71,7 +72,7 @@ async def caller_of(request: Request, *, make: bool, parameter: str | None = Non
     return Caller(pair.public, ip, pair)
 
 
-async def _signer(request: Request, digest: bytes | None) -> str:
+async def _signer(request: Request | Plain, digest: bytes | None) -> str:
     """The public key that signed the request; its nonce can't come again."""
     ocean: Ocean = request.app.ctx.ocean
     body = digest if digest is not None else signatures.digest(request.body) if request.body else None
@@ -87,7 +88,7 @@ async def _signer(request: Request, digest: bytes | None) -> str:
     return signed.public
 
 
-def client_ip(request: Request) -> str:
+def client_ip(request: Request | Plain) -> str:
     """The peer, or what a configured proxy says of it."""
     peer = request.ip or ""
     trusted = request.app.ctx.proxies

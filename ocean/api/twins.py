@@ -5,33 +5,38 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from sanic import HTTPResponse, Request, Sanic
+from sanic import Request, Sanic
 
-from ocean.api.callers import ANY_ORIGIN, caller_of
+from ocean.api.callers import caller_of
+from ocean.api.quick import Plain, Table
 from ocean.commands.command import KINDS, Command, Twin, run
 from ocean.commands.table import COMMANDS
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.http import json_
+from ocean.http import Answer, json_
+
+Asked = Request | Plain
 
 
-def mount(server: Sanic[Any, Any]) -> None:
+def mount(server: Sanic[Any, Any], quick: Table) -> None:
     for command in COMMANDS.values():
         for twin in command.twins:
             name = f"{command.name.replace(' ', '_')}_{twin.method.lower()}"
-            server.add_route(_handler(command, twin), twin.path, methods=[twin.method], name=name)
+            handler = _handler(command, twin)
+            server.add_route(handler, twin.path, methods=[twin.method], name=name)
+            quick.add(twin.method, twin.path, handler, instant=command.instant)
 
 
 def _handler(command: Command, twin: Twin) -> Any:
-    async def handle(request: Request, **named: str) -> HTTPResponse:
+    async def handle(request: Asked, **named: str) -> Answer:
         caller = await caller_of(request, make=command.writes)
         args = read(twin, request)
-        return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, ANY_ORIGIN)
+        return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, any_origin=True)
 
     return handle
 
 
-def read(twin: Twin, request: Request) -> dict[str, Any]:
+def read(twin: Twin, request: Asked) -> dict[str, Any]:
     """The arguments, each checked. Raises UNKNOWN_FIELD on what the twin does not know."""
     query = {a.called or a.name for a in twin.args if a.where == "query"}
     allowed = query | ({"generate_keypair"} if request.method == "POST" else set())
@@ -61,7 +66,7 @@ def read(twin: Twin, request: Request) -> dict[str, Any]:
     return args
 
 
-def _from_path(request: Request, name: str) -> str:
+def _from_path(request: Asked, name: str) -> str:
     return path_route(request) if name == "route" else str(request.match_info[name])
 
 
@@ -73,7 +78,7 @@ def _missing(name: str) -> None:
     raise OceanError("INVALID_PAYLOAD" if name == "payload" else "INVALID_VALUE", f"The request has no {name!r}.")
 
 
-def _preconditions(twin: Twin, request: Request, args: dict[str, Any]) -> None:
+def _preconditions(twin: Twin, request: Asked, args: dict[str, Any]) -> None:
     match = request.headers.get("if-match")
     if match and (twin.path == "/drop" or twin.method in ("PATCH", "DELETE")):
         args["if_match"] = match.strip('"')
@@ -81,7 +86,7 @@ def _preconditions(twin: Twin, request: Request, args: dict[str, Any]) -> None:
         args["if_none_match"] = True
 
 
-def only_parameters(request: Request, known: set[str]) -> None:
+def only_parameters(request: Asked, known: set[str]) -> None:
     """Raises UNKNOWN_FIELD on a query parameter that is not known, or is given twice."""
     for name, values in request.args.items():
         if name not in known:
@@ -90,7 +95,7 @@ def only_parameters(request: Request, known: set[str]) -> None:
             raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
 
 
-def path_route(request: Request) -> str:
+def path_route(request: Asked) -> str:
     """The route in a path like /entity/a/b, each segment decoded by itself: %2f is never a separator."""
     raw = request.raw_url.split(b"?", 1)[0]
     segments = [unquote_to_bytes(s) for s in raw.split(b"/")[2:]]

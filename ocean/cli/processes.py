@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 
 from ocean import logs, settings
-from ocean.http import Protocol
 
 PROCESSES = {
     "api": ("ocean.api.app", "OCEAN_API"),
@@ -22,7 +22,18 @@ def serve(name: str, values: dict[str, str]) -> None:
     host, port = settings.address(values, listens)
     server = importlib.import_module(module).create(values)
     _end_with_parent(server)
-    server.run(host, port, single_process=True, motd=False, access_log=False, protocol=Protocol)
+    _settle(server)
+    server.run(host, port, single_process=True, motd=False, access_log=False, protocol=server.ctx.protocol)
+
+
+def _settle(server: object) -> None:
+    """What was made at start stays: the collector need not walk it again and again."""
+
+    @server.after_server_start  # type: ignore[attr-defined,untyped-decorator]
+    async def freeze(app: object) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
 
 
 def _end_with_parent(server: object) -> None:

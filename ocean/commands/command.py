@@ -41,6 +41,7 @@ class Command:
     run: Service
     twins: tuple[Twin, ...] = ()
     writes: bool = False  # a caller without a key gets a pair made
+    instant: bool = False  # a point read: on SQLite it never waits
 
 
 def _kind(type_: type | tuple[type, ...], says: str) -> Callable[[str, Any], Any]:
