@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from ocean.core.keys import is_public
@@ -39,12 +40,14 @@ class Rule:
 Rules = Mapping[str, Rule | None]
 
 
+@lru_cache(maxsize=16384)
 def first_writer_owns(route: str) -> bool:
     """Folders where each record belongs to its first writer and no folder is ever taken."""
     top = route.split("/", 1)[0]
     return (top.startswith("_") and not is_public(top)) or top in ("patterns", "views")
 
 
+@lru_cache(maxsize=16384)
 def private_owner(route: str) -> str | None:
     top = route.split("/", 1)[0]
     return top if is_public(top) else None

@@ -18,9 +18,13 @@ def payload_digest(salt: bytes, payload: str) -> bytes:
 
 def leaf(drop_id: str, route: str, key: str | None, created_at: int, source: str, digest: bytes) -> bytes:
     """The leaf of one drop; `created_at` in milliseconds since the epoch."""
-    fields = (drop_id, route, "-" if key is None else "@" + key, str(created_at), source)
-    body = b"".join(b"%d:%b" % (len(raw), raw) for raw in (f.encode() for f in fields))
-    return hashlib.sha256(body + digest).digest()
+    id_, folder, name, moment, writer = (
+        drop_id.encode(), route.encode(), b"-" if key is None else b"@" + key.encode(), b"%d" % created_at, source.encode(),
+    )  # fmt: skip
+    return hashlib.sha256(
+        b"%d:%b%d:%b%d:%b%d:%b%d:%b%b"
+        % (len(id_), id_, len(folder), folder, len(name), name, len(moment), moment, len(writer), writer, digest)
+    ).digest()
 
 
 def link(previous: bytes, leaf_: bytes) -> bytes:

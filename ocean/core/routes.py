@@ -74,10 +74,11 @@ def check_key(key: object) -> str:
     return key
 
 
-def ancestors(route: str) -> list[str]:
+@lru_cache(maxsize=16384)
+def ancestors(route: str) -> tuple[str, ...]:
     """The folders on the way to `route`, the top one first, `route` itself last."""
     segments = route.split("/")
-    return ["/".join(segments[: i + 1]) for i in range(len(segments))]
+    return tuple("/".join(segments[: i + 1]) for i in range(len(segments)))
 
 
 def covers(folder: str, route: str) -> bool:

@@ -101,14 +101,14 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     if op.key == ACCESS_KEY:
         raise OceanError("INVALID_KEY", "The key '_access' is the folder's access record.", "Change it with share or revoke.")
     changes: list[Change] = []
-    taken = _authorise(op, who, state)
+    action = "remove" if op.kind in ("remove", "unpublish") else "drop"
+    verdict, taken = _authorise(op, who, action, state)
     if taken is not None:
         changes.append(taken)
     current = state.current(op.route, op.key) if op.key is not None else None
     _check_preconditions(op, current)
-    verdict = access.decide(op.route, who, "remove" if op.kind in ("remove", "unpublish") else "drop", state.rules(op.route))
     if verdict == "own" and current is not None and current.owner != who:
-        raise access.refusal(op.route, who, "remove" if op.kind == "remove" else "drop")
+        raise access.refusal(op.route, who, action)
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
@@ -131,19 +131,19 @@ def _trust(op: Op, who: str, state: State) -> Change:
     return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
 
 
-def _authorise(op: Op, who: str, state: State) -> Change | None:
-    """Refuses, or takes an unowned folder for its first writer."""
+def _authorise(op: Op, who: str, action: str, state: State) -> tuple[access.Verdict, Change | None]:
+    """Refuses, or gives the verdict, and the change that takes an unowned folder for its first writer."""
     rules = state.rules(op.route)
-    action = "remove" if op.kind in ("remove", "unpublish") else "drop"
-    if access.decide(op.route, who, action, rules) == "deny":
+    verdict = access.decide(op.route, who, action, rules)
+    if verdict == "deny":
         raise access.refusal(op.route, who, action)
     if any(rules.values()) or access.first_writer_owns(op.route) or access.private_owner(op.route):
-        return None
-    if op.kind == "remove" or op.kind == "unpublish" or op.route.split("/", 1)[0] in ("trust", "shared"):
-        return None
+        return verdict, None
+    if action == "remove" or op.route.split("/", 1)[0] in ("trust", "shared"):
+        return verdict, None
     if state.others_beneath(op.route, who):
-        return None  # an ancestor of others' folders stays open: it can't be taken
-    return _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(who, "protected"), who)
+        return verdict, None  # an ancestor of others' folders stays open: it can't be taken
+    return verdict, _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(who, "protected"), who)
 
 
 def _rule_change(route: str, rule: Rule | None, who: str) -> Change:

@@ -41,8 +41,11 @@ class Engine(Protocol):
     async def scan(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """A read that may be long, off the loop's thread. Raises LIMIT_REACHED after SCAN_SECONDS."""
 
-    async def transact(self, steps: Steps) -> None:
-        """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises."""
+    async def transact(self, steps: Steps, *, small: bool = False) -> None:
+        """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises.
+
+        `small`: the steps take a millisecond or two, not more.
+        """
 
     def snapshot(self) -> AbstractAsyncContextManager[Read]:
         """A way to read rows that all show the store at one moment, however long it takes."""

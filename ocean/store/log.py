@@ -14,6 +14,7 @@ from ocean.store.engine import Engine, Step, Steps
 
 BATCH = 256  # writes that share a commit
 BATCH_BYTES = 16 * 1024 * 1024
+SMALL = 256 * 1024  # bytes of a batch that takes next to no time
 QUEUE = 10_000
 QUEUE_BYTES = 256 * 1024 * 1024
 log = logging.getLogger("ocean.store.log")
@@ -96,7 +97,8 @@ class Log:
 
     async def _commit(self, writes: list[Write]) -> None:
         try:
-            await self.engine.transact(commit(writes, self._rules, self.engine.dialect, self._sign))
+            small = sum(write.size for write in writes) <= SMALL
+            await self.engine.transact(commit(writes, self._rules, self.engine.dialect, self._sign), small=small)
         except Exception as fault:
             self._rules = Rules()
             known = self.engine.explain(fault)

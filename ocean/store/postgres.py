@@ -59,7 +59,7 @@ class PostgresEngine:
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
             raise _away(fault) from fault
 
-    async def transact(self, steps: Steps) -> None:
+    async def transact(self, steps: Steps, *, small: bool = False) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             wrote = False
             found: list[Row] = []

@@ -18,6 +18,7 @@ from ocean.errors import OceanError
 from ocean.store.dialects import Dialect, Sqlite
 from ocean.store.engine import SCAN_SECONDS, Read, Row, Step, Steps, too_long
 
+BUSY = 10_000  # milliseconds to wait for another process's transaction
 SCANNERS = 2  # threads that scan
 SCANS_WAITING = 64
 _EVERY = 20_000  # virtual machine steps between looks at the clock
@@ -29,7 +30,7 @@ def connect(database: Path, *, read_only: bool) -> Any:
         f"file:{database}{'?mode=ro' if read_only else ''}", uri=True, isolation_level=None, check_same_thread=False,
         cached_statements=256,
     )  # fmt: skip
-    connection.execute("PRAGMA busy_timeout=10000")
+    connection.execute(f"PRAGMA busy_timeout={BUSY}")
     if not read_only:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -59,6 +60,7 @@ class SqliteEngine:
         for _ in range(SCANNERS):
             self._scanners.put(connect(database, read_only=True))
         self._scans = 0
+        self._writes = asyncio.Lock()
 
     def now(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """`rows` without a loop."""
@@ -90,27 +92,47 @@ class SqliteEngine:
             connection.set_progress_handler(None, 0)
             self._scanners.put(connection)
 
-    async def transact(self, steps: Steps) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._writing, self._transact, steps)
+    async def transact(self, steps: Steps, *, small: bool = False) -> None:
+        """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that
+        both run Python would only take turns. Where another process holds the store, all of it is the thread's."""
+        run = asyncio.get_running_loop().run_in_executor
+        async with self._writes:
+            if small and self._begin_now():
+                try:
+                    self._perform(steps)
+                    await run(self._writing, self._writer.execute, "COMMIT")
+                except BaseException:
+                    await run(self._writing, self._roll_back)
+                    raise
+            else:
+                await run(self._writing, self._transact, steps)
+
+    def _begin_now(self) -> bool:
+        self._writer.execute("PRAGMA busy_timeout=0")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except pysqlite3.OperationalError:
+            return False
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout={BUSY}")
+        return True
 
     def _transact(self, steps: Steps) -> None:
-        connection = self._writer
-        connection.execute("BEGIN IMMEDIATE")
+        self._writer.execute("BEGIN IMMEDIATE")
         try:
-            found: list[Row] = []
-            step = next(steps)
-            while True:
-                found = self._run(step)
-                step = steps.send(found)
-        except StopIteration:
-            try:
-                connection.execute("COMMIT")
-            except Exception:
-                self._roll_back()
-                raise
+            self._perform(steps)
+            self._writer.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
+
+    def _perform(self, steps: Steps) -> None:
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(self._run(step))
+        except StopIteration:
+            return
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:  # a full disk has rolled back already
