@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -28,42 +29,66 @@ def mount(server: Sanic[Any, Any], quick: Table) -> None:
 
 
 def _handler(command: Command, twin: Twin) -> Any:
+    read = Reader(twin)
+
     async def handle(request: Asked, **named: str) -> Answer:
         caller = await caller_of(request, make=command.writes)
-        args = read(twin, request)
+        args = read(request)
         return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, any_origin=True)
 
     return handle
 
 
-def read(twin: Twin, request: Asked) -> dict[str, Any]:
-    """The arguments, each checked. Raises UNKNOWN_FIELD on what the twin does not know."""
-    query = {a.called or a.name for a in twin.args if a.where == "query"}
-    allowed = query | ({"generate_keypair"} if request.method == "POST" else set())
-    only_parameters(request, allowed)
-    args: dict[str, Any] = {}
-    body: dict[str, Any] = {}
-    if twin.whole_body:
-        args[twin.whole_body] = decode(request.body)
-    elif any(a.where == "body" for a in twin.args):
-        body = decode(request.body)
+class Reader:
+    """Reads the arguments of one twin, each checked."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+        self._query = frozenset(a.called or a.name for a in twin.args if a.where == "query")
+        if twin.method == "POST":
+            self._query |= {"generate_keypair"}
+        self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
+        self._matches = twin.path == "/drop" or twin.method in ("PATCH", "DELETE")
+        self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
+
+    def __call__(self, request: Asked) -> dict[str, Any]:
+        """Raises UNKNOWN_FIELD on what the twin does not know, and what the kinds of its arguments refuse."""
+        if request.query_string:
+            only_parameters(request, self._query)
+        args: dict[str, Any] = {}
+        body: dict[str, Any] = {}
+        if self._twin.whole_body:
+            args[self._twin.whole_body] = decode(request.body)
+        elif self._body:
+            body = self._fields(request.body)
+        for arg, name, kind in self._args:
+            value = _from_path(request, name) if arg.where == "path" else request.args.get(name) if arg.where == "query" else body.get(name)
+            if value is None and not (arg.where == "body" and name in body):
+                if arg.required:
+                    _missing(name)
+                continue
+            args[arg.name] = kind(name, value) if value is not None or arg.kind == "any" else None
+        self._preconditions(request, args)
+        return args
+
+    def _fields(self, text: bytes) -> dict[str, Any]:
+        body = decode(text)
         if not isinstance(body, dict):
             raise OceanError("INVALID_PAYLOAD", "The body is not a JSON object.")
-        known = {a.called or a.name for a in twin.args if a.where == "body"}
-        for name in body:
-            if name not in known:
-                raise OceanError("UNKNOWN_FIELD", f"{twin.path} knows no field {name[:40]!r}.", f"Known: {', '.join(sorted(known))}.")
-    for arg in twin.args:
-        name = arg.called or arg.name
-        source: Any = request.args if arg.where == "query" else body
-        value = _from_path(request, name) if arg.where == "path" else source.get(name)
-        if value is None and name not in (source if isinstance(source, dict) else {}):
-            if arg.required:
-                _missing(name)
-            continue
-        args[arg.name] = KINDS[arg.kind](name, value) if value is not None or arg.kind == "any" else None
-    _preconditions(twin, request, args)
-    return args
+        if not body.keys() <= self._body:
+            name = next(name for name in body if name not in self._body)
+            known = ", ".join(sorted(self._body))
+            raise OceanError("UNKNOWN_FIELD", f"{self._twin.path} knows no field {name[:40]!r}.", f"Known: {known}.")
+        return body
+
+    def _preconditions(self, request: Asked, args: dict[str, Any]) -> None:
+        if not self._matches:
+            return
+        match = request.headers.get("if-match")
+        if match:
+            args["if_match"] = match.strip('"')
+        if self._twin.path == "/drop" and request.headers.get("if-none-match") == "*":
+            args["if_none_match"] = True
 
 
 def _from_path(request: Asked, name: str) -> str:
@@ -78,15 +103,7 @@ def _missing(name: str) -> None:
     raise OceanError("INVALID_PAYLOAD" if name == "payload" else "INVALID_VALUE", f"The request has no {name!r}.")
 
 
-def _preconditions(twin: Twin, request: Asked, args: dict[str, Any]) -> None:
-    match = request.headers.get("if-match")
-    if match and (twin.path == "/drop" or twin.method in ("PATCH", "DELETE")):
-        args["if_match"] = match.strip('"')
-    if request.headers.get("if-none-match") == "*" and twin.path == "/drop":
-        args["if_none_match"] = True
-
-
-def only_parameters(request: Asked, known: set[str]) -> None:
+def only_parameters(request: Asked, known: AbstractSet[str]) -> None:
     """Raises UNKNOWN_FIELD on a query parameter that is not known, or is given twice."""
     for name, values in request.args.items():
         if name not in known:

@@ -33,7 +33,8 @@ class Log:
         self._bytes = 0
         self._woken = asyncio.Event()
         self._closed = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run())
         engine.listen(self.wake)
 
     @property
@@ -45,11 +46,11 @@ class Log:
         size = write.size
         if self._closed or len(self._waiting) >= QUEUE or (self._waiting and self._bytes + size > QUEUE_BYTES):
             raise OceanError("SERVER_BUSY", "The write queue is full.", "Try again in a moment.")
-        write.done = asyncio.get_running_loop().create_future()
+        write.done = self._loop.create_future()
         self._waiting.append(write)
         self._bytes += size
         self._woken.set()
-        return await asyncio.shield(write.done)
+        return await write.done
 
     async def put(self, sql: str, each: Sequence[tuple[Any, ...]]) -> None:
         """Changes a table that is not of the log, on disk when it returns. Raises STORAGE_FULL or SERVER_BUSY."""
@@ -81,11 +82,12 @@ class Log:
                 self._woken.clear()
                 await self._woken.wait()
                 continue
-            batch = self._take()
-            await self._commit(batch)
+            batch, size = self._take()
+            await self._commit(batch, small=size <= SMALL)
             self._answer(batch)
 
-    def _take(self) -> list[Write]:
+    def _take(self) -> tuple[list[Write], int]:
+        """The writes of the next commit, and about how many bytes they are."""
         batch: list[Write] = []
         size = 0
         while self._waiting and len(batch) < BATCH and (not batch or size + self._waiting[0].size <= BATCH_BYTES):
@@ -93,11 +95,10 @@ class Log:
             size += write.size
             batch.append(write)
         self._bytes -= size
-        return batch
+        return batch, size
 
-    async def _commit(self, writes: list[Write]) -> None:
+    async def _commit(self, writes: list[Write], *, small: bool = False) -> None:
         try:
-            small = sum(write.size for write in writes) <= SMALL
             await self.engine.transact(commit(writes, self._rules, self.engine.dialect, self._sign), small=small)
         except Exception as fault:
             self._rules = Rules()

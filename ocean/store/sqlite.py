@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,44 @@ def _matches(text: Any, pattern: str) -> bool:
     return isinstance(text, str) and re2.search(pattern, text) is not None
 
 
+class _Worker:
+    """A thread that does one thing after another: what an executor does, without its price on each of them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._todo: queue.SimpleQueue[tuple[Callable[[], None], asyncio.Future[None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        done = self._loop.create_future()
+        self._todo.put((work, done))
+        return done
+
+    def stop(self) -> None:
+        self._todo.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (item := self._todo.get()) is not None:
+            work, done = item
+            fault: BaseException | None = None
+            try:
+                work()
+            except BaseException as raised:
+                fault = raised
+            self._loop.call_soon_threadsafe(self._tell, done, fault)
+
+    @staticmethod
+    def _tell(done: asyncio.Future[None], fault: BaseException | None) -> None:
+        if done.done():  # whoever waited has gone
+            return
+        if fault is None:
+            done.set_result(None)
+        else:
+            done.set_exception(fault)
+
+
 class SqliteEngine:
     """Point reads run in the loop's thread: each takes some microseconds, where a hop to another thread takes more."""
 
@@ -54,7 +93,8 @@ class SqliteEngine:
         self.database = database
         self._reader = connect(database, read_only=True)
         self._writer = connect(database, read_only=False)
-        self._writing = ThreadPoolExecutor(1, "log-writer")
+        self._writer.execute("PRAGMA busy_timeout=0")  # in the loop's thread it never waits
+        self._writing = _Worker()
         self._scanning = ThreadPoolExecutor(SCANNERS, "scan")
         self._scanners: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(SCANNERS):
@@ -95,30 +135,34 @@ class SqliteEngine:
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that
         both run Python would only take turns. Where another process holds the store, all of it is the thread's."""
-        run = asyncio.get_running_loop().run_in_executor
+        run = self._writing.run
         async with self._writes:
             if small and self._begin_now():
                 try:
                     self._perform(steps)
-                    await run(self._writing, self._writer.execute, "COMMIT")
+                    await run(self._commit)
                 except BaseException:
-                    await run(self._writing, self._roll_back)
+                    await run(self._roll_back)
                     raise
             else:
-                await run(self._writing, self._transact, steps)
+                await run(lambda: self._transact(steps))
+
+    def _commit(self) -> None:
+        self._writer.execute("COMMIT")
 
     def _begin_now(self) -> bool:
-        self._writer.execute("PRAGMA busy_timeout=0")
         try:
             self._writer.execute("BEGIN IMMEDIATE")
         except pysqlite3.OperationalError:
             return False
-        finally:
-            self._writer.execute(f"PRAGMA busy_timeout={BUSY}")
         return True
 
     def _transact(self, steps: Steps) -> None:
-        self._writer.execute("BEGIN IMMEDIATE")
+        self._writer.execute(f"PRAGMA busy_timeout={BUSY}")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        finally:
+            self._writer.execute("PRAGMA busy_timeout=0")
         try:
             self._perform(steps)
             self._writer.execute("COMMIT")
@@ -173,7 +217,7 @@ class SqliteEngine:
         """SQLite tells nobody: whoever follows looks every `poll` seconds."""
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._writing.shutdown)
+        await asyncio.to_thread(self._writing.stop)
         await asyncio.to_thread(self._scanning.shutdown)
         for connection in (self._reader, self._writer, *(self._scanners.get() for _ in range(SCANNERS))):
             connection.close()
