@@ -1,77 +1,48 @@
-"""`make bench`: our servers beside raw Sanic, in one run, with wrk; ratios are what counts."""
+"""`make bench`: our servers beside raw Sanic and soul-cli, in one run; ratios are what counts.
+
+python -m ops.bench             the table
+python -m ops.bench --flat      also reads and writes at 10 thousand and at 1 million records
+python -m ops.bench --pairs N   also N save-then-fetch pairs, none of which may be stale
+"""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
+import argparse
 import tempfile
-import time
 from pathlib import Path
 
-from grammar import Language
-from ocean.commands.table import LANGUAGE
-from ocean.core import keys
-from tests.conftest import free_port, start, stop
-
-RAW = """
-import sys
-from sanic import Sanic
-from sanic.response import raw, json
-app = Sanic("raw")
-BODY = b"x" * 10240
-@app.get("/page")
-async def page(request): return raw(BODY, content_type="text/html")
-@app.post("/echo")
-async def echo(request): return json(request.json)
-app.run("127.0.0.1", int(sys.argv[1]), single_process=True, access_log=False, motd=False)
-"""
-
-
-def wrk(url: str, secret: str | None = None, body: str | None = None) -> float:
-    script = Path(tempfile.mkdtemp()) / "post.lua"
-    script.write_text(f"wrk.method='POST'\nwrk.headers['content-type']='application/json'\nwrk.body=[[{body}]]\n" if body else "")
-    command = ["wrk", "-c16", "-t2", "-d4s", "-s", str(script), url]
-    if secret:
-        command[1:1] = ["-H", f"x-ocean-key: {secret}"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in shown:
-        raise SystemExit(f"errors from {url}:\n{shown}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", shown)[1])  # type: ignore[index]
-
-
-def parse_rate(language: Language) -> float:
-    text = 'find users where age > 21 and status = "active" sort name limit 10'
-    begun = time.perf_counter()
-    for _ in range(20_000):
-        language.parse(text)
-    return 20_000 / (time.perf_counter() - begun)
+from ops.bench import flat, pairs, peers, probes
+from ops.bench.table import Row, show
+from tests.conftest import start, stop
 
 
 def main() -> None:
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is needed: sudo apt-get install -y wrk")
-    port = free_port()
-    raw = subprocess.Popen([sys.executable, "-c", RAW, str(port)])
-    running = start(Path(tempfile.mkdtemp()))
-    secret = keys.generate().secret
-    try:
-        body = '{"route":"bench","key":"k","payload":"' + "x" * 150 + '"}'
-        running.post("/drop", {"route": "bench", "key": "k", "payload": {"n": "x" * 150}}, secret)
-        running.post("/drop", {"route": "page", "key": "index", "payload": "x" * 10240}, secret)
-        page, echo = wrk(f"http://127.0.0.1:{port}/page"), wrk(f"http://127.0.0.1:{port}/echo", body=body)
-        rows = [
-            ("cached 10 KB page / raw Sanic", wrk(f"{running.view}/page/"), page),
-            ("POST /drop / raw Sanic echo", wrk(f"{running.api}/drop", secret, body), echo),
-            ("GET /entity / raw Sanic echo", wrk(f"{running.api}/entity/bench?key=k"), echo),
-        ]
-        for name, ours, theirs in rows:
-            print(f"{name:34} {ours:10.0f} {theirs:10.0f}   ratio {ours / theirs:.2f}")
-        print(f"{'statements parsed a second':34} {parse_rate(LANGUAGE):10.0f}")
-    finally:
-        raw.kill()
-        stop(running)
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--flat", action="store_true")
+    parser.add_argument("--pairs", type=int, default=0)
+    parser.add_argument("--seconds", type=int, default=4)
+    asked = parser.parse_args()
+    wrk = probes.Wrk(asked.seconds)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="ocean-bench-") as folder:
+        running = start(Path(folder) / "data")
+        try:
+            rows.append(Row("memory of three idle processes, MB", probes.memory(running.process.pid), None, None, 250, most=True))
+            with peers.raw_sanic() as raw:
+                rows += probes.against_raw(wrk, running, raw)
+            rows.append(probes.counter(running))
+            with peers.soul(Path(folder)) as soul:
+                rows += probes.against_soul(wrk, running, soul) if soul else []
+            rows.append(Row("ten-token statements parsed a second", probes.parse_rate(), None, None, 30_000))
+            if asked.pairs:
+                rows.append(
+                    Row(f"stale pages of {asked.pairs} saved and fetched", pairs.stale(running, asked.pairs), None, None, 0, most=True)
+                )
+            if asked.flat:
+                rows += flat.rows(wrk, running)
+        finally:
+            stop(running)
+    show(rows)
 
 
 if __name__ == "__main__":
