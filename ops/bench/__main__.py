@@ -35,9 +35,8 @@ def main() -> None:
                 rows += probes.against_soul(wrk, running, soul) if soul else []
             rows.append(Row("ten-token statements parsed a second", probes.parse_rate(), None, None, 30_000))
             if asked.pairs:
-                rows.append(
-                    Row(f"stale pages of {asked.pairs} saved and fetched", pairs.stale(running, asked.pairs), None, None, 0, most=True)
-                )
+                name = f"stale pages of {asked.pairs} saved and fetched"
+                rows.append(Row(name, pairs.stale(running, asked.pairs), None, None, 0, most=True))
             if asked.flat:
                 rows += flat.rows(wrk, running)
         finally:

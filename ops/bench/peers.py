@@ -73,9 +73,8 @@ def soul(folder: Path) -> Iterator[str | None]:
     with sqlite3.connect(database) as connection:
         connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, route TEXT, key TEXT, payload TEXT)")
     port = free_port()
-    process = subprocess.Popen(
-        ["node", str(server), "-d", str(database), "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = ["node", str(server), "-d", str(database), "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _ready(f"http://127.0.0.1:{port}/api/tables")
         yield f"http://127.0.0.1:{port}/api/tables/events/rows"

@@ -67,15 +67,11 @@ def against_soul(wrk: Wrk, running: Running, soul: str) -> list[Row]:
     insert = f'{{"fields":{{"route":"bench","key":"k","payload":"{PAYLOAD}"}}}}'
     writes = [(wrk(f"{running.api}/drop", headers=_key(secret), body=_drop("beside")), wrk(soul, body=insert)) for _ in range(2)]
     reads = [(wrk(f"{running.api}/entity/beside?key=k"), wrk(f"{soul}/1")) for _ in range(2)]
+    write, insert_ = (statistics.mean(pair[i] for pair in writes) for i in (0, 1))
+    read, select = (statistics.mean(pair[i] for pair in reads) for i in (0, 1))
     return [
-        Row(
-            "POST /drop, synced",
-            statistics.mean(w[0] for w in writes),
-            "soul-cli's insert, not synced",
-            statistics.mean(w[1] for w in writes),
-            2,
-        ),
-        Row("GET /entity by key", statistics.mean(r[0] for r in reads), "soul-cli's read by id", statistics.mean(r[1] for r in reads), 3),
+        Row("POST /drop, synced", write, "soul-cli's insert, not synced", insert_, 2),
+        Row("GET /entity by key", read, "soul-cli's read by id", select, 3),
     ]
 
 

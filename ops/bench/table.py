@@ -10,7 +10,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`ours` and what it stands beside; `target` is for the ratio, or for `ours` where nothing stands beside. `most`: it is an upper bound."""
+    """`ours` and what it stands beside. `target` is for the ratio, or for `ours` where nothing is beside; `most`: an upper bound."""
 
     name: str
     ours: float
