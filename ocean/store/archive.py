@@ -112,7 +112,7 @@ async def restore(engine: Engine, blobs: Blobs, data: Path, source: IO[bytes], s
     if position:
         raise ArchiveError("the store is not empty. Restore into a new data folder: --data DIR.")
     try:
-        with zstandard.ZstdDecompressor().stream_reader(source) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+        with zstandard.ZstdDecompressor().stream_reader(source, closefd=False) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
             members = iter(tar)
             manifest = _manifest(tar, next(members, None))
             loading = _Loading(engine, tar, members, manifest, seen)

@@ -193,4 +193,5 @@ class Postgres:
             " WHEN 'string' THEN 4 WHEN 'array' THEN 5 WHEN 'object' THEN 5 ELSE 0 END"
         )
         number = f"CASE WHEN jsonb_typeof({self._field(at, args)}) IN ('number', 'boolean') THEN {self._field(at, args)} END"
-        return f'{rank}{down}, {number}{down}, {self._text(at, args)} COLLATE "C"{down}'
+        text = f"CASE WHEN jsonb_typeof({self._field(at, args)}) = 'string' THEN {self._text(at, args)} END"
+        return f'{rank}{down}, {number}{down}, ({text}) COLLATE "C"{down}'
