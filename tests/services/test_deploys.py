@@ -1,0 +1,142 @@
+"""Sites published whole, on both engines: what is uploaded, what is switched, and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from ocean.commands.dispatch import execute, parse
+from ocean.context import Caller, Ocean
+from ocean.core.drop import show_time
+from ocean.errors import OceanError
+from ocean.services.files import blobs
+from ocean.services.pages import deploys
+from ocean.services.pages.pages import Page, resolve
+from ocean.store.reader import now
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+FIRST = {"index.html": b"<h1>one</h1>", "style.css": b"b{}", "img/logo.png": PNG, "about.html": b"<p>about</p>"}
+
+
+def manifest(files: dict[str, bytes]) -> dict[str, Any]:
+    return {path: {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)} for path, body in files.items()}
+
+
+async def publish(ocean: Ocean, who: Caller, files: dict[str, bytes], route: str = "site") -> tuple[int, dict[str, Any]]:
+    """`(how many were uploaded, the answer)`."""
+    plan = await deploys.plan(ocean, who, route=route, files=manifest(files))
+    by_digest = {hashlib.sha256(body).hexdigest(): body for body in files.values()}
+    for sha256 in plan["upload"]:
+        received = blobs.Received()
+        await received.take(by_digest[sha256])
+        await deploys.stage(ocean, who, route, sha256, received)
+        received.close()
+    return len(plan["upload"]), await deploys.publish(ocean, who, route=route, files=manifest(files))
+
+
+async def page(ocean: Ocean, who: Caller, path: str) -> Page:
+    return await resolve(ocean, who, path.strip("/").split("/"), path.endswith("/"))
+
+
+async def status(ocean: Ocean, who: Caller, path: str) -> int:
+    try:
+        return (await page(ocean, who, path)).status
+    except OceanError as fault:
+        return fault.status
+
+
+async def test_only_what_changed_is_uploaded_and_all_of_it_is_switched(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    uploaded, answer = await publish(ocean, alice, FIRST)
+    assert (uploaded, answer["changed"], answer["removed"]) == (4, 4, 0)
+    assert (await page(ocean, bob, "site/")).body == b"<h1>one</h1>"
+    assert (await page(ocean, bob, "site/about")).body == b"<p>about</p>"
+    image = await page(ocean, bob, "site/img/logo.png")
+    assert image.content_type == "image/png"
+    assert image.file is not None
+    assert await ocean.blobs.get(image.file.key) == PNG
+    assert await publish(ocean, alice, FIRST) == (0, {"route": "site", "changed": 0, "removed": 0, "files": 4, "url": answer["url"]})
+    second = {**FIRST, "index.html": b"<h1>two</h1>"}
+    del second["about.html"]
+    uploaded, answer = await publish(ocean, alice, second)
+    assert (uploaded, answer["changed"], answer["removed"]) == (1, 1, 1)
+    assert (await page(ocean, bob, "site/")).body == b"<h1>two</h1>"
+    assert await status(ocean, bob, "site/about") == 404
+    assert await ocean.blobs.names("staged") == []
+
+
+async def test_rollback_walks_back_deploy_by_deploy_or_to_a_time(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    for body in (b"one", b"two", b"three"):
+        await publish(ocean, alice, {**FIRST, "index.html": body})
+        between = show_time(now()) if body == b"one" else between  # noqa: F821 - set in the first round
+        while now() <= int(_millis(between)):
+            pass
+    for expected in (b"two", b"one"):
+        await deploys.rollback(ocean, alice, route="site")
+        assert (await page(ocean, bob, "site/")).body == expected
+    with pytest.raises(OceanError) as caught:
+        await deploys.rollback(ocean, alice, route="site")
+    assert caught.value.code == "NOT_FOUND"
+    await publish(ocean, alice, {"index.html": b"four"})
+    assert await status(ocean, bob, "site/img/logo.png") == 404
+    await deploys.rollback(ocean, alice, route="site", to=between)
+    assert (await page(ocean, bob, "site/")).body == b"one"
+    assert await status(ocean, bob, "site/img/logo.png") == 200
+    (shown,) = (await deploys.sites(ocean, alice))["results"]
+    assert (shown["route"], shown["files"]) == ("site", 4)
+    assert (await deploys.sites(ocean, bob))["count"] == 0
+
+
+def _millis(text: str) -> int:
+    from ocean.core.drop import read_time
+
+    return read_time(text)
+
+
+async def test_another_key_can_neither_publish_roll_back_nor_unpublish(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await publish(ocean, alice, FIRST)
+    await publish(ocean, alice, {**FIRST, "index.html": b"two"})
+    for attempt in (
+        publish(ocean, bob, {"index.html": b"mine now"}), deploys.rollback(ocean, bob, route="site"), deploys.unpublish(ocean, bob, route="site"),
+    ):  # fmt: skip
+        with pytest.raises(OceanError) as caught:
+            await attempt
+        assert caught.value.code == "FORBIDDEN"
+    assert (await page(ocean, bob, "site/")).body == b"two"
+
+
+async def test_bytes_that_are_not_what_they_say_are_refused(ocean: Ocean, alice: Caller) -> None:
+    received = blobs.Received()
+    await received.take(b"other")
+    with pytest.raises(OceanError):
+        await deploys.stage(ocean, alice, "site", hashlib.sha256(b"one").hexdigest(), received)
+    received.close()
+    with pytest.raises(OceanError) as caught:
+        await deploys.publish(ocean, alice, route="site", files=manifest({"index.html": b"never sent"}))
+    assert caught.value.code == "CONFLICT"
+    with pytest.raises(OceanError):
+        await deploys.plan(ocean, alice, route="site", files={"a": {"sha256": "x", "size": 1}})
+    for path in ("../up", "_deploy", "_access", "a//b", ""):
+        with pytest.raises(OceanError):
+            await deploys.plan(ocean, alice, route="site", files={path: {"sha256": "0" * 64, "size": 1}})
+
+
+async def test_unpublish_takes_down_a_page_or_all_of_them(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await publish(ocean, alice, FIRST)
+    await execute(ocean, alice, parse("remove site @style.css"))
+    assert await status(ocean, bob, "site/style.css") == 200  # the last live version stays up
+    await execute(ocean, alice, parse("unpublish site @style.css"))
+    assert await status(ocean, bob, "site/style.css") == 404
+    await execute(ocean, alice, parse("unpublish site"))
+    assert {await status(ocean, bob, f"site/{path}") for path in ("", "about", "img/logo.png", "index.html")} == {404}
+
+
+async def test_what_was_staged_and_never_published_is_swept(ocean: Ocean, alice: Caller) -> None:
+    received = blobs.Received()
+    await received.take(b"x")
+    await deploys.stage(ocean, alice, "site", received.sha256, received)
+    received.close()
+    assert await deploys.sweep(ocean, 0) == 0
+    assert await deploys.sweep(ocean, 2**40) == 1
+    assert await ocean.blobs.names("staged") == []
