@@ -136,6 +136,8 @@ class Wire(Http):
     """Sanic's HTTP/1.1, which sends an Answer as it is."""
 
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
+        if self.protocol.signal.stopped:
+            self.keep_alive = False
         answer = self.response
         if type(answer) is not Answer:
             await super().http1_response_header(data, end_stream)
@@ -183,6 +185,10 @@ class Protocol(HttpProtocol):
                     self.transport.write(answer)
                     return
         super().data_received(data)
+
+    def close_if_idle(self) -> bool:
+        """At a stop. A request that has arrived, though no task has looked at it yet, is still answered."""
+        return False if self.recv_buffer else bool(super().close_if_idle())
 
     async def _measured(self, request: Request) -> None:
         begun = time.perf_counter()

@@ -30,7 +30,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     server = http.app("ocean-view", settings, max_size=1024 * 1024)
     hosts = Hosts(settings)
 
-    @server.after_server_start
+    @server.before_server_start
     async def fill(server: Sanic[Any, Any]) -> None:
         ocean = server.ctx.ocean
         server.ctx.cache = Cache(ocean)

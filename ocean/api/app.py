@@ -47,7 +47,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
         return http.json_(answer, 200, any_origin=True)
 
-    @server.after_server_start
+    @server.before_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
         server.ctx.hub = Hub(server.ctx.ocean)
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)

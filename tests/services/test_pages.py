@@ -42,7 +42,11 @@ async def test_clean_addresses_and_types(ocean: Ocean, alice: Caller) -> None:
 
 
 async def test_a_folder_without_index_is_listed_and_one_that_was_unpublished_is_not(ocean: Ocean, alice: Caller, bob: Caller) -> None:
-    await say(ocean, alice, f'save l @b "1"\nsave l @a "2" price 5\nsave l/deep @x 1\nsave l/shut @x 1\nshare l/shut with @{alice.key} mode shared')
+    await say(
+        ocean,
+        alice,
+        f'save l @b "1"\nsave l @a "2" price 5\nsave l/deep @x 1\nsave l/shut @x 1\nshare l/shut with @{alice.key} mode shared',
+    )
     listed = await page(ocean, bob, "l/")
     assert listed.listing is not None
     assert [(e.name, e.size, e.price) for e in listed.listing.entries] == [("deep/", None, None), ("a", None, 5), ("b", 3, None)]
@@ -62,9 +66,15 @@ async def test_the_nearest_404_page(ocean: Ocean, alice: Caller) -> None:
 
 
 async def test_redirects_and_headers(ocean: Ocean, alice: Caller) -> None:
-    rules = "/old/* /new/:splat 302\\n/app/* /app.html 200\\n/index.html / 301!\\n/round /round2 200\\n/round2 /round 200\\n/gone /404.html 410"
+    rules = (
+        "/old/* /new/:splat 302\\n/app/* /app.html 200\\n/index.html / 301!\\n/round /round2 200\\n/round2 /round 200\\n/gone /404.html 410"
+    )
     await say(ocean, alice, f'save s @_redirects "{rules}"\nsave s @_headers "/*\\n  X-Frame-Options: DENY\\n/a.css\\n  X-A: 1"')
-    await say(ocean, alice, 'save s @app.html "app"\nsave s @a.css "b{}"\nsave s @index.html "i"\nsave s @404.html "none"\nsave s @old/stays "stays"')
+    await say(
+        ocean,
+        alice,
+        'save s @app.html "app"\nsave s @a.css "b{}"\nsave s @index.html "i"\nsave s @404.html "none"\nsave s @old/stays "stays"',
+    )
     moved = await page(ocean, alice, "s/old/x/y")
     assert (moved.status, moved.location) == (302, "/s/new/x/y")
     assert (await page(ocean, alice, "s/old/stays")).body == b"stays"
@@ -111,7 +121,11 @@ async def test_private_shared_and_priced_pages(ocean: Ocean, alice: Caller, bob:
 
 
 async def test_csp_of_the_nearest_config(ocean: Ocean, alice: Caller) -> None:
-    await say(ocean, alice, "save s @_config csp: \"default-src 'self'\"\nsave s @index 1\nsave s/a @index 2\nsave s/a @_config csp: \"default-src 'none'\"")
+    await say(
+        ocean,
+        alice,
+        "save s @_config csp: \"default-src 'self'\"\nsave s @index 1\nsave s/a @index 2\nsave s/a @_config csp: \"default-src 'none'\"",
+    )
     assert (await page(ocean, alice, "s/")).headers["content-security-policy"] == "default-src 'self'"
     assert (await page(ocean, alice, "s/a/")).headers["content-security-policy"] == "default-src 'none'"
     await say(ocean, alice, "save s @_config null")

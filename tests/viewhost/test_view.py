@@ -1,0 +1,176 @@
+"""The view host over HTTP: forms, caches, ranges, and the short way that must agree with the long one."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from urllib.parse import urlsplit
+
+import brotli
+import pytest
+import requests
+import zstandard
+
+from ocean.core import keys
+from tests.conftest import Running
+from tests.services.test_deploys import PNG
+
+PAGE = "<!doctype html><p>" + "ocean " * 400
+
+
+def get(server: Running, path: str, **headers: str) -> requests.Response:
+    return requests.get(server.view + path, headers={"accept-encoding": "identity", **headers}, timeout=9, allow_redirects=False)
+
+
+def raw(server: Running, request: str, *, split: bool = False) -> tuple[bytes, dict[bytes, bytes], bytes]:
+    """`(status, headers, body)` of one request; `split` sends it in two pieces, which is Sanic's way."""
+    parts = urlsplit(server.view)
+    data = request.encode()
+    with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(data[:9] if split else data)
+        if split:
+            connection.settimeout(0.02)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.settimeout(10)
+            connection.sendall(data[9:])
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += connection.recv(65536)
+        head, _, body = received.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+        while len(body) < int(headers.get(b"content-length", b"0")):
+            body += connection.recv(65536)
+    return lines[0].split()[1], headers, body
+
+
+def test_every_encoding_gives_the_page_back(server: Running, secret: str) -> None:
+    server.post("/drop", {"route": "enc", "key": "index", "payload": PAGE}, secret)
+    etags = set()
+    for name, decode in (("br", brotli.decompress), ("zstd", zstandard.decompress), ("gzip", gzip.decompress)):
+        for _ in range(3):  # made, then kept, then ready
+            status, headers, body = raw(server, f"GET /enc/ HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {name}\r\n\r\n")
+            assert (status, headers[b"content-encoding"], headers[b"vary"]) == (b"200", name.encode(), b"accept-encoding")
+            assert decode(body).decode() == PAGE
+            etags.add(headers[b"etag"])
+    assert len(etags) == 3
+    assert "content-encoding" not in get(server, "/enc/", **{"accept-encoding": "br;q=0, identity"}).headers
+    status, _, body = raw(server, f"GET /enc/ HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etags.pop().decode()}\r\n\r\n")
+    assert (status, body) == (b"304", b"")
+
+
+@pytest.mark.parametrize(
+    "extra", ["", "Accept-Encoding: br\r\n", "If-None-Match: *\r\n", 'If-None-Match: "other"\r\n', "Cookie: a=b\r\n", "X-Odd: \t1\r\n"]
+)
+@pytest.mark.parametrize(
+    "path", ["/ways/", "/ways", "/ways/index", "/ways/x.css", "/ways/nothing", "/nowhere/", "/ways/%69ndex", "/ways//", "/ways/?a=1"]
+)
+def test_the_short_way_answers_as_the_long_way_does(server: Running, secret: str, path: str, extra: str) -> None:
+    server.drops(f'save ways @index "{PAGE}"\nsave ways @x.css "b{{}}"', secret)
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{extra}\r\n"
+    raw(server, request)
+    short, long = raw(server, request), raw(server, request, split=True)
+    assert short[0] == long[0]
+    assert short[2] == long[2]
+    assert short[1] == long[1]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", "GET /x/ HTTP/1.1\r\n\r\n", "GET /x/ HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n", "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA\x00: b\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_an_odd_head_is_refused(server: Running, head: str) -> None:
+    assert raw(server, head)[0] == b"400"
+
+
+def test_a_host_that_is_not_ours_is_refused_however_it_is_asked(server: Running, secret: str) -> None:
+    server.drops('save host @index "ours"', secret)
+    for host, status in (
+        ("localhost", b"200"),
+        ("127.0.0.1:80", b"200"),
+        ("[::1]:80", b"200"),
+        ("evil.example", b"421"),
+        ("localhost.evil", b"421"),
+        ("127.0.0.1.evil", b"421"),
+        ("", b"421"),
+    ):
+        for _ in range(2):
+            assert raw(server, f"GET /host/ HTTP/1.1\r\nHost: {host}\r\n\r\n")[0] == status, host
+
+
+def test_head_and_ranges_of_a_binary_page(server: Running, secret: str) -> None:
+    up = requests.post(
+        server.api + "/blob", data=PNG, headers={"x-blob-route": "bin", "content-type": "image/png", "x-ocean-key": secret}, timeout=9
+    )
+    server.post("/drop", {"route": "bin", "key": "a.png", "payload": {"blob": up.json()["blob"]}}, secret)
+    whole = get(server, "/bin/a.png")
+    assert (whole.content, whole.headers["content-type"], whole.headers["accept-ranges"]) == (PNG, "image/png", "bytes")
+    part = get(server, "/bin/a.png", range="bytes=4-9")
+    assert (part.status_code, part.content) == (206, PNG[4:10])
+    assert get(server, "/bin/a.png", range="bytes=4-9", **{"if-range": '"old"'}).content == PNG
+    head = requests.head(server.view + "/bin/a.png", timeout=9)
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(PNG)), b"")
+    assert get(server, "/bin/a.png", **{"if-none-match": whole.headers["etag"]}).status_code == 304
+    assert get(server, "/bin/a.png", range="bytes=999999-").status_code == 416
+
+
+def test_head_of_a_page_tells_its_length(server: Running, secret: str) -> None:
+    server.post("/drop", {"route": "head", "key": "index", "payload": PAGE}, secret)
+    answer = requests.head(server.view + "/head/", headers={"accept-encoding": "identity"}, timeout=9)
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, str(len(PAGE)), b"")
+
+
+def test_counters_on_a_page_are_never_stale(server: Running, secret: str) -> None:
+    server.drops("save counted @page {views: 0}", secret)
+    for i in range(1, 20):
+        server.drops("add 1 to counted @page views", secret)
+        assert get(server, "/counted/page").json() == {"views": i}
+
+
+def test_a_listing_follows_what_is_saved_beneath(server: Running, secret: str) -> None:
+    server.drops("save shelf @a 1", secret)
+    assert ">a<" in get(server, "/shelf/").text
+    server.drops("save shelf/deep @b 1", secret)
+    assert ">deep/<" in get(server, "/shelf/").text
+    assert get(server, "/shelf").headers["location"] == "./shelf/"
+
+
+def test_an_access_change_closes_a_page_that_was_kept(server: Running) -> None:
+    pair = keys.generate()
+    server.drops('save closing @index "open"', pair.secret)
+    for _ in range(3):
+        assert get(server, "/closing/").text == "open"
+    server.drops(f"share closing with @{pair.public} mode shared", pair.secret)
+    assert get(server, "/closing/").status_code == 401
+    assert get(server, f"/closing/?_key={pair.secret}").headers["cache-control"] == "private, no-store"
+
+
+def test_an_error_page_is_a_page(server: Running) -> None:
+    answer = get(server, "/there/is/nothing<script>")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script>" not in answer.text.replace("&lt;script&gt;", "")
+
+
+def test_odd_paths_and_parameters_are_never_a_server_error(server: Running, secret: str) -> None:
+    server.drops('save odd @index "x"', secret)
+    for path in (
+        "/odd/%00",
+        "/odd/%ff",
+        "/odd/..%2f..%2fetc",
+        "/odd/../odd/",
+        "/%2e%2e/",
+        "/odd/?at=yesterday",
+        "/odd/?_key=nonsense",
+        "/odd/?at=1&at=2",
+        "/odd/" + "a/" * 200,
+        "/" + "x" * 3000,
+        "/odd/?" + "&".join(f"a{i}=1" for i in range(500)),
+    ):
+        status = int(raw(server, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")[0])
+        assert status < 500, path
