@@ -37,8 +37,11 @@ def test_a_file_goes_up_and_comes_down_whole_and_in_ranges(server: Running, secr
     assert up.status_code == 201
     told = up.json()
     assert told["blob"] == {
-        "key": f"blobs/{told['drop_id']}", "size": len(body), "type": "video/mp4", "sha256": hashlib.sha256(body).hexdigest(),
-    }  # fmt: skip
+        "key": f"blobs/{told['drop_id']}",
+        "size": len(body),
+        "type": "video/mp4",
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
     url = f"{server.api}/blob/{told['drop_id']}"
     down = requests.get(url, timeout=60)
     assert down.content == body
@@ -150,11 +153,23 @@ def both_ways(server: Running, request: bytes) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     "request_",
     [
-        "GET /whoami", "GET /entity/ways?key=a", "GET /entity/ways?key=none", "GET /entity/ways", "GET /entity/ways?key=a&key=b",
-        "GET /entity/ways?key=a&x=1", "GET /entity/ways?key=%ff", "GET /entity/a%2fb?key=a", "GET /entity/ways/?key=a", "GET /nowhere",
-        "GET /entity/ways?key=", "PUT /drop", "DELETE /entity/ways?key=none", "GET /entities/ways?limit=0", "GET /drop",
+        "GET /whoami",
+        "GET /entity/ways?key=a",
+        "GET /entity/ways?key=none",
+        "GET /entity/ways",
+        "GET /entity/ways?key=a&key=b",
+        "GET /entity/ways?key=a&x=1",
+        "GET /entity/ways?key=%ff",
+        "GET /entity/a%2fb?key=a",
+        "GET /entity/ways/?key=a",
+        "GET /nowhere",
+        "GET /entity/ways?key=",
+        "PUT /drop",
+        "DELETE /entity/ways?key=none",
+        "GET /entities/ways?limit=0",
+        "GET /drop",
     ],
-)  # fmt: skip
+)
 def test_the_short_way_answers_as_sanics_way_does(server: Running, secret: str, request_: str) -> None:
     server.post("/drop", {"route": "ways", "key": "a", "payload": {"n": 1}}, secret)
     short, long = both_ways(server, f"{request_} HTTP/1.1\r\nHost: a\r\nX-Ocean-Key: {secret}\r\n\r\n".encode())
@@ -192,11 +207,79 @@ def test_pipelined_requests_are_answered_in_order(server: Running, secret: str) 
 
 
 WORDS = st.sampled_from(
-    ["save", "get", "find", "list", "update", "remove", "bulk", "add", "share", "revoke", "where", "sort", "limit", "skip", "pick", "then",
-     "count", "first", "a/b", "@k", "@", "x", "x:", "1", "-1", "1e999", '"t"', "'t'", "(", ")", "{", "}", "[", "]", ",", ";", "=", "!=", ">",
-     "in", "not", "and", "or", "between", "contains", "matches", "starts with", "exists", "null", "true", "_access", "*", "/*", "..", "\n",
-     "--", "keep", "price", "mode", "with", "from", "to", "\\", '"', "é", "\u200b", "9" * 30, "shared/x", "trust/x", "_memory"],
-)  # fmt: skip
+    [
+        "save",
+        "get",
+        "find",
+        "list",
+        "update",
+        "remove",
+        "bulk",
+        "add",
+        "share",
+        "revoke",
+        "where",
+        "sort",
+        "limit",
+        "skip",
+        "pick",
+        "then",
+        "count",
+        "first",
+        "a/b",
+        "@k",
+        "@",
+        "x",
+        "x:",
+        "1",
+        "-1",
+        "1e999",
+        '"t"',
+        "'t'",
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ";",
+        "=",
+        "!=",
+        ">",
+        "in",
+        "not",
+        "and",
+        "or",
+        "between",
+        "contains",
+        "matches",
+        "starts with",
+        "exists",
+        "null",
+        "true",
+        "_access",
+        "*",
+        "/*",
+        "..",
+        "\n",
+        "--",
+        "keep",
+        "price",
+        "mode",
+        "with",
+        "from",
+        "to",
+        "\\",
+        '"',
+        "é",
+        "\u200b",
+        "9" * 30,
+        "shared/x",
+        "trust/x",
+        "_memory",
+    ],
+)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))

@@ -163,9 +163,17 @@ def test_settings_from_the_file_the_environment_and_the_line(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("colour = 1", "colour"), ("api = 5", "OCEAN_API"), ("keys_per_hour = 'many'", "OCEAN_KEYS_PER_HOUR"), ("log_requests = 'maybe'", "OCEAN_LOG_REQUESTS"),
-     ("trusted_proxies = 'x'", "OCEAN_TRUSTED_PROXIES"), ("view_url = 'ftp://x'", "OCEAN_VIEW_URL"), ("store = 'mysql://x'", "OCEAN_STORE"), ("= 1", "ocean.toml")],
-)  # fmt: skip
+    [
+        ("colour = 1", "colour"),
+        ("api = 5", "OCEAN_API"),
+        ("keys_per_hour = 'many'", "OCEAN_KEYS_PER_HOUR"),
+        ("log_requests = 'maybe'", "OCEAN_LOG_REQUESTS"),
+        ("trusted_proxies = 'x'", "OCEAN_TRUSTED_PROXIES"),
+        ("view_url = 'ftp://x'", "OCEAN_VIEW_URL"),
+        ("store = 'mysql://x'", "OCEAN_STORE"),
+        ("= 1", "ocean.toml"),
+    ],
+)
 def test_a_broken_setting_is_one_sentence_and_exit_2(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "ocean.toml").write_text(text)
     done = ocean("up", "--data", str(tmp_path))

@@ -61,10 +61,15 @@ def test_a_third_partys_signature_holds() -> None:
 @pytest.mark.parametrize(
     "bent",
     [
-        {"method": "PUT"}, {"path": "/drop2"}, {"query": "x=2"}, {"body_sha256": hashlib.sha256(b"other").digest()},
-        {"now": time.time() + 1000}, {"now": time.time() - 1000}, {"headers": {}},
+        {"method": "PUT"},
+        {"path": "/drop2"},
+        {"query": "x=2"},
+        {"body_sha256": hashlib.sha256(b"other").digest()},
+        {"now": time.time() + 1000},
+        {"now": time.time() - 1000},
+        {"headers": {}},
     ],
-)  # fmt: skip
+)
 def test_a_bent_request_is_refused(bent: dict[str, Any]) -> None:
     request = signed(keys.generate().secret, "POST", URL, b'{"a":1}')
     with pytest.raises(OceanError) as caught:
@@ -74,8 +79,13 @@ def test_a_bent_request_is_refused(bent: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    [{"nonce": "short"}, {"nonce": None}, {"covered_component_ids": ["@method", "@path"]}, {"covered_component_ids": ["@method", "@path", "@query"]}],
-)  # fmt: skip
+    [
+        {"nonce": "short"},
+        {"nonce": None},
+        {"covered_component_ids": ["@method", "@path"]},
+        {"covered_component_ids": ["@method", "@path", "@query"]},
+    ],
+)
 def test_a_signature_that_covers_too_little_is_refused(named: dict[str, Any]) -> None:
     request = signed(keys.generate().secret, "POST", URL, b'{"a":1}', **named)
     with pytest.raises(OceanError):

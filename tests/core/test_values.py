@@ -15,10 +15,14 @@ from ocean.errors import CODES, OceanError
 from ocean.ranges import range_of
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4),
     max_leaves=15,
-)  # fmt: skip
+)
 
 
 def has_nul(value: Any) -> bool:
@@ -36,8 +40,21 @@ def test_a_payload_comes_back_as_it_went_in(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b'{"a":1,"a":2}', b"NaN", b"[Infinity]", b"\xff", b"", b"{", b'{"a":}', b"[" * 100_000, b'"\\ud800"', b"1" * 1001, b"-" + b"9" * 2000, b'"\\u0000"'],
-)  # fmt: skip
+    [
+        b'{"a":1,"a":2}',
+        b"NaN",
+        b"[Infinity]",
+        b"\xff",
+        b"",
+        b"{",
+        b'{"a":}',
+        b"[" * 100_000,
+        b'"\\ud800"',
+        b"1" * 1001,
+        b"-" + b"9" * 2000,
+        b'"\\u0000"',
+    ],
+)
 def test_a_bomb_is_a_named_error(text: bytes) -> None:
     with pytest.raises(OceanError) as caught:
         payloads.encode(payloads.decode(text))
@@ -116,8 +133,15 @@ def test_keys() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a/b.CSS", "text/css"), ("x.js", "text/javascript"), ("x.woff2", "font/woff2"), ("noending", None), ("a.b/c", None), ("x.unknown", None)],
-)  # fmt: skip
+    [
+        ("a/b.CSS", "text/css"),
+        ("x.js", "text/javascript"),
+        ("x.woff2", "font/woff2"),
+        ("noending", None),
+        ("a.b/c", None),
+        ("x.unknown", None),
+    ],
+)
 def test_media_types(name: str, expected: str | None) -> None:
     assert media.type_of(name) == expected
 
@@ -131,10 +155,19 @@ def test_text_is_told_from_bytes() -> None:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (None, None), ("bytes=0-0", (0, 1)), ("bytes=5-", (5, 10)), ("bytes=-3", (7, 10)), ("bytes=-99", (0, 10)), ("bytes=2-99", (2, 10)),
-        ("bytes=0-1,3-4", None), ("items=0-1", None), ("bytes=-", None), ("bytes=5-2", None), ("bytes= 1-2", None),
+        (None, None),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=5-", (5, 10)),
+        ("bytes=-3", (7, 10)),
+        ("bytes=-99", (0, 10)),
+        ("bytes=2-99", (2, 10)),
+        ("bytes=0-1,3-4", None),
+        ("items=0-1", None),
+        ("bytes=-", None),
+        ("bytes=5-2", None),
+        ("bytes= 1-2", None),
     ],
-)  # fmt: skip
+)
 def test_ranges(header: str | None, expected: tuple[int, int] | None) -> None:
     assert range_of(header, 10) == expected
 

@@ -71,12 +71,21 @@ def _condition(chance: random.Random, depth: int = 0) -> str:
 def _slot(chance: random.Random, kind: str) -> str:
     pick = chance.choice
     made = {
-        "route": lambda: pick(_ROUTES), "prefix": lambda: pick(_ROUTES), "key": lambda: "@" + pick(_KEYS), "identity": lambda: pick(["KEY", "@KEY"]),
-        "body": lambda: pick([pick(_VALUES), f"{pick(['a', 'n'])}: {pick(_VALUES)}"]), "changes": lambda: f"n: {pick(_VALUES)}",
-        "condition": lambda: _condition(chance), "sorts": lambda: f"{pick(_FIELDS)}{pick(['', ' desc'])}", "names": lambda: f"{pick(_FIELDS)}, *",
-        "statements": lambda: f"({statement(chance, pipes=False)}, {statement(chance, pipes=False)})", "text": lambda: pick(['"t"', '"2026-01-01"']),
-        "field": lambda: pick(_FIELDS), "mode": lambda: pick(["shared", "open", "protected"]), "word": lambda: pick(["find", "x"]),
-    }  # fmt: skip
+        "route": lambda: pick(_ROUTES),
+        "prefix": lambda: pick(_ROUTES),
+        "key": lambda: "@" + pick(_KEYS),
+        "identity": lambda: pick(["KEY", "@KEY"]),
+        "body": lambda: pick([pick(_VALUES), f"{pick(['a', 'n'])}: {pick(_VALUES)}"]),
+        "changes": lambda: f"n: {pick(_VALUES)}",
+        "condition": lambda: _condition(chance),
+        "sorts": lambda: f"{pick(_FIELDS)}{pick(['', ' desc'])}",
+        "names": lambda: f"{pick(_FIELDS)}, *",
+        "statements": lambda: f"({statement(chance, pipes=False)}, {statement(chance, pipes=False)})",
+        "text": lambda: pick(['"t"', '"2026-01-01"']),
+        "field": lambda: pick(_FIELDS),
+        "mode": lambda: pick(["shared", "open", "protected"]),
+        "word": lambda: pick(["find", "x"]),
+    }
     return made.get(kind, lambda: pick(["1", "5", "-3", "0", "1.5", "99999999999999999999"]))()
 
 

@@ -122,7 +122,7 @@ def test_random_statements_over_http_are_never_a_server_error(server: Running) -
     """Sentences made from the grammar's own forms, with bent words between: OCEAN_STATEMENTS of them."""
     from tests.faults.statements import statement
 
-    chance = random.Random(20261124)  # noqa: S311 - the same each time
+    chance = random.Random(20261124)
     secret = keys.generate().secret
     with requests.Session() as session:
         for _ in range(int(os.environ.get("OCEAN_STATEMENTS", "3000"))):

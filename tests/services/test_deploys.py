@@ -98,8 +98,10 @@ async def test_another_key_can_neither_publish_roll_back_nor_unpublish(ocean: Oc
     await publish(ocean, alice, FIRST)
     await publish(ocean, alice, {**FIRST, "index.html": b"two"})
     for attempt in (
-        publish(ocean, bob, {"index.html": b"mine now"}), deploys.rollback(ocean, bob, route="site"), deploys.unpublish(ocean, bob, route="site"),
-    ):  # fmt: skip
+        publish(ocean, bob, {"index.html": b"mine now"}),
+        deploys.rollback(ocean, bob, route="site"),
+        deploys.unpublish(ocean, bob, route="site"),
+    ):
         with pytest.raises(OceanError) as caught:
             await attempt
         assert caught.value.code == "FORBIDDEN"

@@ -17,10 +17,33 @@ from ocean.services.data import records
 from ocean.services.query.find import find, folders_beneath
 
 ROWS: list[Any] = [
-    {"v": 5}, {"v": 5.0}, {"v": "5"}, {"v": True}, {"v": False}, {"v": None}, {"w": 1}, {"v": ["a", "B", 5]}, {"v": {"a": 1}},
-    {"v": "Ärger"}, {"v": "ärger im Büro"}, {"v": "100% sure_thing"}, {"v": "a\\b"}, {"v": -3.5}, {"v": 10**15}, {"v": ""}, {"v": []},
-    {"v": {"a": {"b": "deep"}}}, {"v": 'quo"te'}, {"v": "apple"}, {"v": "Apple"}, "a string", [1, 2], 7, None and 0, {"v": "zebra", "w": 2},
-]  # fmt: skip
+    {"v": 5},
+    {"v": 5.0},
+    {"v": "5"},
+    {"v": True},
+    {"v": False},
+    {"v": None},
+    {"w": 1},
+    {"v": ["a", "B", 5]},
+    {"v": {"a": 1}},
+    {"v": "Ärger"},
+    {"v": "ärger im Büro"},
+    {"v": "100% sure_thing"},
+    {"v": "a\\b"},
+    {"v": -3.5},
+    {"v": 10**15},
+    {"v": ""},
+    {"v": []},
+    {"v": {"a": {"b": "deep"}}},
+    {"v": 'quo"te'},
+    {"v": "apple"},
+    {"v": "Apple"},
+    "a string",
+    [1, 2],
+    7,
+    None,
+    {"v": "zebra", "w": 2},
+]
 VALUES = [5, 5.5, "5", True, False, None, "ärger", "A", "a", "B", "%", "_", "\\", "", 'quo"te', "deep", -3.5, 10**15, "apple", "z"]
 
 
@@ -170,12 +193,23 @@ async def test_matches(ocean: Ocean, alice: Caller, pattern: str, expected: list
 @pytest.mark.parametrize(
     "condition",
     [
-        Test("v", "matches", "(a)\\1"), Test("v", "matches", "("), Test("v", "matches", "a" * 501), Test("v", ">", None), Test("v", "=", [1]),
-        Test("v", "=", 10**30), Test("v", "starts with", 5), Test("created_at", "=", "yesterday"), Test("key", "=", 5),
-        Test("v", "in", list(range(1001))), AllOf(tuple(Test("v", "=", 1) for _ in range(201))), Test("v", "=", "\x00"),
-        Test("x" * 600, "exists"), Test("v", "contains", "x" * 2000), Test("created_at", "contains", "2026"),
+        Test("v", "matches", "(a)\\1"),
+        Test("v", "matches", "("),
+        Test("v", "matches", "a" * 501),
+        Test("v", ">", None),
+        Test("v", "=", [1]),
+        Test("v", "=", 10**30),
+        Test("v", "starts with", 5),
+        Test("created_at", "=", "yesterday"),
+        Test("key", "=", 5),
+        Test("v", "in", list(range(1001))),
+        AllOf(tuple(Test("v", "=", 1) for _ in range(201))),
+        Test("v", "=", "\x00"),
+        Test("x" * 600, "exists"),
+        Test("v", "contains", "x" * 2000),
+        Test("created_at", "contains", "2026"),
     ],
-)  # fmt: skip
+)
 async def test_a_condition_that_cannot_be_is_a_named_error(ocean: Ocean, alice: Caller, condition: Condition) -> None:
     await fill(ocean, alice)
     with pytest.raises(OceanError) as caught:

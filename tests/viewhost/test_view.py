@@ -80,10 +80,13 @@ def test_the_short_way_answers_as_the_long_way_does(server: Running, secret: str
 @pytest.mark.parametrize(
     "head",
     [
-        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", "GET /x/ HTTP/1.1\r\n\r\n", "GET /x/ HTTP/1.1\r\nHost : localhost\r\n\r\n",
-        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n", "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA\x00: b\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n",
+        "GET /x/ HTTP/1.1\r\nHost: localhost\r\nA\x00: b\r\n\r\n",
     ],
-)  # fmt: skip
+)
 def test_an_odd_head_is_refused(server: Running, head: str) -> None:
     assert raw(server, head)[0] == b"400"
 
