@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
-.PHONY: env up test check format bench clean
+.PHONY: env up test check docs format bench faults lock clean
 
 env: $(STAMP)
 
@@ -19,14 +19,25 @@ $(STAMP): ops/lock/dev.txt pyproject.toml
 up: env
 	@$(BIN)/ocean up
 
+# The language and the domain have every branch tested; the rest runs in processes that coverage does not see.
 test: env
-	@$(BIN)/python -m pytest
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage report
+
+# The fault runs at their full length: 100 kills of each process, 100,000 statements.
+faults: env
+	@OCEAN_FAULT_ROUNDS=100 OCEAN_STATEMENTS=100000 $(BIN)/python -m pytest tests/faults --timeout 3600 -v
 
 check: env
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m ops.reference --check
+
+docs: env
+	@$(BIN)/python -m ops.reference
 
 format: env
 	@$(BIN)/ruff format .

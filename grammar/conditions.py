@@ -10,7 +10,7 @@ from grammar.tokens import OPERATOR, STRING, WORD
 from grammar.values import MAX_DEPTH, list_, show, show_name, unquote, value
 
 COMPARISONS = ("=", "!=", ">", ">=", "<", "<=")
-WORD_OPERATORS = ("contains", "starts with", "ends with", "in", "not in", "exists", "missing", "between")
+WORD_OPERATORS = ("contains", "starts with", "ends with", "in", "not in", "exists", "missing", "between", "matches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ def _test(cursor: Cursor) -> Test:
         if word in ("exists", "missing"):
             cursor.advance()
             return Test(name, word)
-        if word == "contains":
+        if word in ("contains", "matches"):
             cursor.advance()
-            return Test(name, "contains", value(cursor))
+            return Test(name, word, value(cursor))
         if word in ("starts", "ends"):
             cursor.advance()
             cursor.expect_word("with")
@@ -116,8 +116,8 @@ def _test(cursor: Cursor) -> Test:
             cursor.expect_word("and")
             return Test(name, "between", [low, value(cursor)])
     raise cursor.error(
-        "a comparison (=, !=, >, >=, <, <=, contains, starts with, ends with, in, not in, exists, missing, between)",
-        known=("contains", "starts", "ends", "in", "not", "exists", "missing", "between"),
+        "a comparison (=, !=, >, >=, <, <=, contains, starts with, ends with, in, not in, exists, missing, between, matches)",
+        known=("contains", "starts", "ends", "in", "not", "exists", "missing", "between", "matches"),
     )
 
 

@@ -11,12 +11,13 @@ from grammar.tokens import END, PUNCT, WORD, Token, describe
 class Cursor:
     """Walks the tokens of one statement; the last token is always END."""
 
-    __slots__ = ("_last", "index", "peek", "text", "tokens")
+    __slots__ = ("_last", "depth", "index", "peek", "text", "tokens")
 
     def __init__(self, text: str, tokens: list[Token]) -> None:
         self.text = text
         self.tokens = tokens
         self.index = 0
+        self.depth = 0  # lists of statements that are open
         self._last = len(tokens) - 1
         self.peek = tokens[0]
 
@@ -24,10 +25,10 @@ class Cursor:
         return self.tokens[min(self.index + ahead, self._last)]
 
     def advance(self) -> Token:
+        """The token here; the cursor goes on. What follows END is END."""
         token = self.peek
-        if self.index < self._last:
-            self.index += 1
-            self.peek = self.tokens[self.index]
+        self.index = min(self.index + 1, self._last)
+        self.peek = self.tokens[self.index]
         return token
 
     def reset(self, index: int) -> None:

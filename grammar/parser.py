@@ -13,6 +13,7 @@ from grammar.tokens import WORD, Token, split_statements, tokenize
 
 MAX_STATEMENTS = 1000
 MAX_PIPES = 50
+MAX_NESTING = 1  # lists of statements inside one another
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,16 @@ class Language:
         return Stage(name, form.read(cursor, self._list))
 
     def _list(self, cursor: Cursor) -> list[Statement]:
+        if cursor.depth >= MAX_NESTING:
+            raise cursor.error("a statement without a list of its own", found="a list inside a list")
         cursor.expect_punct("(")
+        cursor.depth += 1
         statements: list[Statement] = []
         while not cursor.take_punct(")"):
             statements.append(self._statement(cursor, inner=True))
             if not cursor.take_punct(",") and not cursor.take_punct(";") and not cursor.at_punct(")"):
                 raise cursor.error("',' or ')'")
+        cursor.depth -= 1
         return statements
 
     def _clause_words(self, name: str) -> set[str]:

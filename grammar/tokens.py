@@ -53,10 +53,7 @@ def tokenize(text: str) -> list[Token]:
         kind = found.lastgroup
         value = found.group()
         if kind == "punct":
-            if value in "([{":
-                depth += 1
-            elif value in ")]}":
-                depth -= 1
+            depth += (value in "([{") - (value in ")]}")
             tokens.append(Token(PUNCT, value, offset))
         elif kind == "newline":
             if depth <= 0:
@@ -78,8 +75,6 @@ def describe(token: Token) -> str:
     """A token as an error names it."""
     if token.kind == END:
         return "the end of the statement"
-    if token.kind == NEWLINE:
-        return "the end of the line"
     shown = token.text if len(token.text) <= 40 else token.text[:37] + "..."
     return shown if token.kind == STRING else f"'{shown}'"
 

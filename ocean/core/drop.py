@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,10 @@ from ocean.core.payloads import structured
 from ocean.errors import OceanError
 
 SAVED, REMOVED, UNPUBLISHED, ACCESS, ERASED = range(5)  # what a drop is
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def show_time(milliseconds: int) -> str:
@@ -35,7 +39,7 @@ def read_time(text: object) -> int:
     """Milliseconds since the epoch of an ISO 8601 time. Raises INVALID_VALUE."""
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
     except (TypeError, ValueError, OverflowError):
         raise OceanError("INVALID_VALUE", f"{str(text)[:60]!r} is not a time.", "Write 2026-03-10T10:00:00Z.") from None
 

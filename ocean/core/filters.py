@@ -9,7 +9,7 @@ from ocean.errors import OceanError
 
 _OPERATORS = {
     "$eq": "=", "$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=", "$in": "in", "$nin": "not in",
-    "$contains": "contains",
+    "$contains": "contains", "$regex": "matches",
 }  # fmt: skip
 MAX_DEPTH = 32
 

@@ -49,8 +49,6 @@ def check_prefix(prefix: object) -> tuple[str, bool]:
 
 @lru_cache(maxsize=16384)
 def _key_fault(key: str) -> str | None:
-    if not key:
-        return "is empty"
     if any(c < " " or c == "\x7f" or unicodedata.category(c) in ("Cc", "Cs") for c in key):
         return "has a control character"
     if len(key.encode()) > MAX_BYTES:

@@ -98,3 +98,12 @@ def test_anothers_signature_is_not_mine() -> None:
     request.headers["Signature-Input"] = request.headers["Signature-Input"].replace(theirs.public, mine.public)
     with pytest.raises(OceanError):
         check(request)
+
+
+@pytest.mark.parametrize("digest", ["sha-256=:A:", "sha-256=:AAAA:", "md5=:AAAA:", ""])
+def test_a_digest_that_is_none_is_refused(digest: str) -> None:
+    request = signed(keys.generate().secret, "POST", URL, b"{}")
+    request.headers["Content-Digest"] = digest
+    with pytest.raises(OceanError):
+        check(request)
+    assert signatures.digest(b"{}") == hashlib.sha256(b"{}").digest()

@@ -21,6 +21,8 @@ REDIRECTS = """
 /bad2             //evil.example/
 /bad3             /x                     299
 not-a-path        /x
+/:a/:a            /twice
+/mid*dle          /x
 """
 
 
@@ -39,6 +41,7 @@ not-a-path        /x
         ("/bad2", None),
         ("/bad3", None),
         ("/nothing", None),
+        ("/b/b", ("/archive/b/b", 301)),
     ],
 )
 def test_redirects(path: str, expected: tuple[str, int] | None) -> None:

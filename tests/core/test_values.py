@@ -184,3 +184,18 @@ def test_every_code_has_a_status_and_a_sentence() -> None:
         assert code.isupper()
         assert 400 <= status <= 599
         assert about.endswith(".")
+
+
+def test_more_keys_than_are_remembered() -> None:
+    first = keys.generate()
+    for _ in range(4200):
+        keys.generate()
+    assert keys.public_of(first.secret) == first.public
+
+
+def test_more_than_10_mb_is_too_large_whatever_its_letters() -> None:
+    for text in ("x" * (10 * 2**20), "é" * (6 * 2**20)):
+        with pytest.raises(OceanError) as caught:
+            payloads.encode(text)
+        assert caught.value.code == "PAYLOAD_TOO_LARGE"
+    assert payloads.encode("é" * 2**20)

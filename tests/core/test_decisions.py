@@ -1,0 +1,188 @@
+"""What a write does, decided on states made by hand; and filters, the conditions' other spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from grammar.conditions import AllOf, AnyOf, Not, Test
+from ocean.core import access
+from ocean.core.access import OPEN, Rule
+from ocean.core.filters import condition_of, sorts_of
+from ocean.core.routes import ancestors, check_key, check_route
+from ocean.core.transition import Change, Current, Op, grant, looks_at, plan, revoke
+from ocean.errors import OceanError
+
+ME, YOU = "A" * 42 + "A", "B" * 42 + "A"
+
+
+@dataclass
+class World:
+    """A state, as a decision sees it."""
+
+    records: dict[tuple[str, str], Current] = field(default_factory=dict)
+    known: dict[str, Rule] = field(default_factory=dict)
+    others: bool = False
+
+    def current(self, route: str, key: str) -> Current | None:
+        return self.records.get((route, key))
+
+    def rules(self, route: str) -> dict[str, Rule | None]:
+        return {folder: self.known.get(folder) for folder in ancestors(route)}
+
+    def others_beneath(self, route: str, who: str) -> bool:
+        return self.others
+
+
+def record(payload: str = "{}", *, owner: str = ME, removed: bool = False, live_seq: int = 1, **named: Any) -> Current:
+    return Current("id", payload, owner, 1, removed, live_seq, **named)
+
+
+def fault(op: Op, world: World, who: str = ME) -> str:
+    with pytest.raises(OceanError) as caught:
+        plan(op, who, world)
+    return caught.value.code
+
+
+def mine(**named: Any) -> World:
+    return World(known={"r": Rule(ME, "protected")}, **named)
+
+
+def test_a_first_write_takes_the_folder_unless_it_is_public_or_others_live_beneath() -> None:
+    def taken(world: World, **named: Any) -> list[Rule | None]:
+        return [change.rule for change in plan(Op("save", "r", "k", "1", **named), ME, world) if change.kind == 3]
+
+    assert taken(World()) == [Rule(ME, "protected")]
+    assert taken(World(), public=True) == [Rule(None, OPEN)]
+    assert taken(World(others=True)) == []
+    assert taken(mine()) == []
+
+
+def test_refusals() -> None:
+    assert fault(Op("save", "r", "_access", "1"), mine()) == "INVALID_KEY"
+    assert fault(Op("save", "r", "k", "1"), mine(), YOU) == "FORBIDDEN"
+    assert fault(Op("save", "r", None, "null"), mine()) == "KEY_REQUIRED"
+    assert fault(Op("save", "r", "k", "null"), mine()) == "NOT_FOUND"
+    assert fault(Op("remove", "r", "k"), mine(records={("r", "k"): record(removed=True)})) == "DELETED"
+    assert fault(Op("update", "r", "k", changes={"a": 1}), mine(records={("r", "k"): record('"text"')})) == "CONFLICT"
+    assert fault(Op("add", "r", "k", counter="n", by=1), mine(records={("r", "k"): record('"text"')})) == "CONFLICT"
+    assert fault(Op("add", "r", "k", counter="n", by=1), mine(records={("r", "k"): record('{"n": "x"}')})) == "CONFLICT"
+    assert fault(Op("add", "r", "k", counter="n", by=1), mine(records={("r", "k"): record('{"n": true}')})) == "CONFLICT"
+    assert fault(Op("add", "r", "k", counter="n", by=2**53), mine(records={("r", "k"): record('{"n": 1}')})) == "LIMIT_REACHED"
+    assert fault(Op("add", "r", "k", counter="n", by=1), mine(records={("r", "k"): record(removed=True)})) == "DELETED"
+    assert fault(Op("save", "r", "k", "1", if_match="other"), mine(records={("r", "k"): record()})) == "PRECONDITION_FAILED"
+    assert fault(Op("save", "r", "k", "1", if_match="id"), mine()) == "PRECONDITION_FAILED"
+    assert fault(Op("save", "r", "k", "1", if_none_match=True), mine(records={("r", "k"): record()})) == "PRECONDITION_FAILED"
+    assert fault(Op("save", "_x", "k", '"osk_' + "a" * 43 + '"'), World()) == "INVALID_PAYLOAD"
+    assert fault(Op("save", "shared/x", "k", "1"), World()) == "NO_TRUST"
+    assert fault(Op("remove", "open", "k"), World()) == "NOT_FOUND"
+
+
+def test_an_unpublish_takes_down_what_a_remove_left_up() -> None:
+    removed = record(removed=True, live_seq=5)
+    (change,) = plan(Op("unpublish", "r", "k"), ME, mine(records={("r", "k"): removed}))
+    assert (change.kind, change.live_seq) == (2, 0)
+    assert fault(Op("unpublish", "r", "k"), mine(records={("r", "k"): record(removed=True, live_seq=0)})) == "DELETED"
+
+
+def test_a_counter_begins_where_the_field_stands_and_makes_its_record() -> None:
+    (change,) = plan(Op("add", "r", "k", counter="n", by=2), ME, mine(records={("r", "k"): record('{"n": 40}')}))
+    assert (change.value, change.counters_only) == (42, True)
+    (change,) = plan(Op("add", "r", "new", counter="n", by=2), ME, mine())
+    assert (change.value, change.payload, change.version) == (2, "{}", 1)
+    current = record('{"n": 1}', counters={"n": 7, "m": 1})
+    (change,) = plan(Op("save", "r", "k", '{"n": 0}'), ME, mine(records={("r", "k"): current}))
+    assert change.counters == {"m": 1}
+    (change,) = plan(Op("update", "r", "k", changes={"m": None}), ME, mine(records={("r", "k"): current}))
+    assert change.counters == {"n": 7}
+
+
+def trust(payload: str, world: World, who: str = ME) -> Change:
+    return plan(Op("save", "trust/app", "config", payload), who, world)[-1]
+
+
+def test_a_trust_record_is_the_rule_of_its_shared_folder() -> None:
+    assert looks_at(Op("save", "trust/app")) == ["trust/app", "shared/app"]
+    assert looks_at(Op("save", "trust")) == ["trust"]
+    assert trust(f'{{"keys": ["{YOU}"]}}', World()).rule == Rule(ME, "shared", {YOU: access.PERMISSIONS})
+    assert trust("5", World()).rule == Rule(ME, "shared", {})
+    for payload in ('{"keys": 5}', '{"keys": [5]}', '{"mode": "odd"}'):
+        assert fault(Op("save", "trust/app", "config", payload), World()) == "INVALID_PAYLOAD"
+    assert fault(Op("save", "trust/app/deep", "config", "{}"), World()) == "INVALID_ROUTE"
+    assert fault(Op("save", "trust/app", "config", "{}"), World(known={"shared/app": Rule(YOU, "shared")})) == "FORBIDDEN"
+
+
+def alter(route: str, change: Any, world: World, who: str = ME) -> Rule | None:
+    return plan(Op("access", route, alter=change), who, world)[0].rule
+
+
+def test_granting_and_revoking() -> None:
+    assert alter("r", grant("r", ME, YOU, None, None), World()) == Rule(ME, "shared", {YOU: access.PERMISSIONS})
+    assert alter("r", grant("r", ME, YOU, "moderated", ("query",)), mine()) == Rule(ME, "moderated", {YOU: ("query",)})
+    granted = World(known={"r": Rule(ME, "shared", {YOU: ("query",)})})
+    assert alter("r", revoke("r", YOU), granted) == Rule(ME, "shared", {})
+    assert alter("r", revoke("r", None), granted) is None
+    refused = [
+        ("r", revoke("r", None), World(), "NOT_FOUND"), ("r", revoke("r", "nobody"), granted, "NOT_FOUND"),
+        ("r", grant("r", ME, YOU, None, None), World(known={"r": Rule(None, OPEN)}), "FORBIDDEN"),
+        ("r", grant("r", ME, YOU, None, None), World(known={"r": Rule(YOU, "shared")}), "FORBIDDEN"),
+        ("r", grant("r", ME, YOU, None, None), World(others=True), "FORBIDDEN"), ("_x", grant("_x", ME, YOU, None, None), World(), "FORBIDDEN"),
+        (ME, grant(ME, ME, YOU, "protected", None), World(), "INVALID_VALUE"),
+    ]  # fmt: skip
+    for route, change, world, code in refused:
+        with pytest.raises(OceanError) as caught:
+            alter(route, change, world)
+        assert caught.value.code == code
+    assert alter(ME, grant(ME, ME, YOU, None, None), World()) == Rule(ME, "shared", {YOU: access.PERMISSIONS})
+    with pytest.raises(OceanError) as caught:
+        grant("r", ME, YOU, None, None)(Rule(None, OPEN))
+    assert caught.value.code == "CONFLICT"
+
+
+def test_refusals_say_what_would_help() -> None:
+    assert access.refusal(ME, None, "entity").status == 401
+    for action, verb in (("entity", "read"), ("drop", "write to"), ("remove", "remove from")):
+        assert verb in access.refusal("r", YOU, action).message
+    assert access.decide("_memory/notes", YOU, "entity", {}) == "own"
+    assert access.decide(ME, YOU, "entity", {ME: Rule(ME, "shared", {YOU: ("entity",)})}) == "allow"
+    assert access.decide("r", YOU, "remove", {"r": Rule(ME, "shared", {YOU: ("drop",)})}) == "allow"
+
+
+def test_filters_are_conditions() -> None:
+    assert condition_of({"a": 1}) == Test("a", "=", 1)
+    assert condition_of({"a": {"$gt": 1, "$lte": 5}}) == AllOf((Test("a", ">", 1), Test("a", "<=", 5)))
+    assert condition_of({"$or": [{"a": 1}, {"$not": {"b": {"$exists": True}}}]}) == AnyOf((Test("a", "=", 1), Not(Test("b", "exists"))))
+    assert condition_of({"$and": [{"a": {"$in": [1]}}, {"b": {"$exists": False}}]}) == AllOf((Test("a", "in", [1]), Test("b", "missing")))
+    assert condition_of({"a": {"$regex": "^x"}}) == Test("a", "matches", "^x")
+    for wrong in ({}, 5, {"$or": []}, {"$odd": 1}, {"a": {"$odd": 1}}, {"a": {"$in": 5}}, {"$not": {}}):
+        with pytest.raises(OceanError):
+            condition_of(wrong)
+    deep: Any = {"a": 1}
+    for _ in range(40):
+        deep = {"$not": deep}
+    with pytest.raises(OceanError):
+        condition_of(deep)
+
+
+def test_sorts() -> None:
+    assert sorts_of(None) == []
+    assert sorts_of(["a", "-b", {"c": "desc"}, {"d": 1}]) == [
+        {"field": name, "descending": down} for name, down in (("a", False), ("b", True), ("c", True), ("d", False))
+    ]
+    for wrong in (5, "-", {"a": "up"}):
+        with pytest.raises(OceanError):
+            sorts_of(wrong)
+
+
+@pytest.mark.parametrize("route", [None, "", 5, "a/" * 40 + "a", "x" * 513, "a//b", "a/./b", "../a", "a b", "é", "a%2fb", "a\x00"])
+def test_no_route(route: object) -> None:
+    with pytest.raises(OceanError):
+        check_route(route)
+
+
+@pytest.mark.parametrize("key", [None, "", 5, "x" * 513, "a//b", "a/../b", "/a", "e\u0301", "a\nb", "\x7f", "\ud800", "a/"])
+def test_no_key(key: object) -> None:
+    with pytest.raises(OceanError):
+        check_key(key)
