@@ -50,16 +50,12 @@ def tokenize(text: str) -> list[Token]:
         found = match(text, offset)
         if found is None:
             _refuse(text, offset)
-        kind = found.lastgroup
+        kind = str(found.lastgroup)
         value = found.group()
-        if kind == "punct":
+        if kind == PUNCT:
             depth += (value in "([{") - (value in ")]}")
-            tokens.append(Token(PUNCT, value, offset))
-        elif kind == "newline":
-            if depth <= 0:
-                tokens.append(Token(NEWLINE, value, offset))
-        elif kind != "space":
-            tokens.append(Token(str(kind), value, offset))
+        if kind != "space" and (kind != NEWLINE or depth <= 0):
+            tokens.append(Token(kind, value, offset))
         offset = found.end()
     tokens.append(Token(END, "", length))
     return tokens

@@ -48,7 +48,8 @@ BY_HAND = (
     "`POST /exec`: a statement, or several, one a line or with `;` between.",
     "`GET /stream/ROUTE` or `/stream/ROUTE/*` with `last`, `from` or a `Last-Event-ID` header: server-sent events; "
     "`key` where no header can be set.",
-    "Beside a stream's data: `caught-up`, `gap` (what was written between two places is gone), `lagged` (too slow: resume), `closed` (access was taken away).",
+    "Beside a stream's data: `caught-up`, `gap` (what was written between two places is gone), `lagged` (too slow: resume), "
+    "`closed` (access was taken away).",
     "`POST /blob`: a file of up to 100 MB as the body, its folder in `X-Blob-Route`. `GET`, `HEAD /blob/ID`: whole, or one range.",
     "`PUT /publish/ROUTE?sha256=HEX`: the bytes of one file of a site, kept until `POST /publish/ROUTE` switches it.",
     "`GET /health` and `GET /metrics` (Prometheus) on each of the three processes.",

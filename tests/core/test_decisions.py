@@ -125,12 +125,14 @@ def test_granting_and_revoking() -> None:
     assert alter("r", revoke("r", YOU), granted) == Rule(ME, "shared", {})
     assert alter("r", revoke("r", None), granted) is None
     refused = [
-        ("r", revoke("r", None), World(), "NOT_FOUND"), ("r", revoke("r", "nobody"), granted, "NOT_FOUND"),
+        ("r", revoke("r", None), World(), "NOT_FOUND"),
+        ("r", revoke("r", "nobody"), granted, "NOT_FOUND"),
         ("r", grant("r", ME, YOU, None, None), World(known={"r": Rule(None, OPEN)}), "FORBIDDEN"),
         ("r", grant("r", ME, YOU, None, None), World(known={"r": Rule(YOU, "shared")}), "FORBIDDEN"),
-        ("r", grant("r", ME, YOU, None, None), World(others=True), "FORBIDDEN"), ("_x", grant("_x", ME, YOU, None, None), World(), "FORBIDDEN"),
+        ("r", grant("r", ME, YOU, None, None), World(others=True), "FORBIDDEN"),
+        ("_x", grant("_x", ME, YOU, None, None), World(), "FORBIDDEN"),
         (ME, grant(ME, ME, YOU, "protected", None), World(), "INVALID_VALUE"),
-    ]  # fmt: skip
+    ]
     for route, change, world, code in refused:
         with pytest.raises(OceanError) as caught:
             alter(route, change, world)
