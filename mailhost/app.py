@@ -7,7 +7,8 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean import http
+from ocean.http.answers import as_ocean_error, json_
+from ocean.http.app import app
 from ocean.settings import address
 
 
@@ -19,13 +20,13 @@ class Recipients:
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = http.app("ocean-mail", settings, max_size=1024 * 1024)
+    server = app("ocean-mail", settings, max_size=1024 * 1024)
     host, port = address(settings, "OCEAN_SMTP")
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
-        answer = http.as_ocean_error(fault)
-        return http.json_(answer.body(), answer.status)
+        answer = as_ocean_error(fault)
+        return json_(answer.body(), answer.status)
 
     @server.after_server_start
     async def listen(server: Sanic[Any, Any]) -> None:

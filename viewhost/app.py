@@ -11,11 +11,12 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import ResponseStream
 
-from ocean import http
 from ocean.context import Caller
 from ocean.core import keys
 from ocean.errors import OceanError
-from ocean.ranges import send_file
+from ocean.http.answers import as_ocean_error
+from ocean.http.app import app
+from ocean.http.ranges import send_file
 from ocean.services.pages.pages import Page, resolve
 from ocean.store.sqlite import SqliteEngine
 from viewhost.cache import HEADERS, Cache, Kept
@@ -27,7 +28,7 @@ _THEMES = Environment(loader=FileSystemLoader(Path(__file__).parent.parent / "th
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = http.app("ocean-view", settings, max_size=1024 * 1024)
+    server = app("ocean-view", settings, max_size=1024 * 1024)
     hosts = Hosts(settings)
 
     @server.before_server_start
@@ -39,7 +40,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
-        answer = http.as_ocean_error(fault)
+        answer = as_ocean_error(fault)
         body = _THEMES.get_template("errors/error.html").render(status=answer.status, message=answer.message, hint=answer.hint)
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")

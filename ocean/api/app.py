@@ -6,7 +6,6 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean import http
 from ocean.api import blobs, streams, twins
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of
 from ocean.api.quick import QuickProtocol, Table
@@ -14,6 +13,8 @@ from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
 from ocean.followers import reaper
+from ocean.http.answers import Answer, as_ocean_error, json_
+from ocean.http.app import app, follow
 from ocean.services.live.hub import Hub
 from ocean.settings import networks
 
@@ -27,7 +28,7 @@ CORS = {
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = http.app("ocean-api", settings, max_size=64 * 1024 * 1024)
+    server = app("ocean-api", settings, max_size=64 * 1024 * 1024)
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
     server.ctx.proxies = networks(settings)
 
@@ -38,14 +39,14 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         return answer_error(fault)
 
     @server.post("/exec")
-    async def exec_(request: twins.Asked) -> http.Answer:
+    async def exec_(request: twins.Asked) -> Answer:
         twins.only_parameters(request, set())
         statements = parse(_statement(request))
         caller = await caller_of(request, make=writes(statements))
         answer = await execute(request.app.ctx.ocean, caller, statements)
         if caller.made is not None and "keypair" not in answer:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return http.json_(answer, 200, any_origin=True)
+        return json_(answer, 200, any_origin=True)
 
     @server.before_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
@@ -56,7 +57,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     async def hush(server: Sanic[Any, Any]) -> None:
         await server.ctx.hub.close()
 
-    http.follow(server, reaper.run)
+    follow(server, reaper.run)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
     server.ctx.quick.add("POST", "/exec", exec_)
@@ -66,9 +67,9 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     return server
 
 
-def answer_error(fault: Exception) -> http.Answer:
-    answer = http.as_ocean_error(fault)
-    return http.json_(answer.body(), answer.status, any_origin=True)
+def answer_error(fault: Exception) -> Answer:
+    answer = as_ocean_error(fault)
+    return json_(answer.body(), answer.status, any_origin=True)
 
 
 def _statement(request: twins.Asked) -> str:

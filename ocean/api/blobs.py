@@ -10,8 +10,8 @@ from sanic import HTTPResponse, Request, Sanic
 from ocean.api.callers import ANY_ORIGIN, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.errors import OceanError
-from ocean.http import json_
-from ocean.ranges import send_file
+from ocean.http.answers import json_
+from ocean.http.ranges import send_file
 from ocean.services.files import blobs
 from ocean.services.pages import deploys
 

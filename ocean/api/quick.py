@@ -14,7 +14,9 @@ from typing import Any
 
 from sanic.http.constants import Stage
 
-from ocean.http import Answer, Args, Protocol, answer_bytes, query_args
+from ocean.http.answers import Answer, answer_bytes
+from ocean.http.heads import Args, query_args
+from ocean.http.protocol import Protocol
 
 LARGEST = 64 * 1024  # bytes of a whole request
 _HEAD = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\x00\x80-\xff]*\r\n)+)\r\n")

@@ -14,7 +14,7 @@ from ocean.commands.command import KINDS, Command, Twin, run
 from ocean.commands.table import COMMANDS
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.http import Answer, json_
+from ocean.http.answers import Answer, json_
 
 Asked = Request | Plain
 

@@ -15,10 +15,12 @@ import asyncpg
 import click
 
 from ocean import settings
+from ocean.cli.processes import PROCESSES
 from ocean.core import keys
 from ocean.store.schema import migrate
 
-GRACE = 10.0
+GRACE = 10.0  # seconds
+SHORT = 2.0  # seconds of a life that says something is wrong
 
 
 class StartError(Exception):
@@ -32,6 +34,9 @@ class Supervisor:
         self.values = values
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = False
+        self._begun: dict[str, float] = {}
+        self._due: dict[str, float] = {}  # when one that ended is started again
+        self._short: dict[str, int] = {}  # lives in a row that were short
         self._pipe = os.pipe()
 
     def run(self) -> int:
@@ -39,18 +44,30 @@ class Supervisor:
         first = self._prepare()
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, lambda *_: setattr(self, "stopping", True))
-        for name in ("api", "view", "mail"):
+        for name in PROCESSES:
             self._start(name)
-        self._wait_ready()
-        self._greet(first)
+        if self._wait_ready():
+            self._greet(first)
         while not self.stopping:
-            for name, child in list(self.children.items()):
-                if child.poll() is not None and not self.stopping:
-                    click.echo(f"ocean: the {name} process ended with {child.returncode}; starting it again", err=True)
-                    time.sleep(0.3)
-                    self._start(name)
+            for name in PROCESSES:
+                self._keep(name)
             time.sleep(0.1)
         return self._stop()
+
+    def _keep(self, name: str) -> None:
+        """Starts a process again that ended; one that never lives long is given more and more time, up to GRACE."""
+        now = time.monotonic()
+        if name in self._due:
+            if now >= self._due[name]:
+                del self._due[name]
+                self._start(name)
+        elif (code := self.children[name].poll()) is not None and not self.stopping:
+            self._short[name] = self._short.get(name, 0) + 1 if now - self._begun[name] < SHORT else 0
+            pause = min(GRACE, 0.2 * 2 ** self._short[name]) if self._short[name] else 0.0
+            click.echo(
+                f"ocean: the {name} process ended with {code}; starting it again" + (f" in {pause:.1f} s" if pause else ""), err=True
+            )
+            self._due[name] = now + pause
 
     def _prepare(self) -> bool:
         data = Path(self.values["OCEAN_DATA"])
@@ -77,6 +94,7 @@ class Supervisor:
         return first
 
     def _start(self, name: str) -> None:
+        self._begun[name] = time.monotonic()
         environment = {**os.environ, **self.values, "OCEAN_SUPERVISOR": str(self._pipe[0])}
         self.children[name] = subprocess.Popen(
             [sys.executable, "-m", "ocean.cli", name],
@@ -85,19 +103,22 @@ class Supervisor:
             pass_fds=(self._pipe[0],),
         )
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self) -> bool:
+        """Whether all three answer; says which does not within half a minute."""
         deadline = time.monotonic() + 30
-        for name in ("OCEAN_API", "OCEAN_VIEW", "OCEAN_MAIL"):
-            while time.monotonic() < deadline and not self.stopping:
+        for name, (_, setting) in PROCESSES.items():
+            while not self.stopping:
                 try:
-                    socket.create_connection(settings.address(self.values, name), 0.5).close()
+                    socket.create_connection(settings.address(self.values, setting), 0.5).close()
                     break
                 except OSError:
+                    if self.children[name].poll() is not None or time.monotonic() > deadline:
+                        click.echo(f"ocean: the {name} process does not answer at {self.values[setting]}", err=True)
+                        return False
                     time.sleep(0.05)
+        return not self.stopping
 
     def _greet(self, first: bool) -> None:
-        if self.stopping:
-            return
         api, view = f"http://{self.values['OCEAN_API']}", f"http://{self.values['OCEAN_VIEW']}"
         click.echo(
             f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ocean.core import chain, keys, media, payloads
 from ocean.core.drop import Drop, read_time, show_io, show_time
 from ocean.errors import CODES, OceanError
-from ocean.ranges import range_of
+from ocean.http.ranges import range_of
 
 JSON = st.recursive(
     st.none()

@@ -1,0 +1,86 @@
+"""Sanic's protocol with what we add to it: ready answers, measures, and a stop that answers what has arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sanic import Request
+from sanic.http import Http
+from sanic.http.constants import Stage
+from sanic.http.http1 import HTTP_CONTINUE
+from sanic.server import HttpProtocol
+
+from ocean.http.answers import Answer, answer_bytes
+from ocean.http.metrics import Meter
+from ocean.logs import request_line
+
+Ready = Callable[[bytes], bytes | None]  # a whole request -> a whole answer, or None
+
+
+class Wire(Http):
+    """Sanic's HTTP/1.1, which sends an Answer as it is."""
+
+    async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
+        if self.protocol.signal.stopped:
+            self.keep_alive = False
+        answer = self.response
+        if type(answer) is not Answer:
+            await super().http1_response_header(data, end_stream)
+            return
+        lead = HTTP_CONTINUE if self.expecting_continue else b""
+        self.expecting_continue = False
+        self.response_func = None  # type: ignore[assignment]
+        await self._send(lead + answer_bytes(answer, keep_alive=self.keep_alive, head_only=bool(self.head_only)))
+        self.stage = Stage.IDLE
+
+
+class Protocol(HttpProtocol):
+    """Sanic's protocol, measured; and what `app.ctx.ready` has an answer for is answered without waking a task.
+
+    Only a connection that waits for a request, and a buffer that holds just one GET, whole and without a body, are answered so.
+    """
+
+    HTTP_CLASS = Wire
+    __slots__ = ("_meter", "_ready", "_wire")
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self._meter: Meter = self.app.ctx.meter
+        self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
+        self._wire = self.request_handler
+        self.request_handler = self._measured
+
+    def data_received(self, data: bytes) -> None:
+        if self._ready is not None and not self.recv_buffer and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n"):
+            http = self.http
+            if http is not None and http.stage is Stage.IDLE and self._can_write.is_set() and self.transport is not None:
+                answer = self._ready(data)
+                if answer is not None:
+                    self._time = time.monotonic()
+                    self._meter.ready += 1
+                    self.transport.write(answer)
+                    return
+        super().data_received(data)
+
+    def close_if_idle(self) -> bool:
+        """At a stop. A request that has arrived, though no task has looked at it yet, is still answered."""
+        return False if self.recv_buffer else bool(super().close_if_idle())
+
+    async def _measured(self, request: Request) -> None:
+        begun = time.perf_counter()
+        status = 499  # the client went away
+        try:
+            await self._wire(request)
+            response = getattr(self.http, "response", None)
+            if response is not None:
+                status = response.status
+        finally:
+            pattern = request.route.path if request.route is not None else ""
+            self.measured(request.method, pattern, request.path, status, time.perf_counter() - begun)
+
+    def measured(self, method: str, pattern: str, path: str, status: int, seconds: float) -> None:
+        self._meter.count(method, pattern, status, seconds)
+        if self._meter.log_requests:
+            request_line(method, path, status, seconds)
