@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ocean import settings as settings_
@@ -14,6 +14,7 @@ from ocean.store.log import Log
 from ocean.store.reader import Reader
 from ocean.store.schema import open_engine
 from ocean.store.secrets import ServerKey
+from ocean.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Caller:
     made: keys.Pair | None = None
     idempotency: str | None = None
     request_digest: str = ""
+
+    @property
+    def holder(self) -> str:
+        """Whom a limit counts for: the address, since keys are made for the asking; a key where there is none."""
+        return self.ip or self.key or ""
 
 
 @dataclass(slots=True)
@@ -38,6 +44,7 @@ class Ocean:
     log: Log
     blobs: Blobs
     server: ServerKey
+    turns: Turns = field(default_factory=Turns)
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:

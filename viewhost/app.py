@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sanic import HTTPResponse, Request, Sanic
@@ -17,7 +17,7 @@ from ocean.errors import OceanError
 from ocean.http.answers import as_ocean_error
 from ocean.http.app import app
 from ocean.http.ranges import send_file
-from ocean.services.pages.pages import Page, resolve
+from ocean.services.pages.pages import MAX_SEGMENTS, Page, resolve
 from ocean.store.sqlite import SqliteEngine
 from viewhost.cache import HEADERS, Cache, Kept
 from viewhost.hosts import Hosts
@@ -45,7 +45,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
 
-    @server.route("/<path:path>", methods=["GET", "HEAD"])
+    @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
     async def page(request: Request, path: str) -> Any:
         hosts.check(request.headers.get("host", ""))
         for name, values in request.args.items():
@@ -68,14 +68,23 @@ async def _kept(request: Request) -> Kept:
     revision = cache.revision
     segments, slash = _segments(path)
     found = await resolve(request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None), segments, slash, moment)
-    kept = Kept(found, _listed(found) if found.listing else found.body, "/".join(segments))
-    if found.public and not asks and found.file is None:
+    kept = Kept(found, _listed(found) if found.listing else found.body)
+    if secret is not None:
+        kept.headers["referrer-policy"] = "no-referrer"  # the address has a key in it
+    elif found.public and not asks and found.file is None and path == _canonical(segments, slash):
         cache.put(path, kept, revision)
     return kept
 
 
+def _canonical(segments: list[str], slash: bool) -> str:
+    """The one spelling of a path that is kept: others are answered, each time anew."""
+    return "/" + "/".join(quote(segment, safe="~!$&'()*+,;=:@") for segment in segments) + ("/" if slash else "")
+
+
 def _segments(path: str) -> tuple[list[str], bool]:
     raw = path.removeprefix("/").removesuffix("/").split("/")
+    if len(raw) > MAX_SEGMENTS:
+        raise OceanError("NOT_FOUND", "There is no page at this address: it is too long.")
     try:
         segments = [unquote(s, errors="strict") for s in raw]
     except UnicodeDecodeError:
@@ -106,4 +115,5 @@ async def _respond(request: Request, kept: Kept) -> HTTPResponse | ResponseStrea
     if encoding:
         headers["content-encoding"] = encoding
     body = await asyncio.to_thread(kept.form, encoding) if len(kept.body) > LARGE else kept.form(encoding)
+    request.app.ctx.cache.weigh(request.path)
     return HTTPResponse(body, page.status, headers, page.content_type)

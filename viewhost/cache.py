@@ -13,7 +13,6 @@ import zstandard
 
 from ocean.context import Ocean
 from ocean.core.media import is_text
-from ocean.core.routes import ancestors
 from ocean.services.pages.pages import Page
 from ocean.store.reader import now
 
@@ -34,29 +33,24 @@ HEADERS = {
 
 
 class Kept:
-    """A page with its ETag and headers, and its forms (whole answers) once they were asked for."""
+    """A page with its ETag and headers, its forms (encoded bodies) and the heads of whole answers, each made when first asked for."""
 
-    __slots__ = ("_answers", "_forms", "body", "etag", "folders", "headers", "page", "size")
+    __slots__ = ("_forms", "_heads", "body", "etag", "headers", "page", "size")
 
-    def __init__(self, page: Page, body: bytes, path: str) -> None:
+    def __init__(self, page: Page, body: bytes) -> None:
         self.page = page
         self.body = body
         self.etag = hashlib.sha256(body).hexdigest()[:32]
-        self.folders = ancestors(path.strip("/"))
-        self.size = len(body) + 1024
         self.headers = {**HEADERS, "vary": "accept-encoding", **page.headers}
         if not page.public:
             self.headers["cache-control"] = "private, no-store"
+        self.size = len(body) + 2048  # bytes it holds, about
         self._forms: dict[str, bytes] = {"": body}
-        self._answers: dict[tuple[str, bool], bytes] = {}
-
-    @property
-    def compresses(self) -> bool:
-        return len(self.body) >= SMALLEST and is_text(self.page.content_type)
+        self._heads: dict[tuple[str, bool], bytes] = {}
 
     def encoding(self, accepted: str) -> str:
         """The best encoding that the reader takes, or none."""
-        if not self.compresses or not accepted:
+        if not accepted or len(self.body) < SMALLEST or not is_text(self.page.content_type):
             return ""
         offered = {part.split(";")[0].strip() for part in accepted.lower().split(",") if not _refused(part)}
         return next((name for name in ENCODERS if name in offered), "")
@@ -74,10 +68,14 @@ class Kept:
 
     def answer(self, encoding: str, unchanged: bool) -> bytes | None:
         """The whole answer to a plain GET; None where its form has still to be made."""
-        answer = self._answers.get((encoding, unchanged))
-        if answer is None and (unchanged or encoding in self._forms):
-            answer = self._answers[encoding, unchanged] = _answer(self, encoding, unchanged)
-        return answer
+        body = b"" if unchanged else self._forms.get(encoding)
+        if body is None:
+            return None
+        head = self._heads.get((encoding, unchanged))
+        if head is None:
+            head = self._heads[encoding, unchanged] = _head(self, encoding, len(body), unchanged)
+            self.size += len(head)
+        return head + body
 
 
 def _refused(part: str) -> bool:
@@ -86,7 +84,7 @@ def _refused(part: str) -> bool:
 
 
 class Cache:
-    """Public pages by path. Each is dropped when a drop falls into one of the folders on its way, or when its time is over."""
+    """Public pages by path. Each is dropped when a drop falls into a folder that it depends on, or when its time is over."""
 
     def __init__(self, ocean: Ocean) -> None:
         self._ocean = ocean
@@ -94,7 +92,8 @@ class Cache:
         self._beneath: dict[str, set[str]] = {}
         self._counted: set[str] = set()
         self._seq = self.revision = -1
-        self._bytes = 0
+        self._sizes: dict[str, int] = {}
+        self.bytes = 0
 
     async def get(self, path: str) -> Kept | None:
         """The page kept for a path, if nothing has changed it."""
@@ -111,16 +110,26 @@ class Cache:
 
     def put(self, path: str, kept: Kept, revision: int) -> None:
         """Keeps a page that was made when the log stood at `revision`."""
-        if revision != self.revision or kept.size > BYTES // 8:
+        if revision != self.revision:
             return
         self._drop(path)
         self._kept[path] = kept
-        self._bytes += kept.size
-        for folder in kept.folders:
+        for folder in kept.page.depends:
             self._beneath.setdefault(folder, set()).add(path)
         if kept.page.counted:
             self._counted.add(path)
-        while self._bytes > BYTES:
+        self.weigh(path)
+
+    def weigh(self, path: str) -> None:
+        """Takes account of what a page holds by now, and lets go of the ones that were asked for least lately."""
+        kept = self._kept.get(path)
+        if kept is None:
+            return
+        self.bytes += kept.size - self._sizes.get(path, 0)
+        self._sizes[path] = kept.size
+        if kept.size > BYTES // 8:
+            self._drop(path)
+        while self.bytes > BYTES:
             self._drop(next(iter(self._kept)))
 
     def answer(self, path: str, accepted: str, known: str | None) -> bytes | None:
@@ -129,7 +138,11 @@ class Cache:
         if kept is None or kept.page.status != HTTPStatus.OK:
             return None
         self._kept.move_to_end(path)
-        return kept.answer(kept.encoding(accepted), known is not None and (known == "*" or kept.etag in known))
+        size = kept.size
+        answer = kept.answer(kept.encoding(accepted), known is not None and (known == "*" or kept.etag in known))
+        if kept.size != size:
+            self.weigh(path)
+        return answer
 
     async def follow(self) -> None:
         """Drops what the log has moved away from since the last look."""
@@ -152,24 +165,21 @@ class Cache:
         kept = self._kept.pop(path, None)
         if kept is None:
             return
-        self._bytes -= kept.size
+        self.bytes -= self._sizes.pop(path, 0)
         self._counted.discard(path)
-        for folder in kept.folders:
+        for folder in kept.page.depends:
             paths = self._beneath[folder]
             paths.discard(path)
             if not paths:
                 del self._beneath[folder]
 
 
-def _answer(kept: Kept, encoding: str, unchanged: bool) -> bytes:
+def _head(kept: Kept, encoding: str, length: int, unchanged: bool) -> bytes:
     headers = {**kept.headers, "etag": kept.tag(encoding)}
-    body = b""
     if not unchanged:
-        body = kept.form(encoding)
-        headers["content-length"] = str(len(body))
-        headers["content-type"] = kept.page.content_type
+        headers |= {"content-length": str(length), "content-type": kept.page.content_type}
         if encoding:
             headers["content-encoding"] = encoding
     headers["connection"] = "keep-alive"
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {'304 Not Modified' if unchanged else '200 OK'}\r\n{head}\r\n".encode() + body
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {'304 Not Modified' if unchanged else '200 OK'}\r\n{lines}\r\n".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
@@ -27,8 +28,12 @@ CORS = {
 }
 
 
+MAX_STATEMENTS = 4 * 1024 * 1024  # characters
+LONG = 32 * 1024  # characters of a text that is read in a thread: the loop goes on meanwhile
+
+
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = app("ocean-api", settings, max_size=64 * 1024 * 1024)
+    server = app("ocean-api", settings, max_size=32 * 1024 * 1024)
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
     server.ctx.proxies = networks(settings)
 
@@ -41,7 +46,10 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     @server.post("/exec")
     async def exec_(request: twins.Asked) -> Answer:
         twins.only_parameters(request, set())
-        statements = parse(_statement(request))
+        text = _statement(request)
+        if len(text) > MAX_STATEMENTS:
+            raise OceanError("PAYLOAD_TOO_LARGE", "The statements are over 4 MB.", "Send large content by POST /drop or POST /blob.")
+        statements = parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)
         caller = await caller_of(request, make=writes(statements))
         answer = await execute(request.app.ctx.ocean, caller, statements)
         if caller.made is not None and "keypair" not in answer:

@@ -3,54 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from sanic import HTTPResponse, Request, Sanic
+from sanic import Request, Sanic
 
-from ocean.api.callers import ANY_ORIGIN, caller_of
+from ocean.api.callers import ANY_ORIGIN, caller_of, client_ip
 from ocean.api.twins import only_parameters, path_route
+from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.http.answers import json_
+from ocean.http.answers import Answer, json_
 from ocean.http.ranges import send_file
+from ocean.services.access.reading import require_write
 from ocean.services.files import blobs
 from ocean.services.pages import deploys
 
-AT_ONCE = 32  # uploads that come in side by side
+AT_ONCE = 256  # uploads that come in side by side, and
+OF_ONE = 16  # of one address
+SILENCE = 15.0  # seconds that an upload may stand still
 _KEPT = "public, max-age=31536000, immutable"
 
 
+class Incoming:
+    """Uploads that are coming in, counted by address."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, ip: str) -> Iterator[None]:
+        """Raises SERVER_BUSY or LIMIT_REACHED."""
+        if self._held.total() >= AT_ONCE:
+            raise OceanError("SERVER_BUSY", "Too many uploads come in.", "Try again in a moment.")
+        if self._held[ip] >= OF_ONE:
+            raise OceanError("LIMIT_REACHED", f"{OF_ONE} uploads of this address come in already.", "Let one of them end first.")
+        self._held[ip] += 1
+        try:
+            yield
+        finally:
+            self._held[ip] -= 1
+            self._held = +self._held
+
+
 def mount(server: Sanic[Any, Any]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
+    incoming = Incoming()
 
     @server.post("/blob", stream=True)
-    async def upload(request: Request) -> HTTPResponse:
+    async def upload(request: Request) -> Answer:
         only_parameters(request, {"generate_keypair"})
         route = request.headers.get("x-blob-route")
         if not route:
             raise OceanError("ROUTE_REQUIRED", "The upload names no folder.", "Send X-Blob-Route: my/files.")
-        async with gate:
-            received = await _receive(request)
-            try:
-                caller = await caller_of(request, make=True, digest=bytes.fromhex(received.sha256))
-                kind = request.headers.get("content-type", "application/octet-stream")
-                answer = await blobs.upload(request.app.ctx.ocean, caller, route, kind, received)
-            finally:
-                received.close()
+        kind = request.headers.get("content-type", "application/octet-stream")
+        async with _received(request, incoming, check_route(route)) as received:
+            caller = await caller_of(request, make=True, digest=bytes.fromhex(received.sha256))
+            answer = await blobs.upload(request.app.ctx.ocean, caller, route, kind, received)
         if caller.made is not None:
             answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
         return json_(answer, 201, any_origin=True)
 
     @server.put("/publish/<route:path>", stream=True)
-    async def stage(request: Request, route: str) -> HTTPResponse:
+    async def stage(request: Request, route: str) -> Answer:
         only_parameters(request, {"sha256"})
-        async with gate:
-            received = await _receive(request)
-            try:
-                caller = await caller_of(request, make=False, digest=bytes.fromhex(received.sha256))
-                wanted = request.args.get("sha256") or ""
-                answer = await deploys.stage(request.app.ctx.ocean, caller, path_route(request), wanted, received)
-            finally:
-                received.close()
+        path = check_route(path_route(request))
+        async with _received(request, incoming, path) as received:
+            caller = await caller_of(request, make=False, digest=bytes.fromhex(received.sha256))
+            answer = await deploys.stage(request.app.ctx.ocean, caller, path, request.args.get("sha256") or "", received)
         return json_(answer, 201, any_origin=True)
 
     @server.route("/blob/<drop_id:str>", methods=["GET", "HEAD"])
@@ -65,17 +85,24 @@ def mount(server: Sanic[Any, Any]) -> None:
         return send_file(request, request.app.ctx.ocean.blobs, file.key, file.size, file.type, headers)
 
 
-async def _receive(request: Request) -> blobs.Received:
-    stream: Any = request.stream
-    stream.request_max_size = blobs.MAX_BYTES + 1
-    length = request.headers.get("content-length", "0")
-    received = blobs.Received()
-    try:
-        if int(length) > blobs.MAX_BYTES:
-            raise OceanError("BLOB_TOO_LARGE", f"The file is over {blobs.MAX_BYTES // 1024 // 1024} MB.", "Upload it in parts.")
-        while (piece := await stream.read()) is not None:
-            await received.take(piece)
-    except BaseException:
-        received.close()
-        raise
-    return received
+@asynccontextmanager
+async def _received(request: Request, incoming: Incoming, route: str) -> AsyncIterator[blobs.Received]:
+    """The body, once it is whole. One whose key may not write to `route` is refused before it is read."""
+    if "x-ocean-key" in request.headers:
+        await require_write(request.app.ctx.ocean, await caller_of(request, make=False, digest=b""), route)
+    if int(request.headers.get("content-length", "0")) > blobs.MAX_BYTES:
+        raise OceanError("BLOB_TOO_LARGE", f"The file is over {blobs.MAX_BYTES // 1024 // 1024} MB.", "Upload it in parts.")
+    with incoming.one(client_ip(request)):
+        received = blobs.Received()
+        try:
+            stream: Any = request.stream
+            stream.request_max_size = blobs.MAX_BYTES + 1
+            while (piece := await asyncio.wait_for(stream.read(), SILENCE)) is not None:
+                await received.take(piece)
+            yield received
+        except TimeoutError:
+            raise OceanError(
+                "BAD_REQUEST", f"Nothing came of the upload for {SILENCE:.0f} seconds.", "Send it again.", status=408
+            ) from None
+        finally:
+            received.close()

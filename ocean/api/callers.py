@@ -53,8 +53,8 @@ async def caller_of(request: Request | Plain, *, make: bool, parameter: str | No
     secret = request.headers.get("x-ocean-key") or (request.args.get(parameter) if parameter else None)
     ip = client_ip(request)
     idempotency = request.headers.get("idempotency-key")
-    if idempotency is not None and not 0 < len(idempotency) <= 200:
-        raise OceanError("INVALID_VALUE", "The Idempotency-Key has 1 to 200 characters.")
+    if idempotency is not None and not (0 < len(idempotency) <= 200 and idempotency.isascii() and idempotency.isprintable()):
+        raise OceanError("INVALID_VALUE", "The Idempotency-Key has 1 to 200 printable ASCII characters.")
     asked = ""
     if idempotency:
         body = digest if digest is not None else signatures.digest(request.body)

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from sanic.http.constants import Stage
-
 from ocean.http.answers import Answer, answer_bytes
 from ocean.http.heads import Args, query_args
 from ocean.http.protocol import Protocol
@@ -65,7 +63,7 @@ def read(data: bytes) -> tuple[str, bytes, dict[str, str], bytes] | None:
         headers[name] = value.strip(" \t")
     body = data[match.end() :]
     length = headers.get("content-length", "0")
-    if "host" not in headers or not length.isdigit() or int(length) != len(body):
+    if "host" not in headers or not length.isdigit() or len(length) > 9 or int(length) != len(body):
         return None
     return match[1].decode(), match[2], headers, body
 
@@ -105,9 +103,7 @@ class QuickProtocol(Protocol):
             if len(self._waiting) > LARGEST and self.transport is not None:
                 self.transport.pause_reading()
             return
-        http = self.http
-        idle = http is not None and http.stage is Stage.IDLE and not self.recv_buffer and self._can_write.is_set()
-        if not (idle and len(data) <= LARGEST and self._take(data)):
+        if not (self.waits and len(data) <= LARGEST and self._take(data)):
             super().data_received(data)
 
     def _take(self, data: bytes) -> bool:

@@ -63,7 +63,7 @@ class Reader:
             body = self._fields(request.body)
         for arg, name, kind in self._args:
             value = _from_path(request, name) if arg.where == "path" else request.args.get(name) if arg.where == "query" else body.get(name)
-            if value is None and not (arg.where == "body" and name in body):
+            if value is None and not (arg.kind == "any" and name in body):
                 if arg.required:
                     _missing(name)
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -66,6 +66,22 @@ def _by_rule(rule: Rule, who: str | None, action: Action) -> Verdict:
     if rule.mode == "moderated":
         return {"drop": "own", "remove": "deny"}.get(action, "allow")  # type: ignore[return-value]
     return "deny"
+
+
+def narrows(rule: Rule, who: str | None, action: Action) -> bool:
+    """Whether the rule alone keeps `who` from doing `action`, whatever stands above it."""
+    return _by_rule(rule, who, action) != "allow"
+
+
+def owners(folders: Sequence[str], rules: Rules) -> list[str | None]:
+    """Whose each folder of a path is, the top one first: the owner of the nearest rule at it or above it."""
+    found: list[str | None] = []
+    owner = private_owner(folders[0]) if folders else None
+    for folder in folders:
+        rule = rules.get(folder)
+        owner = rule.owner if rule is not None else owner
+        found.append(owner)
+    return found
 
 
 _ORDER: dict[Verdict, int] = {"allow": 0, "own": 1, "deny": 2}

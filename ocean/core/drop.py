@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ocean.core.payloads import structured
+from ocean.core.payloads import dumps, loads, structured
 from ocean.errors import OceanError
 
 SAVED, REMOVED, UNPUBLISHED, ACCESS, ERASED = range(5)  # what a drop is
@@ -46,7 +46,7 @@ def read_time(text: object) -> int:
 
 @dataclass(slots=True)
 class Drop:
-    """A line of the log as it is read back; `payload` is JSON text, or None once erased."""
+    """A line of the log as it is read back; `payload` is JSON text, or None once erased; `owner` first wrote the record."""
 
     seq: int
     drop_id: str
@@ -54,6 +54,7 @@ class Drop:
     key: str | None
     payload: str | None
     source: str
+    owner: str
     created_at: int
     kind: int = SAVED
     version: int | None = None
@@ -74,10 +75,10 @@ class Drop:
         text = structured(self.payload or "null")
         if not self.counters:
             return text
-        merged = orjson.loads(text)
+        merged = loads(text)
         if not isinstance(merged, dict):
             return text
-        return orjson.dumps(merged | orjson.loads(self.counters)).decode()
+        return dumps(merged | orjson.loads(self.counters))
 
     def to_json(self) -> dict[str, Any]:
         """The record's shape in answers; the payload is an encoded fragment."""

@@ -77,9 +77,20 @@ def sign(secret: str, message: bytes) -> str:
     return _encode(Ed25519PrivateKey.from_private_bytes(seed).sign(message))
 
 
+# Points of small order, the sign bit left out: a signature under one of them proves nothing (RFC 8032, 5.1.7; libsodium has the same list).
+_SMALL = frozenset(
+    bytes.fromhex(text)
+    for text in (
+        "00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+)  # fmt: skip
+
+
 def verify(public: str, message: bytes, signature: str) -> bool:
     raw = _decode(public)
-    if raw is None:
+    if raw is None or raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(raw).verify(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)), message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from math import isinf
 from typing import Any, NoReturn
 
 import orjson
@@ -11,14 +13,17 @@ from ocean.errors import OceanError
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_STRUCTURED = 256 * 1024  # characters of a string that is looked into on each read
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise OceanError("INVALID_PAYLOAD", f"The JSON has the field {twice[:80]!r} twice in one object.")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise OceanError("INVALID_PAYLOAD", f"The JSON has the field {name[:80]!r} twice in one object.")
+            seen.add(name)
     return result
 
 
@@ -32,17 +37,44 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant, parse_int=_integer)
+def _float(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise OceanError("INVALID_PAYLOAD", f"The JSON has the number {text[:40]}, which is too large.")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant, parse_int=_integer, parse_float=_float)
+_EXACT = json.JSONDecoder(parse_int=int)
+_LONG = re.compile(r"\d{18}")
 
 
 def decode(body: bytes) -> Any:
-    """JSON from a request: UTF-8, no duplicate fields, no NaN, integers exact. Raises INVALID_PAYLOAD."""
+    """JSON from a request: UTF-8, whole characters, no duplicate fields, no NaN, integers exact. Raises INVALID_PAYLOAD."""
     try:
-        return _DECODER.decode(body.decode())
+        value = _DECODER.decode(body.decode())
+        if b"\\ud" in body or b"\\uD" in body:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise OceanError("INVALID_PAYLOAD", "The JSON has half of a character (a lone surrogate).") from None
     except (UnicodeDecodeError, ValueError) as fault:
         raise OceanError("INVALID_PAYLOAD", f"The body is not JSON: {str(fault)[:200]}.") from None
     except RecursionError:
         raise OceanError("INVALID_PAYLOAD", f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
+    return value
+
+
+def loads(text: str) -> Any:
+    """A payload that the log keeps, its integers exact."""
+    return _EXACT.decode(text) if _LONG.search(text) else orjson.loads(text)
+
+
+def dumps(value: Any) -> str:
+    """JSON text of what `loads` gave, or was made of such."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # integers beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _check_depth(value: Any) -> None:
@@ -80,8 +112,8 @@ def _encode_slowly(value: Any) -> str:
 
 
 def structured(text: str) -> str:
-    """The payload as it is read: a string that is itself a JSON object or array comes back structured."""
-    if not text.startswith(('"{', '"[')):
+    """The payload as it is read: a string that is itself a JSON object or array, and not long, comes back structured."""
+    if not text.startswith(('"{', '"[')) or len(text) > MAX_STRUCTURED:
         return text
     inner = json.loads(text)
     try:

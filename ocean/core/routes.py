@@ -15,8 +15,6 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 @lru_cache(maxsize=16384)
 def _route_fault(route: str) -> str | None:
-    if len(route) > MAX_BYTES:
-        return f"is longer than {MAX_BYTES} bytes"
     segments = route.split("/")
     if len(segments) > MAX_SEGMENTS:
         return f"has more than {MAX_SEGMENTS} segments"
@@ -34,7 +32,7 @@ def check_route(route: object) -> str:
         raise OceanError("ROUTE_REQUIRED", "The request names no folder.", "Give a route such as my/data.")
     if not isinstance(route, str):
         raise OceanError("INVALID_ROUTE", "The route is not text.")
-    fault = _route_fault(route)
+    fault = _route_fault(route) if len(route) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_ROUTE", f"The route {route[:80]!r} {fault}.", "A route looks like my/data.")
     return route
@@ -66,7 +64,7 @@ def check_key(key: object) -> str:
         raise OceanError("KEY_REQUIRED", "The request names no record.", "Give a key, such as @user-1.")
     if not isinstance(key, str):
         raise OceanError("INVALID_KEY", "The key is not text.")
-    fault = _key_fault(key)
+    fault = _key_fault(key) if len(key) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_KEY", f"The key {key[:80]!r} {fault}.")
     return key

@@ -1,11 +1,11 @@
 """Signed requests: HTTP Message Signatures (RFC 9421) with Ed25519, and Content-Digest (RFC 9530).
 
     Content-Digest: sha-256=:...:
-    Signature-Input: ocean=("@method" "@path" "@query" "content-digest");created=1790000000;nonce="...";keyid="PUBLIC KEY"
+    Signature-Input: ocean=("@method" "@authority" "@path" "@query" "content-digest");created=1790000000;nonce="...";keyid="PUBLIC KEY"
     Signature: ocean=:...:
 
-Taken of the RFC: one signature; the components of COMPONENTS; the first three are required, and content-digest where there is a
-body; `created`, `nonce` and `keyid` are required. Anything else is refused rather than half understood.
+Taken of the RFC: one signature over the components of REQUIRED, over content-digest where there is a body, and over each header
+of MEANT that is there; `created`, `nonce` and `keyid` are required. Anything else is refused rather than half understood.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from ocean.core import keys
 from ocean.errors import OceanError
 
-COMPONENTS = ("@method", "@path", "@query", "@authority", "content-digest", "content-type")
+REQUIRED = ("@method", "@authority", "@path", "@query")
+MEANT = ("if-match", "if-none-match", "idempotency-key", "x-blob-route")  # headers that change what a request does
+COMPONENTS = (*REQUIRED, *MEANT, "content-digest", "content-type")
 WINDOW = 300  # seconds that `created` may lie from now
 _INPUT = re.compile(
     r"(?P<label>[a-z][a-z0-9_-]*)=(?P<params>\((?P<components>(?:\"[a-z@-]+\" ?)*)\)(?P<rest>(?:;[a-z]+=(?:\"[^\"\\]*\"|\d+))*))"
@@ -44,8 +46,11 @@ def verify(method: str, path: str, query: str, headers: Mapping[str, str], body_
         raise _refused("Signature-Input can't be read")
     components = re.findall(r'"([^"]+)"', match["components"])
     params = {name: text or number for name, text, number in _PARAM.findall(match["rest"])}
-    if len(set(components)) != len(components) or not set(components) <= set(COMPONENTS) or not set(COMPONENTS[:3]) <= set(components):
-        raise _refused(f"the components must be among {', '.join(COMPONENTS)}, and the first three are required")
+    if len(set(components)) != len(components) or not set(components) <= set(COMPONENTS):
+        raise _refused(f"the components must be among {', '.join(COMPONENTS)}")
+    wanted = {*REQUIRED, *(name for name in MEANT if name in headers)}
+    if not wanted <= set(components):
+        raise _refused(f"it must cover {', '.join(sorted(wanted))}")
     if body_sha256 is not None:
         _check_digest(components, headers, body_sha256)
     created, nonce, public = params.get("created", ""), params.get("nonce", ""), params.get("keyid", "")

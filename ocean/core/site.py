@@ -12,42 +12,48 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import re2
 
 MAX_RULES = 1000
-_STATUSES = (200, 301, 302, 303, 307, 308, 404, 410)
+_STATUSES = ("200", "301", "302", "303", "307", "308", "404", "410")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
-# What a tenant may not say: the connection's own headers, what the host computes, and cookies, of which this origin has none.
-_OURS = frozenset(
+# What a tenant may say, beside names of its own (X-...). The origin is shared with others: nothing that reaches beyond the page.
+_ALLOWED = frozenset(
     [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
-        "date",
-        "etag",
-        "host",
-        "keep-alive",
-        "location",
-        "set-cookie",
-        "server",
-        "strict-transport-security",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "vary",
-        "x-content-type-options",
+        "access-control-allow-headers",
+        "access-control-allow-methods",
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+        "access-control-max-age",
+        "cache-control",
+        "content-disposition",
+        "content-language",
+        "content-security-policy",
+        "content-security-policy-report-only",
+        "cross-origin-embedder-policy",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
+        "link",
+        "permissions-policy",
+        "referrer-policy",
+        "timing-allow-origin",
+        "x-frame-options",
     ]
 )
-_PLACE = re.compile(r":([A-Za-z_]\w*)")
+_OURS = ("x-content-type-options", "x-accel-", "x-sendfile", "x-forwarded-", "x-ocean-")
+_PLACE = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
+_SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]{0,60}")
+MAX_TEXT = 100_000  # characters of a record of rules
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
     """`force`: even where a page is."""
 
-    pattern: re.Pattern[str]
+    pattern: Any
     to: str
     status: int
     force: bool
@@ -55,40 +61,42 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    pattern: re.Pattern[str]
+    pattern: Any
     headers: tuple[tuple[str, str], ...]
 
 
-def _compile(path: str) -> re.Pattern[str] | None:
-    """A path with `:name` for a segment and `*` at its end for the rest."""
-    if not path.startswith("/") or len(path) > 500 or "*" in path[:-1]:
+def _compile(path: str) -> Any:
+    """A path with `:name` for a whole segment and `*` at its end for the rest, as a pattern that is matched in linear time."""
+    if not path.startswith("/") or len(path) > 500 or not path.isascii():
         return None
     names: set[str] = set()
     pattern = ""
-    for piece in re.split(r"(:[A-Za-z_]\w*|\*$)", path):
-        if piece == "*":
-            pattern = pattern.removesuffix("/") + r"(?:/(?P<splat>.*))?" if pattern.endswith("/") else pattern + r"(?P<splat>.*)"
-        elif piece.startswith(":") and len(piece) > 1:
-            if piece[1:] in names or piece == ":splat":
-                return None
-            names.add(piece[1:])
-            pattern += f"(?P<{piece[1:]}>[^/]+)"
+    segments = path[1:].split("/")
+    for place, segment in enumerate(segments):
+        if segment == "*" and place == len(segments) - 1:
+            pattern += "(?:/(?P<splat>.*))?"
+        elif _SEGMENT.fullmatch(segment) and segment not in names and segment != ":splat":
+            names.add(segment)
+            pattern += f"/(?P<{segment[1:]}>[^/]+)"
+        elif segment.startswith(":") or "*" in segment:
+            return None
         else:
-            pattern += re.escape(piece)
-    return re.compile(pattern)
+            pattern += "/" + re2.escape(segment)
+    return re2.compile(pattern)
 
 
+@lru_cache(maxsize=128)
 def redirects(text: str) -> list[Redirect]:
     """The rules of a `_redirects` record, in order. A line that can't be read is passed over: the rest still holds."""
     found: list[Redirect] = []
-    for line in text.splitlines()[: MAX_RULES * 2]:
+    for line in text[:MAX_TEXT].splitlines()[: MAX_RULES * 2]:
         words = line.split("#", 1)[0].split() if line.lstrip().startswith("#") or " #" in line else line.split()
         if len(words) not in (2, 3) or len(found) >= MAX_RULES:
             continue
         status = words[2] if len(words) == 3 else "301"
         number = status.removesuffix("!")
         pattern = _compile(words[0])
-        if pattern is None or not number.isdigit() or int(number) not in _STATUSES or not _safe_target(words[1]):
+        if pattern is None or number not in _STATUSES or not _safe_target(words[1]):
             continue
         found.append(Redirect(pattern, words[1], int(number), status.endswith("!")))
     return found
@@ -117,12 +125,13 @@ def _fill(to: str, values: dict[str, str]) -> str:
     return scheme + sign + _PLACE.sub(lambda place: values.get(place[1], place[0]) or "", rest)
 
 
+@lru_cache(maxsize=128)
 def headers(text: str) -> list[HeaderRule]:
     """The rules of a `_headers` record. What a tenant may not set is passed over."""
     found: list[HeaderRule] = []
-    pattern: re.Pattern[str] | None = None
+    pattern: Any = None
     lines: list[tuple[str, str]] = []
-    for line in [*text.splitlines()[: MAX_RULES * 4], "/"]:
+    for line in [*text[:MAX_TEXT].splitlines()[: MAX_RULES * 4], "/"]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if not line[0].isspace():
@@ -132,10 +141,14 @@ def headers(text: str) -> list[HeaderRule]:
             continue
         name, colon, value = line.strip().partition(":")
         value = value.strip()
-        allowed = colon and _NAME.fullmatch(name) and name.lower() not in _OURS
+        allowed = colon and _NAME.fullmatch(name) and _allowed(name.lower())
         if allowed and value.isascii() and value.isprintable() and len(value) <= 4000 and len(lines) < 50:
             lines.append((name.lower(), value))
     return found[:MAX_RULES]
+
+
+def _allowed(name: str) -> bool:
+    return name in _ALLOWED or (name.startswith("x-") and not name.startswith(_OURS))
 
 
 def headers_for(rules: list[HeaderRule], path: str) -> dict[str, str]:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import orjson
-
 from ocean.core import access
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
-from ocean.core.payloads import encode, structured
+from ocean.core.files import ids_in, reference_in
+from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
 MAX_COUNTER = 2**53
@@ -31,6 +30,7 @@ class Op:
     price: int | None = None
     public: bool = False
     drop_id: str | None = None  # save: the id that the drop shall have
+    restoring: bool = False  # save: the payload is one that the log has of this record
     if_match: str | None = None
     if_none_match: bool = False
     counter: str = ""  # add
@@ -82,7 +82,7 @@ def looks_at(op: Op) -> list[str]:
 
 def needs_payload(op: Op) -> bool:
     """Whether deciding on `op` reads what the record holds."""
-    return op.kind in ("update", "add")
+    return op.kind in ("update", "add") or bool(ids_in(op.payload))
 
 
 class State(Protocol):
@@ -90,6 +90,9 @@ class State(Protocol):
 
     def current(self, route: str, key: str) -> Current | None: ...
     def rules(self, route: str) -> dict[str, Rule | None]: ...
+    def file(self, blob_id: str) -> tuple[str, int, str] | None:
+        """`(owner, size, sha256)` of an uploaded file."""
+
     def others_beneath(self, route: str, who: str) -> bool:
         """Whether a folder beneath `route` belongs to somebody else, or was left open for good."""
 
@@ -106,13 +109,28 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     if taken is not None:
         changes.append(taken)
     current = state.current(op.route, op.key) if op.key is not None else None
-    _check_preconditions(op, current)
     if verdict == "own" and current is not None and current.owner != who:
+        if op.kind != "save" and access.decide(op.route, who, "entity", state.rules(op.route)) != "allow":
+            raise missing(op.route, op.key)  # it may not be read either: no telling that it is there
         raise access.refusal(op.route, who, action)
+    _check_preconditions(op, current)
     changes.append(_PLANNERS[op.kind](op, who, current))
+    if op.kind in ("save", "update") and not op.restoring:
+        _check_file(changes[-1].payload, who, current, state)
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
     return changes
+
+
+def _check_file(payload: str, who: str, current: Current | None, state: State) -> None:
+    """A record may name a file only if its writer uploaded it, or if the record names it already."""
+    file = reference_in(loads(payload)) if '"blobs/' in payload else None
+    if file is None:
+        return
+    if state.file(file.id) == (who, file.size, file.sha256):
+        return
+    if current is None or not ids_in(current.payload) or reference_in(loads(current.payload)) != file:
+        raise OceanError("FORBIDDEN", f"The file {file.key!r} is not this key's.", "Upload it first: POST /blob.")
 
 
 def _trust(op: Op, who: str, state: State) -> Change:
@@ -123,11 +141,13 @@ def _trust(op: Op, who: str, state: State) -> Change:
     rule = state.rules(route).get(route)
     if rule is not None and rule.owner != who:
         raise access.refusal(op.route, who, "drop")
-    value = orjson.loads(structured(op.payload))
+    value = loads(structured(op.payload))
     keys = value.get("keys", []) if isinstance(value, dict) else []
     mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
         raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
+    if _SECRET.search(op.payload):
+        raise OceanError("INVALID_PAYLOAD", "The trust record has a secret key.", "Give the public half of the key.")
     return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
 
 
@@ -155,6 +175,11 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
     rules = state.rules(op.route)
     if access.first_writer_owns(op.route):
         raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer; it can't be shared.")
+    top = op.route.split("/", 1)[0]
+    if top == "trust" or op.route == "shared":
+        raise OceanError("FORBIDDEN", f"{op.route!r} belongs to the system; a trust record at trust/NAME opens shared/NAME.")
+    if top == "shared":
+        access.decide(op.route, who, "drop", rules)  # NO_TRUST where there is no trust record
     owned = any(rules.values()) or access.private_owner(op.route)
     if owned and not access.is_admin(op.route, who, rules):
         raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
@@ -197,7 +222,7 @@ def _save(op: Op, who: str, current: Current | None) -> Change:
         return _remove(op, who, current)
     counters = dict(current.counters) if current and not current.removed else {}
     if counters:
-        value = orjson.loads(structured(op.payload))
+        value = loads(structured(op.payload))
         counters = {k: v for k, v in counters.items() if not (isinstance(value, dict) and k in value)}
     return Change(
         op.route, op.key, op.payload, ttl=op.ttl, price=op.price, counters=counters,
@@ -208,7 +233,7 @@ def _save(op: Op, who: str, current: Current | None) -> Change:
 def _update(op: Op, who: str, current: Current | None) -> Change:
     if current is None or current.removed:
         raise missing(op.route, op.key, current is not None)
-    before = orjson.loads(structured(current.payload))
+    before = loads(structured(current.payload))
     if not isinstance(before, dict):
         raise OceanError("CONFLICT", f"The record {op.key!r} in {op.route!r} is not an object, so it has no fields.")
     merged = {k: v for k, v in {**before, **op.changes}.items() if not (k in op.changes and v is None)}
@@ -234,7 +259,7 @@ def _remove(op: Op, who: str, current: Current | None) -> Change:
 def _add(op: Op, who: str, current: Current | None) -> Change:
     if current is not None and current.removed:
         raise missing(op.route, op.key, True)
-    body = orjson.loads(structured(current.payload)) if current else {}
+    body = loads(structured(current.payload)) if current else {}
     if not isinstance(body, dict):
         raise OceanError("CONFLICT", f"The record {op.key!r} in {op.route!r} is not an object, so it has no counters.")
     counters = dict(current.counters) if current else {}
@@ -263,7 +288,7 @@ def grant(route: str, who: str, key: str, mode: str | None, permissions: tuple[s
             raise OceanError("CONFLICT", f"The folder {route!r} was left open for good.")
         if access.private_owner(route) and mode not in (None, "shared"):
             raise OceanError("INVALID_VALUE", "A private folder can only be shared with named keys (mode shared).")
-        grants = {**(rule.grants if rule else {}), key: permissions or access.PERMISSIONS}
+        grants = {**(rule.grants if rule else {}), key: access.PERMISSIONS if permissions is None else permissions}
         return Rule(rule.owner if rule else who, mode or (rule.mode if rule else "shared"), grants)
 
     return alter

@@ -11,8 +11,17 @@ import orjson
 from sanic import HTTPResponse
 from sanic.exceptions import SanicException
 
+from ocean.core.payloads import dumps, loads
 from ocean.errors import OceanError
 
+_MALFORMED = "The request is malformed."
+_SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address is known, but not with this method.",
+    408: "The request did not come in time.",
+    413: "The request is over the limit.",
+    503: "The server is at capacity.",
+}
 log = logging.getLogger("ocean.http")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _STATUS_CODES = {
@@ -53,7 +62,23 @@ def answer_bytes(answer: Answer, *, keep_alive: bool, head_only: bool = False) -
 
 def json_(value: Any, status: int = 200, *, any_origin: bool = False) -> Answer:
     """A JSON answer; the API's are for pages of any origin."""
-    return Answer(_OPEN_JSON if any_origin else _JSON, orjson.dumps(value), status)
+    return Answer(_OPEN_JSON if any_origin else _JSON, _dump(value), status)
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # whole numbers beyond 64 bits, which stay exact
+        return dumps(_plain(value)).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, orjson.Fragment):
+        contents = value.contents
+        return loads(contents if isinstance(contents, str) else contents.decode())
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 def as_ocean_error(fault: Exception) -> OceanError:
@@ -62,7 +87,7 @@ def as_ocean_error(fault: Exception) -> OceanError:
         return fault
     if (isinstance(fault, SanicException) and fault.status_code < 500) or getattr(fault, "status_code", 500) == 503:
         status = getattr(fault, "status_code", 400)
-        return OceanError(_STATUS_CODES.get(status, "BAD_REQUEST"), str(fault) or "The request is malformed.", status=status)
+        return OceanError(_STATUS_CODES.get(status, "BAD_REQUEST"), _SENTENCES.get(status, _MALFORMED), status=status)
     request_id = secrets.token_hex(8)
     log.error("request %s failed", request_id, exc_info=fault)
     return OceanError("INTERNAL_ERROR", "The server failed.", f"The log has it as request {request_id}.", request_id=request_id)

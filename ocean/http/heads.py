@@ -11,12 +11,15 @@ from sanic.exceptions import BadRequest
 
 from ocean.errors import OceanError
 
+_REQUEST = re.compile(rb"[A-Z]{1,20} (?:/[!-~]*|\*) HTTP/1\.[01]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def check_head(head: bytes) -> None:
     """Refuses heads that two parsers could read differently (RFC 9112 5.1, 5.2, 6.3; RFC 9110 7.2)."""
     lines = head.split(b"\r\n")
+    if not _REQUEST.fullmatch(lines[0]):
+        raise ValueError("the request line is not METHOD /path HTTP/1.1")
     hosts = lengths = codings = 0
     if not head.count(b"\r") == head.count(b"\n") == len(lines) - 1 or b"\x00" in head:
         raise ValueError("bare CR, LF or NUL")
@@ -29,7 +32,7 @@ def check_head(head: bytes) -> None:
             hosts += 1
         elif lower == b"content-length":
             lengths += 1
-            if not value.strip(b" \t").isdigit():
+            if not value.strip(b" \t").isdigit() or len(value) > 20:
                 raise ValueError("Content-Length is not a number")
         elif lower == b"transfer-encoding":
             codings += 1
@@ -72,7 +75,10 @@ class OneRequest(Request):
                 check_head(head)
         except ValueError as fault:
             raise BadRequest(f"The request is malformed: {fault}.") from None
-        super().__init__(**named)
+        try:
+            super().__init__(**named)
+        except Exception:  # an address that is none, when what is wrong with it is to be answered
+            super().__init__(**{**named, "url_bytes": b"/"})
 
     @property
     def args(self) -> Args:

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from ocean.context import Ocean
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # seconds
 
 
@@ -35,7 +36,7 @@ class Meter:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request; `route` is the pattern that it met, so that the names stay few."""
-        self._requests[method, route, status] += 1
+        self._requests[method if method in _METHODS else "OTHER", route, status] += 1
         if not route.startswith("stream/"):  # a stream lasts as long as its reader stays
             self._buckets[bisect_left(_BOUNDS, seconds)] += 1
             self._seconds += seconds

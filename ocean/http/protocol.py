@@ -23,8 +23,8 @@ class Wire(Http):
     """Sanic's HTTP/1.1, which sends an Answer as it is."""
 
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
-        if self.protocol.signal.stopped:
-            self.keep_alive = False
+        if self.protocol.signal.stopped or self.request_body:
+            self.keep_alive = False  # a body that was not read is never taken for a request
         answer = self.response
         if type(answer) is not Answer:
             await super().http1_response_header(data, end_stream)
@@ -53,16 +53,26 @@ class Protocol(HttpProtocol):
         self.request_handler = self._measured
 
     def data_received(self, data: bytes) -> None:
-        if self._ready is not None and not self.recv_buffer and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n"):
-            http = self.http
-            if http is not None and http.stage is Stage.IDLE and self._can_write.is_set() and self.transport is not None:
-                answer = self._ready(data)
-                if answer is not None:
-                    self._time = time.monotonic()
-                    self._meter.ready += 1
-                    self.transport.write(answer)
-                    return
+        if self._ready is not None and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n") and self.waits:
+            answer = self._ready(data)
+            if answer is not None and self.transport is not None:
+                self._time = time.monotonic()
+                self._meter.ready += 1
+                self.transport.write(answer)
+                return
         super().data_received(data)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the connection waits for the head of a request: nothing is read, answered or left over of the one before."""
+        http = self.http
+        return (
+            http is not None
+            and http.stage is Stage.IDLE
+            and getattr(http, "request", self) is None  # set while the rest of an answered request's body is drained
+            and not self.recv_buffer
+            and self._can_write.is_set()
+        )
 
     def close_if_idle(self) -> bool:
         """At a stop. A request that has arrived, though no task has looked at it yet, is still answered."""

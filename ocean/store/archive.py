@@ -31,7 +31,7 @@ FORMAT = 1
 PAGE = 1000
 # table -> the column that orders it, and its columns. `record.body` is left out: it follows from the drop.
 TABLES: dict[str, tuple[str, str]] = {
-    "drops": ("seq", "seq, drop_id, route, key, payload, source, created_at, kind, version, expires_at, price, salt, digest, chain"),
+    "drops": ("seq", "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain"),
     "record": ("seq", "seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters"),
     "rule": ("route", "route, seq, owner, mode, rule"),
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),

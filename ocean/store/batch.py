@@ -15,13 +15,15 @@ import uuid_utils
 from ocean.core import chain
 from ocean.core.access import Rule
 from ocean.core.drop import ACCESS, SAVED, show_io, show_time
-from ocean.core.payloads import decode, structured
+from ocean.core.files import ids_in
+from ocean.core.payloads import decode, dumps, loads, structured
 from ocean.core.routes import ancestors, covers
 from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
 from ocean.errors import OceanError
 from ocean.store.dialects import Dialect
 from ocean.store.engine import Row, Step, Steps
 
+MAX_RULES = 20_000  # folders whose rule is kept in memory
 CHECKPOINT_EVERY = 256  # drops: the longest walk from a drop to a signed head
 
 
@@ -65,7 +67,10 @@ class Rules:
         """Takes in what has changed since, without growing."""
         self.learn([row for row in rows if row[0] in self.known])
         self.at = at
-        if len(self.known) > 50_000:
+
+    def trim(self) -> None:
+        """Forgets all where it holds too many: most are of folders that nobody ever made."""
+        if len(self.known) > MAX_RULES:
             self.known.clear()
 
     def of(self, route: str) -> dict[str, Rule | None]:
@@ -87,8 +92,8 @@ _READ_OTHERS = (
     "AND (owner IS NULL OR owner <> ?) LIMIT 1"
 )
 _ADD_DROP = (
-    "INSERT INTO drops (seq, drop_id, route, key, payload, source, created_at, kind, version, expires_at, price, salt, digest, chain) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO drops (seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, "
+    "chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _RECORD = (
     "seq", "route", "key", "drop_id", "source", "owner", "created_at", "version", "expires_at", "price", "removed", "live_seq",
@@ -102,6 +107,7 @@ _PUT_RULE = (
     "INSERT INTO rule (route, seq, owner, mode, rule) VALUES (?,?,?,?,?) "
     "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule"
 )
+_READ_FILE = "SELECT id, owner, size, sha256 FROM blob WHERE id = ?"
 _ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, chain, created_at, public_key, signature) VALUES (?,?,?,?,?)"
 
 
@@ -144,6 +150,7 @@ class Batch:
         self.records: dict[tuple[str, str], Current | None] = {}
         self.rules: dict[str, Rule | None] = {}
         self.others: set[tuple[str, str]] = set()
+        self.files: dict[str, tuple[str, int, str]] = {}
         self.added_once: list[tuple[Any, ...]] = []
         self.drops: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
@@ -164,15 +171,28 @@ class Batch:
             if pairs:
                 for row in (yield Step(sql, list(pairs), reads=True)):
                     self.records[row[0], row[1]] = self._current(row)
+        names = {blob_id for op, _ in ops for blob_id in self._names(op)}
+        if names:
+            rows = yield Step(_READ_FILE, [(name,) for name in names], reads=True)
+            self.files = {row[0]: (row[1], row[2], row[3]) for row in rows}
         yield from self._load_rules([route for op, _ in ops for route in looks_at(op)])
         asked = {(op.route, who) for op, who in ops if op.kind == "access" or not any(self.memory.of(op.route).values())}
         if asked:
             each = [(route, who, route + "/", route + "0", who) for route, who in asked]
             self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}
 
+    def _names(self, op: Op) -> set[str]:
+        """The files that the record may name once `op` is done."""
+        names = ids_in(op.payload)
+        if op.kind == "update":
+            current = self.records.get((op.route, op.key or ""))
+            names |= ids_in(dumps(op.changes)) | (ids_in(current.payload) if current else set())
+        return names
+
     def _load_rules(self, routes: list[str]) -> Steps:
         if self.memory.at != self.head.access_seq:
             self.memory.refresh((yield Step(CHANGED_RULES, [(self.memory.at,)], reads=True)), self.head.access_seq)
+        self.memory.trim()
         unknown = {folder for route in routes for folder in ancestors(route)} - self.memory.known.keys()
         if unknown:
             rows = yield Step(READ_RULE, [(folder,) for folder in unknown], reads=True)
@@ -211,7 +231,7 @@ class Batch:
         request, answer = self.once[write.once.id]
         if request != write.once.request:
             raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
-        return list(orjson.loads(answer))
+        return list(loads(answer))
 
     def flush(self, dialect: Dialect, sign: Sign) -> Steps:
         """Writes what the batch holds, and moves the head."""
@@ -263,6 +283,9 @@ class Draft:
         known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
         return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
 
+    def file(self, blob_id: str) -> tuple[str, int, str] | None:
+        return self.batch.files.get(blob_id)
+
     def others_beneath(self, route: str, who: str) -> bool:
         changed = {**self.batch.rules, **self.own_rules}
         return (route, who) in self.batch.others or any(
@@ -298,8 +321,9 @@ class Draft:
         seq = head.seq + 1
         self.head = head._replace(seq=seq, revision=head.revision + 1, chain=link)
         expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
+        owner = change.owner or self.who
         self.drops.append(
-            (seq, drop_id, change.route, change.key, change.payload, self.who, now, change.kind, change.version, expires_at,
+            (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version, expires_at,
              change.price, salt, digest, link),
         )  # fmt: skip
         if change.kind == ACCESS:
@@ -374,7 +398,7 @@ def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
     if text[0] not in "{[":
         return None
     if counters and text[0] == "{":
-        return orjson.dumps({**orjson.loads(text), **counters}).decode()
+        return dumps({**loads(text), **counters})
     return text
 
 
@@ -385,6 +409,8 @@ def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
         return {"deleted": True, "drop_id": told["drop_id"]}
     if change.price is not None:
         told["price"] = show_io(change.price)
-    if op.kind in ("update", "access"):
-        told["payload"] = {**decode(structured(change.payload).encode()), **change.counters} if change.payload != "null" else None
+    if op.kind == "update":
+        told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
+    if op.kind == "access":
+        told["rule"] = change.rule.to_json() if change.rule else None
     return told

@@ -9,7 +9,11 @@ from typing import Any, Protocol
 from ocean.errors import OceanError
 
 BODY = "r.body"
-_OUTSIDE = "NOT EXISTS (SELECT 1 FROM {source} WHERE r.route = {name} OR (r.route > {name} || '/' AND r.route < {name} || '0'))"
+# Evaluated once a query, by the index on (route, seq).
+_OUTSIDE = (
+    "r.route NOT IN (SELECT x.route FROM {source} JOIN record x ON x.route = {name} "
+    "UNION SELECT x.route FROM {source} JOIN record x ON x.route > {name} || '/' AND x.route < {name} || '0')"
+)
 
 
 class Dialect(Protocol):
@@ -114,7 +118,7 @@ class Sqlite:
         return sql
 
     def outside(self, folders: Sequence[str], args: list[Any]) -> str:
-        args.append(json.dumps(folders))
+        args.extend([json.dumps(folders)] * 2)
         return _OUTSIDE.format(source="json_each(?) f", name="f.value")
 
     def sort(self, at: Sequence[str], descending: bool, args: list[Any]) -> str:
@@ -183,7 +187,7 @@ class Postgres:
         return f'{column} COLLATE "C" ~ ?::text'
 
     def outside(self, folders: Sequence[str], args: list[Any]) -> str:
-        args.append(list(folders))
+        args.extend([list(folders)] * 2)
         return _OUTSIDE.format(source="unnest(?::text[]) f", name="f")
 
     def sort(self, at: Sequence[str], descending: bool, args: list[Any]) -> str:

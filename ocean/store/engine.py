@@ -11,6 +11,7 @@ from ocean.errors import OceanError
 from ocean.store.dialects import Dialect
 
 SCAN_SECONDS = 5.0
+SCAN_BYTES = 16 * 1024 * 1024
 
 Row = Sequence[Any]
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Row]]]  # SQL and its values -> rows
@@ -38,8 +39,9 @@ class Engine(Protocol):
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """A point read or a short range: what is committed now, whoever wrote it."""
 
-    async def scan(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        """A read that may be long, off the loop's thread. Raises LIMIT_REACHED after SCAN_SECONDS."""
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
+        """A read that may be long, off the loop's thread. Raises LIMIT_REACHED after SCAN_SECONDS, and beyond SCAN_BYTES of text:
+        with `cut` it ends there instead, with at least one row; whoever asks goes on behind the last one."""
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises.
@@ -57,6 +59,15 @@ class Engine(Protocol):
         """Calls `heard` when another process may have written, where the engine can tell."""
 
     async def close(self) -> None: ...
+
+
+def weight(row: Row) -> int:
+    """About how many bytes a row holds."""
+    return 200 + sum([len(cell) for cell in row if isinstance(cell, str)])
+
+
+def too_large() -> OceanError:
+    return OceanError("LIMIT_REACHED", f"The answer is over {SCAN_BYTES // 1024 // 1024} MB.", "Ask for less: limit, skip, pick.")
 
 
 def too_long() -> OceanError:

@@ -35,6 +35,14 @@ class Expiring(Index):
         self.extra = " WHERE expires_at IS NOT NULL"
 
 
+class Deploys(Index):
+    """The notes of deploys, few among many."""
+
+    def __init__(self, *, fields: tuple[str, ...] | list[str], name: str) -> None:
+        super().__init__(fields=fields, name=name)
+        self.extra = " WHERE key = '_deploy'"
+
+
 class Body(fields.Field[Any]):
     """A structured payload in the engine's own binary JSON, for conditions to look into."""
 
@@ -65,6 +73,7 @@ class DropRow(Model):
     key = Name(null=True)
     payload = fields.TextField(null=True)  # null once erased
     source = fields.TextField()
+    owner = fields.TextField()  # who first wrote the record
     created_at = fields.BigIntField()
     kind = fields.SmallIntField()
     version = fields.BigIntField(null=True)
@@ -106,6 +115,7 @@ class RecordRow(Model):
         indexes = [
             Index(fields=("route", "seq"), name="record_route"),
             Expiring(fields=("expires_at",), name="record_expiry"),
+            Deploys(fields=("source", "seq"), name="record_deploys"),
         ]
         unique_together = (("route", "key"),)
 

@@ -13,7 +13,7 @@ import asyncpg
 
 from ocean.errors import OceanError
 from ocean.store.dialects import Dialect, Postgres
-from ocean.store.engine import SCAN_SECONDS, Read, Row, Step, Steps, too_long
+from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Read, Row, Step, Steps, too_large, too_long, weight
 
 CHANNEL = "ocean_log"
 READERS = 8
@@ -51,13 +51,23 @@ class PostgresEngine:
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
             raise _away(fault) from fault
 
-    async def scan(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
+        rows: list[Row] = []
+        size = 0
         try:
-            return list(await self._pool.fetch(numbered(sql), *args, timeout=SCAN_SECONDS))
+            async with asyncio.timeout(SCAN_SECONDS), self._pool.acquire() as connection, connection.transaction(readonly=True):
+                async for row in connection.cursor(numbered(sql), *args, prefetch=100):
+                    size += weight(row)
+                    if size > SCAN_BYTES and (rows or not cut):
+                        if not cut:
+                            raise too_large()
+                        break
+                    rows.append(row)
         except TimeoutError:
             raise too_long() from None
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
             raise _away(fault) from fault
+        return rows
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
+
+import orjson
 
 from ocean.core.access import Rule
 from ocean.core.drop import Drop
@@ -14,10 +16,11 @@ from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules
 from ocean.store.engine import Engine, Row
 
 DROP = ", ".join(
-    f"d.{name}" for name in ("seq", "drop_id", "route", "key", "payload", "source", "created_at", "kind", "version", "expires_at", "price")
+    f"d.{name}"
+    for name in ("seq", "drop_id", "route", "key", "payload", "source", "owner", "created_at", "kind", "version", "expires_at", "price")
 )
 LIVE = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?)"  # the value: now, in milliseconds
-MAX_CLOSED = 2000
+MAX_CLOSED = 20_000
 _SELECT = f"SELECT {DROP} FROM drops d "
 _HEAD = "SELECT seq, revision FROM head WHERE id = 1"
 _LOOK = (
@@ -66,6 +69,7 @@ class Reader:
         if at != rules.at:
             rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
         folders = ancestors(route)
+        rules.trim()
         for folder in folders:
             if folder not in rules.known:
                 rows = await self.engine.rows(READ_RULE, (folder,))
@@ -73,10 +77,10 @@ class Reader:
                 rules.learn(rows)
         return {folder: rules.known.get(folder) for folder in folders}
 
-    async def closed_beneath(self, route: str, who: str | None) -> list[str]:
+    async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
         rows = await self.engine.scan(
-            "SELECT route FROM rule WHERE route > ? AND route < ? AND mode IN ('shared', 'writeonly') AND owner <> ? "
+            "SELECT route, rule FROM rule WHERE route > ? AND route < ? AND mode IN ('shared', 'writeonly') AND owner <> ? "
             "ORDER BY route LIMIT ?",
             (*beneath(route), who or "", MAX_CLOSED + 1),
         )
@@ -84,7 +88,7 @@ class Reader:
             raise OceanError(
                 "LIMIT_REACHED", f"More than {MAX_CLOSED} folders beneath {route!r} are closed.", "Ask for one of its folders."
             )
-        return [row[0] for row in rows]
+        return [(folder, Rule.from_json(orjson.loads(rule))) for folder, rule in rows]
 
     async def look(self, route: str, key: str) -> Found:
         """One record and who may see it, in one read."""
@@ -96,6 +100,17 @@ class Reader:
         """The newest drop of an entity, a removal included."""
         (row,) = await self.engine.rows(_LOOK, (route, key))
         return Drop(*row[2:]) if row[2] is not None else None
+
+    async def existing(self, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the (route, key) pairs that are records, removed ones included."""
+        if not pairs:
+            return set()
+        signs = ",".join(["(?,?)"] * len(pairs))
+        rows = await self.engine.rows(
+            f"WITH w(route, key) AS (VALUES {signs}) SELECT r.route, r.key FROM w JOIN record r ON r.route = w.route AND r.key = w.key",
+            [name for pair in pairs for name in pair],
+        )
+        return {(row[0], row[1]) for row in rows}
 
     async def position_at(self, moment: int) -> int:
         """The place of the newest drop written at or before a time: places have no gaps, and their times never run back."""
@@ -110,41 +125,56 @@ class Reader:
         """The drop that was an entity's newest at a place of the log."""
         return await self._one("WHERE d.route = ? AND d.key = ? AND d.seq <= ? ORDER BY d.seq DESC LIMIT 1", (route, key, position))
 
-    async def folder_at(self, route: str, position: int) -> list[Drop]:
-        """The newest drop of each entity of a folder, as they stood at a place of the log; removals included."""
-        return await self._many(
-            "WHERE d.route = ? AND d.key IS NOT NULL AND d.seq = "
-            "(SELECT max(o.seq) FROM drops o WHERE o.route = d.route AND o.key = d.key AND o.seq <= ?) ORDER BY d.key",
-            (route, position),
-            long=True,
-        )
+    async def folder_at(self, route: str, position: int) -> AsyncIterator[Drop]:
+        """The newest drop of each entity of a folder, as they stood at a place of the log, by key; removals included."""
+        last = ""
+        while True:
+            drops = await self._many(
+                "WHERE d.route = ? AND d.key > ? AND d.seq = "
+                "(SELECT max(o.seq) FROM drops o WHERE o.route = d.route AND o.key = d.key AND o.seq <= ?) ORDER BY d.key LIMIT 500",
+                (route, last, position),
+                long=True,
+            )
+            for drop in drops:
+                yield drop
+            if not drops:
+                return
+            last = drops[-1].key or ""
+
+    async def at(self, seqs: Sequence[int]) -> AsyncIterator[Drop]:
+        """The drops at some places, one by one."""
+        for seq in seqs:
+            drop = await self._one("WHERE d.seq = ?", (seq,))
+            if drop is not None:
+                yield drop
 
     async def last_live(self, route: str, key: str) -> Drop | None:
         """The newest live version of a page, though it was removed since; not though it was unpublished."""
         return await self._one("JOIN record r ON r.live_seq = d.seq WHERE r.route = ? AND r.key = ?", (route, key))
 
     async def history(self, route: str, key: str, limit: int) -> list[Drop]:
-        """Newest first."""
-        return await self._many("WHERE d.route = ? AND d.key = ? ORDER BY d.seq DESC LIMIT ?", (route, key, limit))
+        """Newest first. Raises LIMIT_REACHED where they are too large together."""
+        rows = await self.engine.scan(_SELECT + "WHERE d.route = ? AND d.key = ? ORDER BY d.seq DESC LIMIT ?", (route, key, limit))
+        return [Drop(*row) for row in rows]
 
     async def drop(self, drop_id: str) -> Drop | None:
         return await self._one("WHERE d.drop_id = ?", (drop_id,))
 
     async def follow(self, after: int, limit: int) -> list[Drop]:
-        """Drops after a position, in order."""
-        return await self._many("WHERE d.seq > ? ORDER BY d.seq LIMIT ?", (after, limit))
+        """Drops after a position, in order; fewer than `limit` where they are large."""
+        return await self._many("WHERE d.seq > ? ORDER BY d.seq LIMIT ?", (after, limit), long=True)
 
     async def moved(self, after: int, limit: int) -> list[Row]:
         """`(seq, route)` of the drops after a position, in order."""
         return await self.engine.rows("SELECT seq, route FROM drops WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
     async def newest(self, route: str, deep: bool, before: int, limit: int) -> list[Drop]:
-        """Up to `limit` drops of a folder before a position, newest first."""
+        """Up to `limit` drops of a folder before a position, newest first; fewer where they are large, none at the end."""
         where, args = within("d.route", route, deep)
         return await self._many(f"WHERE {where} AND d.seq < ? ORDER BY d.seq DESC LIMIT ?", (*args, before, limit), long=True)
 
     async def following(self, route: str, deep: bool, after: int, until: int, limit: int) -> list[Drop]:
-        """Up to `limit` drops of a folder after a position, in order."""
+        """Up to `limit` drops of a folder after a position, in order; fewer where they are large, none at the end."""
         where, args = within("d.route", route, deep)
         tail = f"WHERE {where} AND d.seq > ? AND d.seq <= ? ORDER BY d.seq LIMIT ?"
         return await self._many(tail, (*args, after, until, limit), long=True)
@@ -154,8 +184,8 @@ class Reader:
         return Drop(*rows[0]) if rows else None
 
     async def _many(self, tail: str, args: Sequence[Any], *, long: bool = False) -> list[Drop]:
-        read = self.engine.scan if long else self.engine.rows
-        return [Drop(*row) for row in await read(_SELECT + tail, args)]
+        rows = await self.engine.scan(_SELECT + tail, args, cut=True) if long else await self.engine.rows(_SELECT + tail, args)
+        return [Drop(*row) for row in rows]
 
 
 def within(column: str, route: str, deep: bool) -> tuple[str, tuple[str, ...]]:

@@ -17,12 +17,12 @@ import re2
 
 from ocean.errors import OceanError
 from ocean.store.dialects import Dialect, Sqlite
-from ocean.store.engine import SCAN_SECONDS, Read, Row, Step, Steps, too_long
+from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Read, Row, Step, Steps, too_large, too_long, weight
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
-SCANNERS = 2  # threads that scan
+SCANNERS = 3  # threads that scan
 SCANS_WAITING = 64
-_EVERY = 20_000  # virtual machine steps between looks at the clock
+_EVERY = 2_000  # virtual machine steps between looks at the clock
 
 
 def connect(database: Path, *, read_only: bool) -> Any:
@@ -36,12 +36,34 @@ def connect(database: Path, *, read_only: bool) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA mmap_size=268435456")
-    connection.create_function("lowered", 1, lambda text: text.lower() if isinstance(text, str) else None, deterministic=True)
+    connection.create_function("lowered", 1, _lowered, deterministic=True)
     connection.create_function("matches", 2, _matches, deterministic=True)
     return connection
 
 
+class _Clock(threading.local):
+    """When the scan of this thread is over; functions of ours, of which each call may be long, look too."""
+
+    deadline: float | None = None
+
+    def over(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def check(self) -> None:
+        if self.over():
+            raise TimeoutError
+
+
+clock = _Clock()
+
+
+def _lowered(text: Any) -> str | None:
+    clock.check()
+    return text.lower() if isinstance(text, str) else None
+
+
 def _matches(text: Any, pattern: str) -> bool:
+    clock.check()
     return isinstance(text, str) and re2.search(pattern, text) is not None
 
 
@@ -109,26 +131,36 @@ class SqliteEngine:
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return list(self._reader.execute(sql, args).fetchall())
 
-    async def scan(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
         if self._scans >= SCANS_WAITING:
             raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
         self._scans += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._scanning, self._scan, sql, args)
+            return await asyncio.get_running_loop().run_in_executor(self._scanning, self._scan, sql, args, cut)
         finally:
             self._scans -= 1
 
-    def _scan(self, sql: str, args: Sequence[Any]) -> list[Row]:
+    def _scan(self, sql: str, args: Sequence[Any], cut: bool) -> list[Row]:
         connection = self._scanners.get()
-        deadline = time.monotonic() + SCAN_SECONDS
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, _EVERY)
+        clock.deadline = time.monotonic() + SCAN_SECONDS
+        connection.set_progress_handler(clock.over, _EVERY)
+        rows: list[Row] = []
+        size = 0
         try:
-            return list(connection.execute(sql, args).fetchall())
-        except pysqlite3.OperationalError as fault:
-            if "interrupted" in str(fault):
+            for row in connection.execute(sql, args):
+                size += weight(row)
+                if size > SCAN_BYTES and (rows or not cut):
+                    if not cut:
+                        raise too_large()
+                    break
+                rows.append(row)
+            return rows
+        except pysqlite3.OperationalError:
+            if clock.over():
                 raise too_long() from None
             raise
         finally:
+            clock.deadline = None
             connection.set_progress_handler(None, 0)
             self._scanners.put(connection)
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import http_message_signatures as sigs
 import pytest
@@ -30,7 +31,7 @@ class Resolver(sigs.HTTPSignatureKeyResolver):
 def signed(secret: str, method: str, url: str, body: bytes = b"", **named: Any) -> requests.PreparedRequest:
     """A request as the library http-message-signatures signs it."""
     request = requests.Request(method, url, data=body or None).prepare()
-    covered = ["@method", "@path", "@query"]
+    covered = ["@method", "@authority", "@path", "@query"]
     if body:
         request.headers["Content-Digest"] = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
         named = {"use_existing_digest": True, **named}
@@ -44,7 +45,12 @@ def signed(secret: str, method: str, url: str, body: bytes = b"", **named: Any) 
 def check(request: requests.PreparedRequest, now: float | None = None, **changed: Any) -> signatures.Signed:
     body = request.body if isinstance(request.body, bytes) else b""
     path, _, query = request.path_url.partition("?")
-    asked = {"method": request.method, "path": path, "query": query, "headers": {k.lower(): v for k, v in request.headers.items()}}
+    asked = {
+        "method": request.method,
+        "path": path,
+        "query": query,
+        "headers": {"host": urlsplit(request.url).netloc, **{k.lower(): v for k, v in request.headers.items()}},
+    }
     asked["body_sha256"] = hashlib.sha256(body).digest() if body else None
     return signatures.verify(**{**asked, "now": now or time.time(), **changed})
 
@@ -83,7 +89,7 @@ def test_a_bent_request_is_refused(bent: dict[str, Any]) -> None:
         {"nonce": "short"},
         {"nonce": None},
         {"covered_component_ids": ["@method", "@path"]},
-        {"covered_component_ids": ["@method", "@path", "@query"]},
+        {"covered_component_ids": ["@method", "@authority", "@path", "@query"]},
     ],
 )
 def test_a_signature_that_covers_too_little_is_refused(named: dict[str, Any]) -> None:
@@ -107,3 +113,18 @@ def test_a_digest_that_is_none_is_refused(digest: str) -> None:
     with pytest.raises(OceanError):
         check(request)
     assert signatures.digest(b"{}") == hashlib.sha256(b"{}").digest()
+
+
+def test_a_header_that_changes_what_a_request_does_is_covered_or_refused() -> None:
+    request = signed(keys.generate().secret, "POST", URL, b"{}")
+    for name in signatures.MEANT:
+        bent = request.copy()
+        bent.headers[name] = "x"
+        with pytest.raises(OceanError):
+            check(bent)
+
+
+def test_a_point_of_small_order_signs_nothing() -> None:
+    point = base64.urlsafe_b64encode(b"\x01" + bytes(31)).rstrip(b"=").decode()
+    assert keys.is_public(point)
+    assert not keys.verify(point, b"anything", base64.urlsafe_b64encode(b"\x01" + bytes(63)).decode())

@@ -20,10 +20,10 @@ async def share(
     check_route(route)
     if mode is not None and mode not in access.MODES:
         raise OceanError("INVALID_VALUE", f"There is no mode {mode!r}.", f"Modes: {', '.join(access.MODES)}.")
-    if permissions is not None and not set(permissions) <= set(access.PERMISSIONS):
-        raise OceanError("INVALID_VALUE", "A permission is not known.", f"Permissions: {', '.join(access.PERMISSIONS)}.")
+    if permissions is not None and not (permissions and all(p in access.PERMISSIONS for p in permissions)):
+        raise OceanError("INVALID_VALUE", "The permissions are not known ones.", f"Permissions: {', '.join(access.PERMISSIONS)}.")
     who = _keyed(caller)
-    alter = transition.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions else None)
+    alter = transition.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
 
 
@@ -56,5 +56,5 @@ def _keyed(caller: Caller) -> str:
 
 async def _change(ocean: Ocean, caller: Caller, op: Op) -> dict[str, Any]:
     (result,) = await write(ocean, caller, [op])
-    rule = result["payload"]
+    rule = result["rule"]
     return {"route": op.route, **(rule or {"owner": None, "mode": None, "grants": {}})}

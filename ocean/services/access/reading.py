@@ -8,6 +8,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.access import Rules, Verdict
 from ocean.core.drop import Drop
+from ocean.core.routes import check_route
 from ocean.errors import OceanError
 
 
@@ -24,27 +25,36 @@ async def require_read(ocean: Ocean, caller: Caller, route: str, permission: str
     return require(caller, route, permission, await ocean.reader.rules(route))
 
 
+async def require_write(ocean: Ocean, caller: Caller, route: str) -> None:
+    """Before work for a write begins: whether it can come to anything at all. The log decides again, under its lock.
+
+    Raises KEY_REQUIRED, FORBIDDEN, NO_TRUST or INVALID_ROUTE.
+    """
+    check_route(route)
+    if caller.key is None:
+        raise OceanError("KEY_REQUIRED", "Writing needs a key.", "Send your key as X-Ocean-Key.", status=401)
+    if access.decide(route, caller.key, "drop", await ocean.reader.rules(route)) == "deny":
+        raise access.refusal(route, caller.key, "drop")
+
+
 def may_see(caller: Caller, drop: Drop, permission: str, rules: Rules) -> bool:
     """Whether this one drop may be shown to the caller."""
     try:
         verdict = access.decide(drop.route, caller.key, permission, rules)
     except OceanError:
         return False
-    return verdict == "allow" or (verdict == "own" and caller.key is not None and drop.source == caller.key)
+    return verdict == "allow" or (verdict == "own" and caller.key is not None and drop.owner == caller.key)
 
 
 async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
     """The folders beneath `route` whose own rule keeps the caller out: a decision changes only where a rule is."""
-    denied: list[str] = []
-    for folder in await ocean.reader.closed_beneath(route, caller.key):
-        if access.decide(folder, caller.key, permission, await ocean.reader.rules(folder)) != "allow":
-            denied.append(folder)
-    return denied
+    closed = await ocean.reader.closed_beneath(route, caller.key)
+    return [folder for folder, rule in closed if access.narrows(rule, caller.key, permission)]
 
 
 def gated(caller: Caller, drop: Drop) -> bool:
-    """Whether the record has a price that keeps its content from this caller: nobody but its writer, until it can be bought."""
-    return drop.price is not None and drop.source != caller.key
+    """Whether the record has a price that keeps its content from this caller: nobody but its owner, until it can be bought."""
+    return drop.price is not None and drop.owner != caller.key
 
 
 def shown(caller: Caller, drop: Drop) -> dict[str, Any]:

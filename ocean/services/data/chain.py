@@ -7,9 +7,8 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core import chain
 from ocean.core.drop import show_time
-from ocean.core.transition import missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import require
+from ocean.services.access.reading import may_see
 from ocean.store.reader import now
 
 _LINKS = "SELECT drop_id, route, key, created_at, source, digest, chain FROM drops WHERE seq >= ? AND seq <= ? ORDER BY seq"
@@ -34,9 +33,8 @@ async def proof(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, Any]
     drop = await ocean.reader.drop(drop_id)
     if drop is None:
         raise OceanError("NOT_FOUND", f"There is no drop {drop_id[:60]!r}.")
-    verdict = require(caller, drop.route, "entity", await ocean.reader.rules(drop.route))
-    if verdict == "own" and drop.source != caller.key:
-        raise missing(drop.route, drop.key)
+    if not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
+        raise OceanError("NOT_FOUND", f"There is no drop {drop_id[:60]!r}.")  # nor is it told where it would be
     rows = await ocean.engine.rows(
         "SELECT seq, chain, public_key, signature FROM checkpoint WHERE seq >= ? ORDER BY seq LIMIT 1", (drop.seq,)
     )

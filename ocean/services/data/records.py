@@ -10,9 +10,10 @@ from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import require, shown
+from ocean.services.access.reading import gated, may_see, require, shown
 from ocean.services.data.writing import write
 from ocean.services.query.find import scan
+from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
 
 MAX_TTL = 100 * 365 * 86400
@@ -38,9 +39,10 @@ def save_op(route: str, key: str | None, payload: Any, ttl: int | None = None, p
         raise OceanError("INVALID_VALUE", f"A record can't be kept {ttl} seconds.", "Give a positive number of seconds.")
     hundredths = None
     if price is not None:
-        hundredths = round(price * 100)
-        if not 0 < hundredths <= 10**12 or abs(hundredths - price * 100) > 1e-6:
-            raise OceanError("INVALID_VALUE", f"{price} is not a price.", "A price is positive, with at most two decimals.")
+        sound = not isinstance(price, bool) and 0 < price <= 10**10
+        hundredths = round(price * 100) if sound else 0
+        if hundredths <= 0 or abs(hundredths - price * 100) > 1e-6:
+            raise OceanError("INVALID_VALUE", f"{str(price)[:40]} is not a price.", "A price is positive, with at most two decimals.")
     return Op(
         "save", check_route(route), check_key(key) if key is not None else None, payloads.encode(payload),
         ttl=ttl, price=hundredths, public=public,
@@ -50,10 +52,19 @@ def save_op(route: str, key: str | None, payload: Any, ttl: int | None = None, p
 async def update(
     ocean: Ocean, caller: Caller, *, route: str, key: str, changes: dict[str, Any], if_match: str | None = None
 ) -> dict[str, Any]:
-    """Merges fields into a record, one level deep; null removes a field."""
+    """Merges fields into a record, one level deep; null removes a field. Who may not read it is not told what it holds."""
     op = Op("update", check_route(route), check_key(key), changes=_fields(changes), if_match=if_match)
     (result,) = await write(ocean, caller, [op])
-    return result
+    return result if await _may_read(ocean, caller, route, key) else _without(result, "payload")
+
+
+async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
+    found = await ocean.reader.look(route, key)
+    return found.drop is not None and may_see(caller, found.drop, "entity", found.rules) and not gated(caller, found.drop)
+
+
+def _without(result: dict[str, Any], name: str) -> dict[str, Any]:
+    return {k: v for k, v in result.items() if k != name}
 
 
 async def remove(ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None) -> dict[str, Any]:
@@ -69,7 +80,7 @@ async def add(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str,
     if abs(by) > 2**53:
         raise OceanError("INVALID_VALUE", "A counter moves by at most 2^53.")
     (result,) = await write(ocean, caller, [Op("add", check_route(route), check_key(key), counter=field, by=by)])
-    return result
+    return result if await _may_read(ocean, caller, route, key) else _without(result, "value")
 
 
 async def subtract(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str, by: int) -> dict[str, Any]:
@@ -88,7 +99,7 @@ async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> di
         except OceanError as fault:
             fault.details["index"] = index
             raise
-    return {"results": await write(ocean, caller, planned)}
+    return {"results": [_without(result, "payload") for result in await write(ocean, caller, planned)]}
 
 
 def _bulk_op(op: Any) -> Op:
@@ -156,6 +167,6 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
         after = int(cursor)
     drops = await scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
     answer: dict[str, Any] = {"entities": [shown(caller, d) for d in drops]}
-    if len(drops) == limit:
+    if len(drops) == limit or sum(len(d.payload or "") for d in drops) > SCAN_BYTES // 4:  # it may have been cut short
         answer["next_cursor"] = str(drops[-1].seq)
     return answer

@@ -8,19 +8,16 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.files.blobs import check_references
 from ocean.store.batch import Once, Write
 from ocean.store.reader import now
 
 KEPT = 86_400_000  # milliseconds an idempotency key is remembered
 
 
-async def write(ocean: Ocean, caller: Caller, ops: list[Op], *, restoring: bool = False) -> list[dict[str, Any]]:
-    """One result for each op, all or nothing, committed when it answers. `restoring`: what is saved came from the log itself."""
+async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, Any]]:
+    """One result for each op, all or nothing, committed when it answers."""
     if caller.key is None:
         raise OceanError("KEY_REQUIRED", "Writing needs a key.", "Send your key as X-Ocean-Key.", status=401)
-    if not restoring:
-        await check_references(ocean, caller.key, ops)
     once = None
     if caller.idempotency and caller.made is None:
         digest = hashlib.sha256(f"{caller.key}\n{caller.idempotency}".encode()).hexdigest()

@@ -15,6 +15,7 @@ from ocean.core.drop import ACCESS, Drop
 from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
+from ocean.store.reader import now
 
 PAGE = 500
 BEHIND = 1000  # events, and
@@ -81,6 +82,11 @@ class Subscriber:
         return events
 
 
+def _holders(caller: Caller) -> list[str]:
+    """Whom a stream counts for: its key, and the address, since keys are made for the asking."""
+    return [holder for holder in (caller.key, caller.ip) if holder]
+
+
 class Hub:
     """Follows the log while anybody listens, and hands each drop, encoded once, to those who may see it."""
 
@@ -98,14 +104,14 @@ class Hub:
 
     async def attach(self, caller: Caller, route: str, deep: bool) -> Subscriber:
         """Raises LIMIT_REACHED for one who holds too many already."""
-        holder = caller.key or caller.ip
-        if self._held[holder] >= int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"]):
+        most = int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"])
+        if any(self._held[holder] >= most for holder in _holders(caller)):
             raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
         head, _ = await self._ocean.reader.head()
         if self._task is None or self._task.done():  # from here on nothing waits: no drop comes between
             self._position = head
             self._task = asyncio.get_running_loop().create_task(self._run())
-        self._held[holder] += 1
+        self._held.update(_holders(caller))
         subscriber = Subscriber(caller, route, deep, self._position)
         self._folders.setdefault((route, deep), set()).add(subscriber)
         return subscriber
@@ -115,10 +121,8 @@ class Hub:
         self._folders[folder].discard(subscriber)
         if not self._folders[folder]:
             del self._folders[folder]
-        holder = subscriber.caller.key or subscriber.caller.ip
-        self._held[holder] -= 1
-        if not self._held[holder]:
-            del self._held[holder]
+        self._held.subtract(_holders(subscriber.caller))
+        self._held = +self._held
 
     async def close(self) -> None:
         if self._task is not None:
@@ -147,7 +151,7 @@ class Hub:
         if drop.kind == ACCESS:
             await self._recheck(drop.route)
             return
-        if drop.payload is None:
+        if drop.payload is None or drop.expired(now()):
             return
         listeners = list(self._folders.get((drop.route, False), ()))
         for folder in ancestors(drop.route):

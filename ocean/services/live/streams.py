@@ -13,6 +13,7 @@ from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see, require_read, shown
 from ocean.services.live.hub import Ended, Event, Hub, Subscriber
+from ocean.store.reader import now
 
 PAGE = 500
 MAX_LAST = 10_000
@@ -83,7 +84,7 @@ async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after
                 yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
         if gone > after:
             yield Gap(after, gone)
-        if len(drops) < PAGE:
+        if not drops:
             return
         after = drops[-1].seq
 
@@ -97,11 +98,12 @@ async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[Drop]
         for drop in page:
             if len(found) < wanted and await _visible(ocean, subscriber.caller, drop):
                 found.append(drop)
-        if len(page) < PAGE:
+        if not page:
             break
         before = page[-1].seq
     return found[::-1]
 
 
 async def _visible(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
-    return drop.kind != ACCESS and drop.payload is not None and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))
+    there = drop.kind != ACCESS and drop.payload is not None and not drop.expired(now())
+    return there and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))

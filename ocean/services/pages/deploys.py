@@ -9,12 +9,13 @@ import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core.drop import REMOVED, Drop, read_time, show_time
+from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
-from ocean.core.payloads import MAX_BYTES, encode
+from ocean.core.payloads import MAX_BYTES, encode, loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read
+from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.files import blobs
 from ocean.settings import view_url
@@ -29,6 +30,7 @@ Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
 
 async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
     """What publishing `files` would change: `{upload, change, remove, keep}`; `upload` lists the digests to send first."""
+    await require_write(ocean, caller, route)
     manifest = _manifest(files)
     there = await _there(ocean, caller, route)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
@@ -40,7 +42,7 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
 
 async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received: blobs.Received) -> dict[str, Any]:
     """Keeps the bytes of one file until the site is switched; the address says what they must be."""
-    check_route(route)
+    await require_write(ocean, caller, route)
     if received.sha256 != sha256:
         raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
     name = _stage(_keyed(caller), sha256)
@@ -53,6 +55,7 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
 
 async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
     """Makes the site what `files` says, in one commit: what changed is saved, what is left out is unpublished."""
+    await require_write(ocean, caller, route)
     manifest = _manifest(files)
     there = await _there(ocean, caller, route)
     who = _keyed(caller)
@@ -77,46 +80,47 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
 
 async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
     """Takes a page off the web, or with no key all that a folder holds; what was there stays in its history."""
-    check_route(route)
+    await require_write(ocean, caller, route)
     if key is not None:
         (result,) = await write(ocean, caller, [Op("unpublish", route, check_key(key))])
         return result
     await require_read(ocean, caller, route, "entity")
     head, _ = await ocean.reader.head()
     moment = now()
-    drops = [d for d in await ocean.reader.folder_at(route, head) if d.kind == REMOVED or d.live(moment)]
-    if not drops:
+    ops = [Op("unpublish", route, d.key) async for d in ocean.reader.folder_at(route, head) if d.kind == REMOVED or d.live(moment)]
+    if not ops:
         raise OceanError("NOT_FOUND", f"There is nothing published in {route!r}.")
-    results = await write(ocean, caller, [Op("unpublish", route, d.key) for d in drops])
-    return {"deleted": True, "count": len(results)}
+    return {"deleted": True, "count": len(await write(ocean, caller, ops))}
 
 
 async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None = None) -> dict[str, Any]:
     """Makes the site what it was at a time, or before its last deploy; again, before the one before that."""
-    check_route(route)
+    await require_write(ocean, caller, route)
     await require_read(ocean, caller, route, "entity")
     place = await ocean.reader.position_at(read_time(to)) if to is not None else await _before_last(ocean, route)
-    then = {d.key: d for d in await ocean.reader.folder_at(route, place) if d.key != DEPLOY_KEY}
     head, _ = await ocean.reader.head()
-    today = {d.key: d for d in await ocean.reader.folder_at(route, head) if d.key != DEPLOY_KEY}
-    moment = now()
-    ops: list[Op] = []
-    for key, drop in today.items():
-        old = then.get(key)
-        if old is not None and old.live(moment):
-            if not drop.live(moment) or drop.payload != old.payload:
-                ops.append(Op("save", route, key, old.payload or "null", price=old.price))
-        elif drop.live(moment):
-            ops.append(Op("unpublish", route, key))
-    if to is None and not any(d.live(moment) for d in then.values()):
+    then, today = await _outline(ocean, route, place), await _outline(ocean, route, head)
+    if to is None and not then:
         raise _no_deploy(route)
-    if not ops:
-        return {"route": route, "changed": 0, "removed": 0, "to": place, "url": _address(ocean, route)}
-    saved = sum(op.kind == "save" for op in ops)
-    files = sum(d.live(moment) for d in then.values())
-    note = _note(route, {"files": files, "changed": saved, "removed": len(ops) - saved, "restores": place})
-    await write(ocean, caller, [note, *ops], restoring=True)
-    return {"route": route, "changed": saved, "removed": len(ops) - saved, "to": place, "url": _address(ocean, route)}
+    ops = [Op("unpublish", route, key) for key in today if key not in then]
+    back = [seq for key, seq in then.items() if today.get(key) != seq]
+    async for drop in ocean.reader.at(back):
+        ops.append(Op("save", route, drop.key, drop.payload or "null", price=drop.price, restoring=True))
+    answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": _address(ocean, route)}
+    if ops:
+        note = {"files": len(then), "changed": len(back), "removed": len(ops) - len(back), "restores": place}
+        await write(ocean, caller, [_note(route, note), *ops])
+    return answer
+
+
+async def _outline(ocean: Ocean, route: str, place: int) -> dict[str, int]:
+    """What a site showed at a place of the log: the key of each file, and the place of the drop that holds it."""
+    moment = now()
+    found: dict[str, int] = {}
+    async for drop in ocean.reader.folder_at(route, place):
+        if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
+            found[drop.key] = drop.seq
+    return found
 
 
 async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
@@ -128,7 +132,7 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     )
     shown = []
     for route, payload, created_at, version in rows:
-        note = orjson.loads(payload)
+        note = loads(payload)
         files = note.get("files") if isinstance(note, dict) else None
         shown.append(
             {"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": _address(ocean, route)}
@@ -172,15 +176,18 @@ async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
     await require_read(ocean, caller, route, "entity")
     head, _ = await ocean.reader.head()
     moment = now()
-    drops = await ocean.reader.folder_at(route, head)
-    return {d.key: _digest(d) for d in drops if d.key is not None and d.key != DEPLOY_KEY and d.live(moment)}
+    found: dict[str, str] = {}
+    async for drop in ocean.reader.folder_at(route, head):
+        if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
+            found[drop.key] = _digest(drop)
+    return found
 
 
 def _digest(drop: Drop) -> str:
-    value = orjson.loads(drop.payload or "null")
+    value = loads(drop.payload or "null")
     if isinstance(value, str):
         return hashlib.sha256(value.encode()).hexdigest()
-    file = blobs.reference_in(value)
+    file = reference_in(value)
     return file.sha256 if file is not None else ""
 
 
@@ -216,7 +223,7 @@ async def _before_last(ocean: Ocean, route: str) -> int:
     notes = [d for d in await ocean.reader.history(route, DEPLOY_KEY, 1000) if d.payload not in (None, "null")]
     shows = None
     for drop in notes:
-        note = orjson.loads(drop.payload or "null")
+        note = loads(drop.payload or "null")
         restores = note.get("restores") if isinstance(note, dict) else None
         if shows is not None and drop.seq > shows:
             continue

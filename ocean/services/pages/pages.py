@@ -7,22 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from ocean.context import Caller, Ocean
-from ocean.core import site
-from ocean.core.access import ACCESS_KEY, Rules, decide, private_owner
+from ocean.core import access, site
+from ocean.core.access import ACCESS_KEY, Rules
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
+from ocean.core.files import Reference, reference_in
 from ocean.core.media import is_text, type_of
-from ocean.core.routes import check_key, check_route
+from ocean.core.payloads import loads
+from ocean.core.routes import check_route, covers
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated
-from ocean.services.files.blobs import Reference, reference_in
 from ocean.services.pages.listing import Listing, listing
 from ocean.store.reader import now
 
 HIDDEN = frozenset({ACCESS_KEY, "_config", "_headers", "_redirects", "_deploy"})
 NOT_FOUND_PAGE = "404.html"
+SETTINGS = ("_config", "_headers", "_redirects", NOT_FOUND_PAGE)
+MAX_SEGMENTS = 64  # of a path: a route's and a key's together
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Page:
     counted: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     until: int | None = None  # when it expires, milliseconds
+    depends: frozenset[str] = frozenset()  # the folders a drop in which may change it
 
 
 @dataclass(slots=True)
@@ -52,68 +54,112 @@ class _Visit:
     ocean: Ocean
     caller: Caller
     position: int | None
-    refusal: OceanError | None = None
     gone: bool = False
     withdrawn: bool = False  # a page was here and was unpublished: its folder is not listed in its place
     public: bool = True
+    depends: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Path:
+    """A path with what lies on its way: the folders whose pages and settings may stand at it, the deepest first.
+
+    A folder counts only if it belongs to whoever owns the deepest one: what lies above another's folder has no say in it.
+    """
+
+    segments: list[str]
+    slash: bool
+    route: str | None  # the whole path as a folder's route, if it can be one
+    rules: Rules
+    folders: list[str]
+    there: set[tuple[str, str]]  # records that exist, of all that the path may need
+
+    def beneath(self, folder: str) -> str:
+        """The path as the settings of `folder` see it."""
+        rest = self.segments[folder.count("/") + 1 :]
+        return "/" + "/".join(rest) + ("/" if self.slash and rest else "")
 
 
 async def resolve(ocean: Ocean, caller: Caller, segments: list[str], slash: bool, at: str | None = None) -> Page:
     """The page of a path, given as decoded segments. Raises NOT_FOUND, GONE, FORBIDDEN, KEY_REQUIRED."""
+    if len(segments) > MAX_SEGMENTS:
+        raise OceanError("NOT_FOUND", "There is no page at this address: it is too long.")
     position = await ocean.reader.position_at(read_time(at)) if at else None
     visit = _Visit(ocean, caller, position)
     page = await _page(visit, segments, slash, rewrites=0)
-    return page if visit.public else replace(page, public=False)
+    return replace(page, public=page.public and visit.public, depends=frozenset(visit.depends))
+
+
+async def _look_along(visit: _Visit, segments: list[str], slash: bool) -> _Path:
+    folders: list[str] = []
+    for depth in range(1, len(segments) + 1):
+        try:
+            folders.append(check_route("/".join(segments[:depth])))
+        except OceanError:
+            break
+    if not folders:
+        raise OceanError("NOT_FOUND", "There is no page at this address.")
+    visit.depends.update(folders)
+    rules = await visit.ocean.reader.rules(folders[-1])
+    owners = access.owners(folders, rules)
+    ours = [folder for folder, owner in zip(folders, owners, strict=True) if owner == owners[-1]][::-1]
+    pairs = [(folder, key) for folder in ours for key in (*SETTINGS, *_names(segments, folder, slash), *_names(segments, folder, True))]
+    there = await visit.ocean.reader.existing(pairs)
+    return _Path(segments, slash, folders[-1] if len(folders) == len(segments) else None, rules, ours, there)
+
+
+def _names(segments: list[str], folder: str, slash: bool) -> list[str]:
+    """The keys in `folder` that the path may mean."""
+    rest = "/".join(segments[folder.count("/") + 1 :])
+    if slash:
+        return [f"{rest}/{name}" if rest else name for name in ("index", "index.html")]
+    return [rest, rest + ".html"] if rest else []
 
 
 async def _page(visit: _Visit, segments: list[str], slash: bool, rewrites: int) -> Page:
-    way = await _way_on(visit, segments, slash, forced=True)
-    page = None if way else await _found(visit, segments, slash)
+    path = await _look_along(visit, segments, slash)
+    way = await _way_on(visit, path, forced=True)
+    page = None if way else await _found(visit, path, slash)
     if page is None:
-        way = way or await _way_on(visit, segments, slash, forced=False)
+        refusal = _refusal(visit, path)
+        way = way or (await _way_on(visit, path, forced=False) if refusal is None else None)
         if way is not None:
             return await _follow(visit, way, rewrites)
-        page = await _folder(visit, segments, slash) or await _missing(visit, segments, 404)
+        if refusal is not None:
+            raise refusal
+        page = await _folder(visit, path) or await _missing(visit, path)
     if page is not None:
-        return replace(page, headers={**page.headers, **await _headers(visit, segments, slash)})
-    if visit.refusal is not None:
-        raise visit.refusal
-    path = "/".join(segments)
+        return replace(page, headers={**page.headers, **await _headers(visit, path)})
     if visit.gone:
-        raise OceanError("GONE", f"The page at /{path} is gone for good.")
-    raise OceanError("NOT_FOUND", f"There is no page at /{path}.")
+        raise OceanError("GONE", f"The page at /{'/'.join(segments)} is gone for good.")
+    raise OceanError("NOT_FOUND", f"There is no page at /{'/'.join(segments)}.")
 
 
-async def _found(visit: _Visit, segments: list[str], slash: bool) -> Page | None:
+async def _found(visit: _Visit, path: _Path, slash: bool) -> Page | None:
     """The deepest folder that has the key wins; a folder's page is its index, then index.html."""
-    for split in range(len(segments), 0, -1):
-        rest = "/".join(segments[split:])
-        if slash:
-            names = [f"{rest}/{n}" if rest else n for n in ("index", "index.html")]
-        elif rest:
-            names = [rest, rest + ".html"]
-        else:
-            continue
-        for name in names:
-            drop = await _record(visit, segments[:split], name)
-            if drop is not None:
-                return _shown(drop, await _config_headers(visit, drop.route))
+    for folder in path.folders:
+        for name in _names(path.segments, folder, slash):
+            if (folder, name) in path.there and name.rsplit("/", 1)[-1] not in HIDDEN:
+                drop = await _record(visit, folder, name)
+                if drop is not None:
+                    return _shown(drop, await _config_headers(visit, path, folder))
     return None
 
 
-async def _record(visit: _Visit, folder: list[str], key: str) -> Drop | None:
-    """The record a page is made of, if it is there and may be seen. Raises where it is there and may not."""
-    last = key.rsplit("/", 1)[-1]
-    if last in HIDDEN:
+async def _record(visit: _Visit, route: str, key: str) -> Drop | None:
+    """The record a page is made of: as it is, as it was, or as it last was before it was removed. Raises for who may not see it."""
+    reader = visit.ocean.reader
+    drop, owner, rules = await reader.look(route, key)
+    if visit.position is not None:
+        drop = await reader.entity_at(route, key, visit.position)
+    elif drop is not None and drop.kind == REMOVED:
+        drop = await reader.last_live(route, key)
+    if drop is None or not drop.live(now()):
+        if drop is not None:
+            visit.gone = visit.gone or drop.kind not in (REMOVED, UNPUBLISHED)
+            visit.withdrawn = visit.withdrawn or drop.kind == UNPUBLISHED
         return None
-    found = await _look(visit, folder, key)
-    if found is None:
-        return None
-    drop, owner, rules = found
-    refusal = _authorise(visit, "/".join(folder), drop is not None and owner == visit.caller.key, rules)
-    if drop is None:
-        visit.refusal = visit.refusal or refusal
-        return None
+    refusal = _authorise(visit, route, owner == visit.caller.key, rules)
     if refusal is not None:
         raise refusal
     if gated(visit.caller, drop):
@@ -122,46 +168,47 @@ async def _record(visit: _Visit, folder: list[str], key: str) -> Drop | None:
     return drop
 
 
-async def _look(visit: _Visit, folder: list[str], key: str) -> tuple[Drop | None, str | None, Rules] | None:
-    """The drop that a path would show, or None in its place; None alone for what can't be a record's name."""
-    try:
-        route, key = check_route("/".join(folder)), check_key(key)
-    except OceanError:
-        return None
-    reader = visit.ocean.reader
-    drop, owner, rules = await reader.look(route, key)
-    if visit.position is not None:
-        drop = await reader.entity_at(route, key, visit.position)
-    elif drop is not None and drop.kind == REMOVED:
-        drop = await reader.last_live(route, key)
-    if drop is not None and not drop.live(now()):
-        visit.gone = visit.gone or drop.kind not in (REMOVED, UNPUBLISHED)
-        visit.withdrawn = visit.withdrawn or drop.kind == UNPUBLISHED
-        drop = None
-    return drop, owner, rules
+def _refusal(visit: _Visit, path: _Path) -> OceanError | None:
+    """Why the caller is told nothing of a path where nothing was found for it."""
+    return _authorise(visit, path.route, False, path.rules) if path.route is not None else None
 
 
 def _authorise(visit: _Visit, route: str, own: bool, rules: Rules) -> OceanError | None:
     """Why the caller may not see it, or None; notes whether anyone else could."""
     caller = visit.caller
     try:
-        if decide(route, None, "entity", rules) == "allow":
+        if access.decide(route, None, "entity", rules) == "allow":
             return None
-        verdict = decide(route, caller.key, "entity", rules)
+        verdict = access.decide(route, caller.key, "entity", rules)
     except OceanError as fault:
         return fault
     visit.public = False
     if verdict == "allow" or (verdict == "own" and own and caller.key is not None):
         return None
-    if caller.key is None or private_owner(route):
+    if caller.key is None or access.private_owner(route):
         return OceanError("KEY_REQUIRED", "This page is private.", "Add ?_key= and your key.", status=401)
     return OceanError("FORBIDDEN", "This key may not see this page.")
+
+
+async def _setting(visit: _Visit, path: _Path, folder: str, key: str) -> Any:
+    """What a record of a site's own settings says, to who may read it; one that a mere guest of the folder wrote says nothing."""
+    if (folder, key) not in path.there:
+        return None
+    found = await visit.ocean.reader.look(folder, key)
+    drop = found.drop
+    if visit.position is not None:
+        drop = await visit.ocean.reader.entity_at(folder, key, visit.position)
+    if drop is None or not drop.live(now()) or access.decide(folder, drop.source, "drop", found.rules) != "allow":
+        return None
+    if _authorise(visit, folder, found.owner == visit.caller.key, found.rules) is not None or gated(visit.caller, drop):
+        return None
+    return loads(drop.body())
 
 
 def _shown(drop: Drop, headers: dict[str, str]) -> Page:
     assert drop.key is not None
     assert drop.payload is not None
-    value: Any = orjson.loads(drop.payload)
+    value: Any = loads(drop.payload)
     named = type_of(drop.key)
     if isinstance(value, str):
         body, content_type = value.encode(), named or "text/html"
@@ -175,93 +222,78 @@ def _shown(drop: Drop, headers: dict[str, str]) -> Page:
     return Page(200, content_type, body, headers=headers, until=drop.expires_at, counted=not isinstance(value, str))
 
 
-async def _config_headers(visit: _Visit, route: str) -> dict[str, str]:
-    """The csp of the nearest `_config` up the path."""
-    folders = route.split("/")
-    for depth in range(len(folders), 0, -1):
-        config = await visit.ocean.reader.entity("/".join(folders[:depth]), "_config")
-        if config is not None and config.live(now()):
-            value = orjson.loads(config.body())
+async def _config_headers(visit: _Visit, path: _Path, folder: str) -> dict[str, str]:
+    """The csp of the nearest `_config` up the path, from the page's folder on."""
+    for above in path.folders:
+        if covers(above, folder):
+            value = await _setting(visit, path, above, "_config")
             csp = value.get("csp") if isinstance(value, dict) else None
             if isinstance(csp, str) and csp.isprintable() and csp.isascii():
                 return {"content-security-policy": csp}
     return {}
 
 
-async def _rules_text(visit: _Visit, segments: list[str], key: str) -> tuple[list[str], str] | None:
-    """`(folder, text)` of the nearest record of a site's own rules, up the path."""
-    for depth in range(len(segments), 0, -1):
-        found = await _look(visit, segments[:depth], key)
-        if found is not None and found[0] is not None:
-            value = orjson.loads(found[0].payload or "null")
-            if isinstance(value, str):
-                return segments[:depth], value
+async def _nearest(visit: _Visit, path: _Path, key: str) -> tuple[str, str] | None:
+    """`(folder, text)` of the nearest record of a site's own rules."""
+    for folder in path.folders:
+        value = await _setting(visit, path, folder, key)
+        if isinstance(value, str):
+            return folder, value
     return None
 
 
-def _beneath(segments: list[str], folder: list[str], slash: bool) -> str:
-    """The path as the site's own rules see it."""
-    rest = segments[len(folder) :]
-    return "/" + "/".join(rest) + ("/" if slash and rest else "")
-
-
-async def _way_on(visit: _Visit, segments: list[str], slash: bool, *, forced: bool) -> tuple[list[str], str, int] | None:
+async def _way_on(visit: _Visit, path: _Path, *, forced: bool) -> tuple[str, str, int] | None:
     """`(site's folder, target, status)` by the nearest `_redirects`."""
-    text = await _rules_text(visit, segments, "_redirects")
+    text = await _nearest(visit, path, "_redirects")
     if text is None:
         return None
     folder, rules = text
-    target = site.redirect(site.redirects(rules), _beneath(segments, folder, slash), forced)
+    target = site.redirect(site.redirects(rules), path.beneath(folder), forced)
     return (folder, *target) if target else None
 
 
-async def _follow(visit: _Visit, way: tuple[list[str], str, int], rewrites: int) -> Page:
+async def _follow(visit: _Visit, way: tuple[str, str, int], rewrites: int) -> Page:
     folder, target, status = way
     inside = target.startswith("/")
     if status in (200, 404, 410):
         if not inside or rewrites >= 3:
             raise OceanError("NOT_FOUND", "The site's _redirects lead nowhere.", "A rewrite stays inside the site, and does not go round.")
-        path = target.split("?", 1)[0].removeprefix("/")
-        page = await _page(visit, [*folder, *filter(None, path.split("/"))], path.endswith("/") or not path, rewrites + 1)
+        rest = target.split("?", 1)[0].removeprefix("/")
+        segments = [*folder.split("/"), *filter(None, rest.split("/"))]
+        page = await _page(visit, segments[: MAX_SEGMENTS + 1], rest.endswith("/") or not rest, rewrites + 1)
         return replace(page, status=status if page.status == 200 else page.status)
-    location = "/" + "/".join(map(quote, folder)) + target if inside else target
+    location = "/" + "/".join(map(quote, folder.split("/"))) + target if inside else target
     return Page(status, "text/plain", location=location)
 
 
-async def _headers(visit: _Visit, segments: list[str], slash: bool) -> dict[str, str]:
-    text = await _rules_text(visit, segments, "_headers")
+async def _headers(visit: _Visit, path: _Path) -> dict[str, str]:
+    text = await _nearest(visit, path, "_headers")
     if text is None:
         return {}
     folder, rules = text
-    return site.headers_for(site.headers(rules), _beneath(segments, folder, slash))
+    return site.headers_for(site.headers(rules), path.beneath(folder))
 
 
-async def _folder(visit: _Visit, segments: list[str], slash: bool) -> Page | None:
+async def _folder(visit: _Visit, path: _Path) -> Page | None:
     """The way to a folder's page, or the list of what it holds."""
-    if not slash and await _found(visit, segments, True) is not None:
-        return Page(301, "text/plain", location=quote(segments[-1]) + "/")
-    try:
-        route = check_route("/".join(segments))
-    except OceanError:
+    last = quote(path.segments[-1]) + "/"
+    if not path.slash and await _found(visit, path, True) is not None:
+        return Page(301, "text/plain", location=last)
+    if path.route is None or visit.position is not None or visit.withdrawn:
         return None
-    if visit.position is not None or visit.withdrawn:
-        return None
-    refusal = _authorise(visit, route, False, await visit.ocean.reader.rules(route))
-    if refusal is not None:
-        visit.refusal = visit.refusal or refusal
-        return None
-    listed = await listing(visit.ocean, visit.caller, route, HIDDEN)
+    listed = await listing(visit.ocean, visit.caller, path.route, HIDDEN)
     if listed is None:
         return None
-    return Page(200, listing=listed, counted=True) if slash else Page(301, "text/plain", location=quote(segments[-1]) + "/", counted=True)
+    return Page(200, listing=listed, counted=True) if path.slash else Page(301, "text/plain", location=last, counted=True)
 
 
-async def _missing(visit: _Visit, segments: list[str], status: int) -> Page | None:
-    """The nearest 404.html up the path, where nothing is kept back."""
-    if visit.refusal is not None or visit.gone:
+async def _missing(visit: _Visit, path: _Path) -> Page | None:
+    """The nearest 404.html up the path."""
+    if visit.gone:
         return None
-    for depth in range(len(segments), 0, -1):
-        drop = await _record(visit, segments[:depth], NOT_FOUND_PAGE)
-        if drop is not None:
-            return replace(_shown(drop, await _config_headers(visit, drop.route)), status=status)
+    for folder in path.folders:
+        if await _setting(visit, path, folder, NOT_FOUND_PAGE) is not None:
+            drop = await _record(visit, folder, NOT_FOUND_PAGE)
+            if drop is not None:
+                return replace(_shown(drop, await _config_headers(visit, path, folder)), status=404)
     return None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
-
 from grammar.conditions import Condition
 from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
+from ocean.core.payloads import loads
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access import reading
@@ -17,6 +16,7 @@ from ocean.store.query import order, where
 from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
+MAX_PICK = 100
 
 
 async def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, args: list[Any]) -> str:
@@ -38,7 +38,7 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permissio
 def _affordable(caller: Caller, args: list[Any]) -> str:
     """Priced records of others are left out: what can't be seen can't be filtered, sorted or counted by."""
     args.append(caller.key or "")
-    return " AND (r.price IS NULL OR r.source = ?)"
+    return " AND (r.price IS NULL OR r.owner = ?)"
 
 
 def _check_page(limit: int, skip: int) -> None:
@@ -50,7 +50,7 @@ async def scan(
     ocean: Ocean, caller: Caller, route: str, deep: bool, *, permission: str = "query", condition: Condition | None = None,
     sorts: list[dict[str, Any]] | None = None, limit: int = 100, skip: int = 0, after: int = 0, entities: bool = False,
 ) -> list[Drop]:  # fmt: skip
-    """The drops that match, in order."""
+    """The drops that match, in order; of `entities` fewer than `limit` where they are large."""
     _check_page(limit, skip)
     args: list[Any] = []
     sql = await _scope(ocean, caller, route, deep, permission, args)
@@ -64,11 +64,10 @@ async def scan(
     if condition is not None:
         sql += " AND " + where(condition, ocean.engine.dialect, args)
     tail = order(sorts or [], ocean.engine.dialect, args)
-    rows = await ocean.engine.scan(
-        f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?",  # noqa: S608
-        [*args, limit, skip],
-    )
-    return [Drop(*row) for row in rows]
+    args.extend((limit, skip))
+    query = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?"  # noqa: S608
+    async with ocean.turns.of(caller.holder):
+        return [Drop(*row) for row in await ocean.engine.scan(query, args, cut=entities)]
 
 
 async def find(
@@ -78,6 +77,8 @@ async def find(
     """Records that match; `pick` gives flat rows, `count` their number alone."""
     started = time.perf_counter()
     route, deep = check_prefix(prefix)
+    if pick is not None and not 0 < len(pick) <= MAX_PICK:
+        raise OceanError("INVALID_VALUE", f"A find picks 1 to {MAX_PICK} fields.")
     if counted:
         return {"count": await count(ocean, caller, route, deep, where)}
     drops = await scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
@@ -91,13 +92,14 @@ async def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition:
     sql += _affordable(caller, args)
     if condition is not None:
         sql += " AND " + where(condition, ocean.engine.dialect, args)
-    ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)  # noqa: S608
+    async with ocean.turns.of(caller.holder):
+        ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)  # noqa: S608
     return int(total)
 
 
 def _row(drop: Drop, names: list[str]) -> dict[str, Any]:
     record = drop.to_json()
-    body = orjson.loads(drop.body())
+    body = loads(drop.body())
     body = body if isinstance(body, dict) else {}
     row: dict[str, Any] = {}
     for name in names:

@@ -2,7 +2,7 @@ from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from ocean.store.models import Body, Expiring, Name, Position
+from ocean.store.models import Body, Deploys, Expiring, Name, Position
 
 
 class Migration(migrations.Migration):
@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ("key", Name(null=True, generated=False, unique=False)),
                 ("payload", fields.TextField(null=True, unique=False)),
                 ("source", fields.TextField(unique=False)),
+                ("owner", fields.TextField(unique=False)),
                 ("created_at", fields.BigIntField()),
                 ("kind", fields.SmallIntField()),
                 ("version", fields.BigIntField(null=True)),
@@ -131,6 +132,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["route", "seq"], name="record_route"),
                     Expiring(fields=["expires_at"], name="record_expiry"),
+                    Deploys(fields=["source", "seq"], name="record_deploys"),
                 ],
                 "pk_attr": "seq",
                 "table_description": "An entity's newest drop, or an event, with its counters beside it.",

@@ -1,0 +1,35 @@
+"""Turns: what is dear is done for one caller at a time, so that many requests of one don't stand in everybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ocean.errors import OceanError
+
+MOST = 32  # of one caller that wait
+
+
+class Turns:
+    """One turn at a time for each address (or key, where there is no address)."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, holder: str) -> AsyncIterator[None]:
+        """Raises LIMIT_REACHED where too many of this holder's wait already."""
+        lock, waiting = self._locks.get(holder, (asyncio.Lock(), 0))
+        if waiting >= MOST:
+            raise OceanError("LIMIT_REACHED", "Too many queries of yours wait.", "Let some of them end first.")
+        self._locks[holder] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._locks[holder]
+            if waiting > 1:
+                self._locks[holder] = (lock, waiting - 1)
+            else:
+                del self._locks[holder]
