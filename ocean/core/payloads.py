@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from math import isinf
 from typing import Any, NoReturn
 
@@ -19,11 +20,8 @@ MAX_STRUCTURED = 256 * 1024  # characters of a string that is looked into on eac
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise OceanError("INVALID_PAYLOAD", f"The JSON has the field {name[:80]!r} twice in one object.")
-            seen.add(name)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise OceanError("INVALID_PAYLOAD", f"The JSON has the field {twice[:80]!r} twice in one object.")
     return result
 
 

@@ -11,6 +11,7 @@ from ocean.core import access
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
 from ocean.core.files import ids_in, reference_in
+from ocean.core.keys import SECRET_PREFIX
 from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
@@ -146,7 +147,7 @@ def _trust(op: Op, who: str, state: State) -> Change:
     mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
         raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
-    if _SECRET.search(op.payload):
+    if _SECRET.search(op.payload) or any(k.startswith(SECRET_PREFIX) for k in keys):
         raise OceanError("INVALID_PAYLOAD", "The trust record has a secret key.", "Give the public half of the key.")
     return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
 

@@ -11,8 +11,9 @@ from grammar.conditions import AllOf, AnyOf, Not, Test
 from ocean.core import access
 from ocean.core.access import OPEN, Rule
 from ocean.core.filters import condition_of, sorts_of
+from ocean.core.payloads import dumps
 from ocean.core.routes import ancestors, check_key, check_route
-from ocean.core.transition import Change, Current, Op, grant, looks_at, plan, revoke
+from ocean.core.transition import Change, Current, Op, grant, looks_at, needs_payload, plan, revoke
 from ocean.errors import OceanError
 
 ME, YOU = "A" * 42 + "A", "B" * 42 + "A"
@@ -25,6 +26,10 @@ class World:
     records: dict[tuple[str, str], Current] = field(default_factory=dict)
     known: dict[str, Rule] = field(default_factory=dict)
     others: bool = False
+    files: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+
+    def file(self, blob_id: str) -> tuple[str, int, str] | None:
+        return self.files.get(blob_id)
 
     def current(self, route: str, key: str) -> Current | None:
         return self.records.get((route, key))
@@ -108,7 +113,8 @@ def test_a_trust_record_is_the_rule_of_its_shared_folder() -> None:
     assert looks_at(Op("save", "trust")) == ["trust"]
     assert trust(f'{{"keys": ["{YOU}"]}}', World()).rule == Rule(ME, "shared", {YOU: access.PERMISSIONS})
     assert trust("5", World()).rule == Rule(ME, "shared", {})
-    for payload in ('{"keys": 5}', '{"keys": [5]}', '{"mode": "odd"}'):
+    secret = "osk_" + "a" * 43
+    for payload in ('{"keys": 5}', '{"keys": [5]}', '{"mode": "odd"}', f'{{"keys": ["{secret}"]}}', f'{{"note": "{secret}"}}'):
         assert fault(Op("save", "trust/app", "config", payload), World()) == "INVALID_PAYLOAD"
     assert fault(Op("save", "trust/app/deep", "config", "{}"), World()) == "INVALID_ROUTE"
     assert fault(Op("save", "trust/app", "config", "{}"), World(known={"shared/app": Rule(YOU, "shared")})) == "FORBIDDEN"
@@ -184,7 +190,55 @@ def test_no_route(route: object) -> None:
         check_route(route)
 
 
-@pytest.mark.parametrize("key", [None, "", 5, "x" * 513, "a//b", "a/../b", "/a", "e\u0301", "a\nb", "\x7f", "\ud800", "a/"])
+@pytest.mark.parametrize("key", [None, "", 5, "x" * 513, "a//b", "a/../b", "/a", "e\u0301", "a\nb", "\x7f", "\ud800", "a/", "é" * 300])
 def test_no_key(key: object) -> None:
     with pytest.raises(OceanError):
         check_key(key)
+
+
+BLOB = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000"
+
+
+def naming(blob_id: str = BLOB, **changed: Any) -> str:
+    return dumps({"blob": {"key": f"blobs/{blob_id}", "size": 5, "type": "a/b", "sha256": "f" * 64, **changed}})
+
+
+def test_a_record_names_only_files_of_its_writer_or_what_it_named_before() -> None:
+    world = mine(files={BLOB: (ME, 5, "f" * 64)})
+    assert needs_payload(Op("save", "r", "k", naming()))
+    assert plan(Op("save", "r", "k", naming()), ME, world)
+    for bent in (naming(size=6), naming(sha256="0" * 64), naming("0199aaaa-bbbb-7ccc-8ddd-eeeeffff0001")):
+        assert fault(Op("save", "r", "k", bent), world) == "FORBIDDEN"
+    for no_name in (naming(size=True), naming(size="5"), naming(type=5), naming("../x"), '{"blob": "blobs/x"}'):
+        assert plan(Op("save", "r", "k", no_name), ME, world)
+    theirs = mine(files={BLOB: (YOU, 5, "f" * 64)}, records={("r", "named"): record(naming()), ("r", "text"): record(dumps(naming()))})
+    assert fault(Op("save", "r", "k", naming()), theirs) == "FORBIDDEN"
+    assert plan(Op("save", "r", "named", naming()), ME, theirs)
+    assert plan(Op("update", "r", "named", changes={"x": 1}), ME, theirs)
+    assert fault(Op("update", "r", "text", changes={"x": 1}), theirs) == "FORBIDDEN"  # text is not a name until it is an object
+    assert plan(Op("save", "r", "k", naming(), restoring=True), ME, theirs)
+
+
+def test_who_may_not_read_is_not_told_what_is_there() -> None:
+    world = World(records={("_memory/n", "k"): record(owner=YOU), ("_x", "k"): record(owner=YOU)})
+    assert fault(Op("remove", "_memory/n", "k"), world) == fault(Op("remove", "_memory/n", "other"), world) == "NOT_FOUND"
+    assert fault(Op("save", "_memory/n", "k", "1", if_match="x"), world) == "FORBIDDEN"
+    assert fault(Op("remove", "_x", "k"), world) == "FORBIDDEN"
+
+
+def test_the_systems_roots_are_not_shared() -> None:
+    for route in ("shared", "trust", "trust/x"):
+        with pytest.raises(OceanError) as caught:
+            alter(route, grant(route, ME, YOU, None, None), World())
+        assert caught.value.code == "FORBIDDEN"
+    with pytest.raises(OceanError) as caught:
+        alter("shared/x", grant("shared/x", ME, YOU, None, None), World())
+    assert caught.value.code == "NO_TRUST"
+
+
+def test_whose_each_folder_of_a_path_is() -> None:
+    assert access.owners([], {}) == []
+    assert access.owners(["a", "a/b", "a/b/c"], {"a/b": Rule(ME, "protected")}) == [None, ME, ME]
+    assert access.owners([ME, f"{ME}/x"], {}) == [ME, ME]
+    assert access.narrows(Rule(ME, "shared"), YOU, "entity")
+    assert not access.narrows(Rule(ME, "protected"), YOU, "entity")

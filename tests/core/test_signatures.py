@@ -128,3 +128,10 @@ def test_a_point_of_small_order_signs_nothing() -> None:
     point = base64.urlsafe_b64encode(b"\x01" + bytes(31)).rstrip(b"=").decode()
     assert keys.is_public(point)
     assert not keys.verify(point, b"anything", base64.urlsafe_b64encode(b"\x01" + bytes(63)).decode())
+
+
+def test_a_component_that_is_not_understood_is_refused() -> None:
+    request = signed(keys.generate().secret, "POST", URL, b"{}")
+    request.headers["Signature-Input"] = request.headers["Signature-Input"].replace('"@query"', '"@query" "accept"')
+    with pytest.raises(OceanError):
+        check(request)

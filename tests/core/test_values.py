@@ -73,6 +73,12 @@ def test_depth_64_is_taken_and_65_is_not() -> None:
 def test_integers_are_exact_and_a_string_of_json_comes_back_structured() -> None:
     big = 12345678901234567890123
     assert payloads.decode(payloads.encode({"n": big}).encode()) == {"n": big}
+    assert payloads.loads(payloads.dumps({"n": big})) == {"n": big}
+    for broken in ("1e999", '{"a": [1e999]}'):
+        with pytest.raises(OceanError):
+            payloads.decode(broken.encode())
+    with pytest.raises(OceanError):
+        payloads.encode({"a": "\ud800"})
     assert payloads.structured('"{\\"a\\": 1}"') == '{"a":1}'
     for text in ('"{not json}"', '"plain"', '"5"', '"[1"', "5"):
         assert payloads.structured(text) == text
