@@ -28,19 +28,14 @@ class Position(fields.Field[int], int):
 
 
 class Expiring(Index):
-    """Rows that expire, few among many."""
+    """Rows that expire, few among many.
+
+    No such index may name a column that hot statements compare with a bound value: SQLite then prepares them anew each time.
+    """
 
     def __init__(self, *, fields: tuple[str, ...] | list[str], name: str) -> None:
         super().__init__(fields=fields, name=name)
         self.extra = " WHERE expires_at IS NOT NULL"
-
-
-class Deploys(Index):
-    """The notes of deploys, few among many."""
-
-    def __init__(self, *, fields: tuple[str, ...] | list[str], name: str) -> None:
-        super().__init__(fields=fields, name=name)
-        self.extra = " WHERE key = '_deploy'"
 
 
 class Body(fields.Field[Any]):
@@ -115,7 +110,6 @@ class RecordRow(Model):
         indexes = [
             Index(fields=("route", "seq"), name="record_route"),
             Expiring(fields=("expires_at",), name="record_expiry"),
-            Deploys(fields=("source", "seq"), name="record_deploys"),
         ]
         unique_together = (("route", "key"),)
 

@@ -125,11 +125,12 @@ async def _outline(ocean: Ocean, route: str, place: int) -> dict[str, int]:
 
 async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The sites that this key published last, newest first."""
-    rows = await ocean.engine.scan(
+    query = (
         "SELECT d.route, d.payload, d.created_at, d.version FROM record r JOIN drops d ON d.seq = r.seq "
-        "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000",
-        (DEPLOY_KEY, _keyed(caller)),
+        "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000"
     )
+    async with ocean.turns.of(caller.holder):  # a walk along an index of all keys
+        rows = await ocean.engine.scan(query, (DEPLOY_KEY, _keyed(caller)))
     shown = []
     for route, payload, created_at, version in rows:
         note = loads(payload)

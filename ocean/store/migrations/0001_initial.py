@@ -2,7 +2,7 @@ from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from ocean.store.models import Body, Deploys, Expiring, Name, Position
+from ocean.store.models import Body, Expiring, Name, Position
 
 
 class Migration(migrations.Migration):
@@ -132,7 +132,6 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["route", "seq"], name="record_route"),
                     Expiring(fields=["expires_at"], name="record_expiry"),
-                    Deploys(fields=["source", "seq"], name="record_deploys"),
                 ],
                 "pk_attr": "seq",
                 "table_description": "An entity's newest drop, or an event, with its counters beside it.",
