@@ -81,12 +81,12 @@ class Running:
         return requests.post(self.api + "/exec", data=text.encode(), headers=headers, timeout=20)
 
 
-def start(data: Path) -> Running:
+def start(data: Path, *more: str) -> Running:
     ports = [free_port() for _ in range(4)]
     api, view, mail, smtp = (f"127.0.0.1:{p}" for p in ports)
     process = subprocess.Popen(
         [sys.executable, "-m", "ocean.cli", "up", "--data", str(data), "--api", api, "--view", view, "--mail", mail,
-         "--smtp", smtp],
+         "--smtp", smtp, *more],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "OCEAN_KEYS_PER_HOUR": "100000"},
     )  # fmt: skip

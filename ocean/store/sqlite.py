@@ -35,7 +35,7 @@ def connect(database: Path, *, read_only: bool) -> Any:
     if not read_only:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA mmap_size=268435456")
+    connection.execute("PRAGMA mmap_size=2147418112")
     connection.create_function("lowered", 1, _lowered, deterministic=True)
     connection.create_function("matches", 2, _matches, deterministic=True)
     return connection
