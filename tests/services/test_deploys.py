@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -142,3 +143,13 @@ async def test_what_was_staged_and_never_published_is_swept(ocean: Ocean, alice:
     assert await deploys.sweep(ocean, 0) == 0
     assert await deploys.sweep(ocean, 2**40) == 1
     assert await ocean.blobs.names("staged") == []
+
+
+async def test_of_two_deploys_that_race_one_is_told(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await publish(ocean, alice, FIRST)
+    racing = [publish(ocean, alice, {**FIRST, "index.html": body, f"{body.decode()}.html": body}) for body in (b"two", b"three")]
+    results = await asyncio.gather(*racing, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, OceanError)]
+    assert [fault.code for fault in refused] in ([], ["PRECONDITION_FAILED"])
+    body = (await page(ocean, bob, "site/")).body
+    assert {await status(ocean, bob, f"site/{name}") for name in ("two", "three") if name.encode() != body} == {404}

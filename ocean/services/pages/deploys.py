@@ -54,9 +54,13 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
 
 
 async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
-    """Makes the site what `files` says, in one commit: what changed is saved, what is left out is unpublished."""
+    """Makes the site what `files` says, in one commit: what changed is saved, what is left out is unpublished.
+
+    Raises PRECONDITION_FAILED where another deploy came between: each begins with what it saw.
+    """
     await require_write(ocean, caller, route)
     manifest = _manifest(files)
+    before = await _deploy(ocean, route)
     there = await _there(ocean, caller, route)
     who = _keyed(caller)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
@@ -64,7 +68,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     if not changed and not removed:
         return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": _address(ocean, route)}
     staged = dict(await _staged(ocean, who))
-    ops = [_note(route, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
+    ops = [_note(route, before, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
     for path in sorted(changed):
         sha256, size = manifest[path]
         if staged.get(sha256) != size:
@@ -97,6 +101,7 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
     """Makes the site what it was at a time, or before its last deploy; again, before the one before that."""
     await require_write(ocean, caller, route)
     await require_read(ocean, caller, route, "entity")
+    before = await _deploy(ocean, route)
     place = await ocean.reader.position_at(read_time(to)) if to is not None else await _before_last(ocean, route)
     head, _ = await ocean.reader.head()
     then, today = await _outline(ocean, route, place), await _outline(ocean, route, head)
@@ -109,7 +114,7 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
     answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": _address(ocean, route)}
     if ops:
         note = {"files": len(then), "changed": len(back), "removed": len(ops) - len(back), "restores": place}
-        await write(ocean, caller, [_note(route, note), *ops])
+        await write(ocean, caller, [_note(route, before, note), *ops])
     return answer
 
 
@@ -215,8 +220,17 @@ async def _content(ocean: Ocean, who: str, route: str, path: str, sha256: str, s
     return orjson.dumps({"blob": file.to_json()}).decode()
 
 
-def _note(route: str, payload: dict[str, Any]) -> Op:
-    return Op("save", route, DEPLOY_KEY, orjson.dumps(payload).decode())
+async def _deploy(ocean: Ocean, route: str) -> str | None:
+    """The id of the site's newest deploy, if it has one."""
+    drop = await ocean.reader.entity(route, DEPLOY_KEY)
+    return drop.drop_id if drop is not None and drop.live(now()) else None
+
+
+def _note(route: str, before: str | None, payload: dict[str, Any]) -> Op:
+    """The record of a deploy, which stands only if `before` is still the newest one."""
+    op = Op("save", route, DEPLOY_KEY, orjson.dumps(payload).decode(), if_match=before)
+    op.if_none_match = before is None
+    return op
 
 
 async def _before_last(ocean: Ocean, route: str) -> int:
