@@ -46,6 +46,12 @@ class Load(threading.Thread):
         self.running, self.secret, self.prefix = running, secret, name
         self.acknowledged: list[str] = []
         self.ended = threading.Event()
+        self._more = threading.Condition()
+
+    def reach(self, count: int) -> None:
+        """Waits until so many were acknowledged."""
+        with self._more:
+            assert self._more.wait_for(lambda: len(self.acknowledged) >= count, 60)
 
     def run(self) -> None:
         session = requests.Session()
@@ -56,7 +62,9 @@ class Load(threading.Thread):
             with contextlib.suppress(requests.RequestException):
                 body = {"route": "load", "key": key, "payload": {"i": i}}
                 if session.post(self.running.api + "/drop", json=body, headers={"x-ocean-key": self.secret}, timeout=10).status_code == 201:
-                    self.acknowledged.append(key)
+                    with self._more:
+                        self.acknowledged.append(key)
+                        self._more.notify_all()
         session.close()
 
 
@@ -68,9 +76,7 @@ def test_kill_9_of_each_process_under_load_loses_nothing_acknowledged(tmp_path: 
             load.start()
         for round_ in range(ROUNDS):
             for name in ("api", "view", "mail"):
-                reached = len(loads[0].acknowledged) + 5 + round_ % 7
-                while len(loads[0].acknowledged) < reached:
-                    time.sleep(0.002)
+                loads[0].reach(len(loads[0].acknowledged) + 5 + round_ % 7)
                 os.kill(child(running, name), signal.SIGKILL)
                 healthy(running)
     finally:
@@ -92,8 +98,8 @@ def test_a_stop_answers_what_was_accepted(tmp_path: Path, secret: str) -> None:
     loads = [Load(running, secret, f"w{n}") for n in range(8)]
     for load in loads:
         load.start()
-    while any(len(load.acknowledged) < 20 for load in loads):
-        time.sleep(0.002)
+    for load in loads:
+        load.reach(20)
     assert stop(running) == 0
     for load in loads:
         load.ended.set()
