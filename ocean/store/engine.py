@@ -61,13 +61,23 @@ class Engine(Protocol):
     async def close(self) -> None: ...
 
 
-def weight(row: Row) -> int:
-    """About how many bytes a row holds."""
-    return 200 + sum([len(cell) for cell in row if isinstance(cell, str)])
+class Gathered:
+    """The rows of a scan, up to SCAN_BYTES of text: beyond, with `cut`, `add` says that it is enough; else it raises LIMIT_REACHED."""
 
+    def __init__(self, cut: bool) -> None:
+        self.rows: list[Row] = []
+        self._cut = cut
+        self._size = 0
 
-def too_large() -> OceanError:
-    return OceanError("LIMIT_REACHED", f"The answer is over {SCAN_BYTES // 1024 // 1024} MB.", "Ask for less: limit, skip, pick.")
+    def add(self, row: Row) -> bool:
+        """Whether there is room for more. The first row always has room."""
+        self._size += 200 + sum([len(cell) for cell in row if isinstance(cell, str)])
+        if self._size > SCAN_BYTES and (self.rows or not self._cut):
+            if not self._cut:
+                raise OceanError("LIMIT_REACHED", f"The answer is over {SCAN_BYTES // 2**20} MB.", "Ask for less: limit, skip, pick.")
+            return False
+        self.rows.append(row)
+        return True
 
 
 def too_long() -> OceanError:

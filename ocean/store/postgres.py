@@ -13,7 +13,7 @@ import asyncpg
 
 from ocean.errors import OceanError
 from ocean.store.dialects import Dialect, Postgres
-from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Read, Row, Step, Steps, too_large, too_long, weight
+from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
 
 CHANNEL = "ocean_log"
 READERS = 8
@@ -52,22 +52,17 @@ class PostgresEngine:
             raise _away(fault) from fault
 
     async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
-        rows: list[Row] = []
-        size = 0
+        found = Gathered(cut)
         try:
             async with asyncio.timeout(SCAN_SECONDS), self._pool.acquire() as connection, connection.transaction(readonly=True):
                 async for row in connection.cursor(numbered(sql), *args, prefetch=100):
-                    size += weight(row)
-                    if size > SCAN_BYTES and (rows or not cut):
-                        if not cut:
-                            raise too_large()
+                    if not found.add(row):
                         break
-                    rows.append(row)
         except TimeoutError:
             raise too_long() from None
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
             raise _away(fault) from fault
-        return rows
+        return found.rows
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         async with self._pool.acquire() as connection, connection.transaction():

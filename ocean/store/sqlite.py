@@ -17,7 +17,7 @@ import re2
 
 from ocean.errors import OceanError
 from ocean.store.dialects import Dialect, Sqlite
-from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Read, Row, Step, Steps, too_large, too_long, weight
+from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 SCANNERS = 3  # threads that scan
@@ -144,17 +144,12 @@ class SqliteEngine:
         connection = self._scanners.get()
         clock.deadline = time.monotonic() + SCAN_SECONDS
         connection.set_progress_handler(clock.over, _EVERY)
-        rows: list[Row] = []
-        size = 0
+        found = Gathered(cut)
         try:
             for row in connection.execute(sql, args):
-                size += weight(row)
-                if size > SCAN_BYTES and (rows or not cut):
-                    if not cut:
-                        raise too_large()
+                if not found.add(row):
                     break
-                rows.append(row)
-            return rows
+            return found.rows
         except pysqlite3.OperationalError:
             if clock.over():
                 raise too_long() from None
