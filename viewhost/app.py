@@ -16,6 +16,7 @@ from ocean.core import keys
 from ocean.errors import OceanError
 from ocean.http.answers import as_ocean_error
 from ocean.http.app import app
+from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
 from ocean.services.pages.pages import MAX_SEGMENTS, Page, resolve
 from ocean.store.sqlite import SqliteEngine
@@ -67,7 +68,9 @@ async def _kept(request: Request) -> Kept:
             return kept
     revision = cache.revision
     segments, slash = _segments(path)
-    found = await resolve(request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None), segments, slash, moment)
+    found = await resolve(
+        request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None, client_ip(request)), segments, slash, moment
+    )
     kept = Kept(found, _listed(found) if found.listing else found.body)
     if secret is not None:
         kept.headers["referrer-policy"] = "no-referrer"  # the address has a key in it

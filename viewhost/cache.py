@@ -98,7 +98,10 @@ class Cache:
     async def get(self, path: str) -> Kept | None:
         """The page kept for a path, if nothing has changed it."""
         await self.follow()
-        return self.fresh(path)
+        kept = self.fresh(path)
+        if kept is not None:
+            self._kept.move_to_end(path)
+        return kept
 
     def fresh(self, path: str) -> Kept | None:
         """The same, where the log is known not to have moved."""
@@ -149,15 +152,12 @@ class Cache:
         seq, revision = await self._ocean.reader.head()
         if revision == self.revision:
             return
-        for path in list(self._counted):
-            self._drop(path)
         rows = await self._ocean.reader.moved(self._seq, FOLLOWED) if self._seq >= 0 and self._kept else []
-        if len(rows) >= FOLLOWED:
-            for path in list(self._kept):
-                self._drop(path)
+        gone = list(self._kept) if len(rows) >= FOLLOWED else list(self._counted)
         for _, route in rows:
-            for path in list(self._beneath.get(route, ())):
-                self._drop(path)
+            gone.extend(self._beneath.get(route, ()))
+        for path in gone:
+            self._drop(path)
         self._seq = rows[-1][0] if rows and len(rows) < FOLLOWED else max(seq, self._seq)
         self.revision = revision
 

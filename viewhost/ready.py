@@ -13,7 +13,7 @@ _LONGEST = 2048  # bytes of a head
 _HEAD = "SELECT revision FROM head WHERE id = 1"
 # A head with one of these is not plain: it goes the long way, where each has its meaning.
 _NOT_PLAIN = frozenset(
-    (b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"range", b"if-range", b"if-match", b"cookie",
+    (b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"range", b"if-range", b"if-match", b"cookie",
      b"authorization", b"x-ocean-key", b"trailer", b"te"),
 )  # fmt: skip
 
@@ -61,6 +61,8 @@ class Ready:
             if any(c < 32 and c != 9 for c in line):
                 return None
             found[lower] = value.strip().decode()
+        if found.get(b"connection", "keep-alive").lower() != "keep-alive":
+            return None
         if not self._hosts.ours(found.get(b"host", "")):
             return None
         return _Plain(words[1].decode(), found.get(b"accept-encoding", ""), found.get(b"if-none-match"))

@@ -8,7 +8,7 @@ from typing import Any
 from sanic import HTTPResponse, Request, Sanic
 
 from ocean.api import blobs, streams, twins
-from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of
+from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of, with_pair
 from ocean.api.quick import QuickProtocol, Table
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
@@ -17,7 +17,6 @@ from ocean.followers import reaper
 from ocean.http.answers import Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
 from ocean.services.live.hub import Hub
-from ocean.settings import networks
 
 CORS = {
     **ANY_ORIGIN,
@@ -35,7 +34,6 @@ LONG = 32 * 1024  # characters of a text that is read in a thread: the loop goes
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     server = app("ocean-api", settings, max_size=32 * 1024 * 1024)
     server.ctx.budget = KeyBudget(int(settings["OCEAN_KEYS_PER_HOUR"]))
-    server.ctx.proxies = networks(settings)
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
@@ -52,9 +50,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         statements = parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)
         caller = await caller_of(request, make=writes(statements))
         answer = await execute(request.app.ctx.ocean, caller, statements)
-        if caller.made is not None and "keypair" not in answer:
-            answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return json_(answer, 200, any_origin=True)
+        return json_(with_pair(caller, answer), 200, any_origin=True)
 
     @server.before_server_start
     async def listen(server: Sanic[Any, Any]) -> None:

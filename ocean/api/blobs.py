@@ -10,11 +10,12 @@ from typing import Any
 
 from sanic import Request, Sanic
 
-from ocean.api.callers import ANY_ORIGIN, caller_of, client_ip
+from ocean.api.callers import ANY_ORIGIN, caller_of, with_pair
 from ocean.api.twins import only_parameters, path_route
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.http.answers import Answer, json_
+from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
 from ocean.services.access.reading import require_write
 from ocean.services.files import blobs
@@ -60,9 +61,7 @@ def mount(server: Sanic[Any, Any]) -> None:
         async with _received(request, incoming, check_route(route)) as received:
             caller = await caller_of(request, make=True, digest=bytes.fromhex(received.sha256))
             answer = await blobs.upload(request.app.ctx.ocean, caller, route, kind, received)
-        if caller.made is not None:
-            answer["keypair"] = {"public": caller.made.public, "private": caller.made.secret}
-        return json_(answer, 201, any_origin=True)
+        return json_(with_pair(caller, answer), 201, any_origin=True)
 
     @server.put("/publish/<route:path>", stream=True)
     async def stage(request: Request, route: str) -> Answer:

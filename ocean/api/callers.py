@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import secrets
 import time
+from typing import Any
 
 from sanic import Request
 
@@ -13,6 +14,7 @@ from ocean.api.quick import Plain
 from ocean.context import Caller, Ocean
 from ocean.core import keys, signatures
 from ocean.errors import OceanError
+from ocean.http.clients import client_ip
 from ocean.store.batch import Once, Write
 
 ANY_ORIGIN = {"access-control-allow-origin": "*"}  # never with credentials: the key travels in its own header
@@ -88,20 +90,8 @@ async def _signer(request: Request | Plain, digest: bytes | None) -> str:
     return signed.public
 
 
-def client_ip(request: Request | Plain) -> str:
-    """The peer, or what a configured proxy says of it."""
-    peer = request.ip or ""
-    trusted = request.app.ctx.proxies
-    if not trusted:
-        return peer
-    chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    while chain and _within(peer, trusted):
-        peer = chain.pop()
-    return peer
-
-
-def _within(address: str, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    try:
-        return any(ipaddress.ip_address(address) in network for network in trusted)
-    except ValueError:
-        return False
+def with_pair(caller: Caller, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; with the pair that was made for the request, which is shown this once."""
+    if caller.made is None:
+        return answer
+    return {**answer, "keypair": {"public": caller.made.public, "private": caller.made.secret}}

@@ -18,7 +18,7 @@ from ocean.http.protocol import Protocol
 
 LARGEST = 64 * 1024  # bytes of a whole request
 _HEAD = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\x00\x80-\xff]*\r\n)+)\r\n")
-_NOT_PLAIN = frozenset({"transfer-encoding", "connection", "expect", "upgrade", "te", "trailer", "range"})
+_NOT_PLAIN = frozenset({"transfer-encoding", "expect", "upgrade", "te", "trailer", "range"})
 Handler = Callable[["Plain"], Coroutine[Any, Any, Answer]]
 
 
@@ -61,6 +61,8 @@ def read(data: bytes) -> tuple[str, bytes, dict[str, str], bytes] | None:
         if name in headers or name in _NOT_PLAIN:
             return None
         headers[name] = value.strip(" \t")
+    if headers.get("connection", "keep-alive").lower() != "keep-alive":
+        return None
     body = data[match.end() :]
     length = headers.get("content-length", "0")
     if "host" not in headers or not length.isdigit() or len(length) > 9 or int(length) != len(body):
@@ -114,7 +116,7 @@ class QuickProtocol(Protocol):
         handler, instant, pattern = found
         request = Plain(self.app, self.conn_info.client_ip if self.conn_info else "", *plain)
         begun = time.perf_counter()
-        if instant and self.app.ctx.quick_inline:
+        if instant and self.app.ctx.quick_inline and "signature-input" not in plain[2] and b"history" not in plain[1]:
             coroutine = handler(request)
             try:
                 coroutine.send(None)
@@ -124,7 +126,7 @@ class QuickProtocol(Protocol):
             except Exception as fault:
                 self._send(request, pattern, self.app.ctx.answer_error(fault), begun)
                 return True
-            coroutine.close()  # it wanted to wait: nothing has happened yet, so the long way is open
+            coroutine.close()  # it wants to wait after all: it has only read, so the long way is open
             return False
         self._busy = self.loop.create_task(self._run(handler, request, pattern, begun))
         return True

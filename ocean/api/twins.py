@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from sanic import Request, Sanic
 
-from ocean.api.callers import caller_of
+from ocean.api.callers import caller_of, with_pair
 from ocean.api.quick import Plain, Table
 from ocean.commands.command import KINDS, Command, Twin, run
 from ocean.commands.table import COMMANDS
@@ -29,12 +29,12 @@ def mount(server: Sanic[Any, Any], quick: Table) -> None:
 
 
 def _handler(command: Command, twin: Twin) -> Any:
-    read = Reader(twin)
+    read = Reader(twin, command.writes)
 
     async def handle(request: Asked, **named: str) -> Answer:
         caller = await caller_of(request, make=command.writes)
         args = read(request)
-        return json_(await run(command, request.app.ctx.ocean, caller, args), twin.status, any_origin=True)
+        return json_(with_pair(caller, await run(command, request.app.ctx.ocean, caller, args)), twin.status, any_origin=True)
 
     return handle
 
@@ -42,13 +42,12 @@ def _handler(command: Command, twin: Twin) -> Any:
 class Reader:
     """Reads the arguments of one twin, each checked."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Twin, makes: bool) -> None:
         self._twin = twin
         self._query = frozenset(a.called or a.name for a in twin.args if a.where == "query")
-        if twin.method == "POST":
+        if makes:
             self._query |= {"generate_keypair"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
-        self._matches = twin.path == "/drop" or twin.method in ("PATCH", "DELETE")
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
 
     def __call__(self, request: Asked) -> dict[str, Any]:
@@ -62,14 +61,21 @@ class Reader:
         elif self._body:
             body = self._fields(request.body)
         for arg, name, kind in self._args:
-            value = _from_path(request, name) if arg.where == "path" else request.args.get(name) if arg.where == "query" else body.get(name)
+            value = self._value(request, arg.where, name, body)
             if value is None and not (arg.kind == "any" and name in body):
                 if arg.required:
                     _missing(name)
                 continue
             args[arg.name] = kind(name, value) if value is not None or arg.kind == "any" else None
-        self._preconditions(request, args)
         return args
+
+    @staticmethod
+    def _value(request: Asked, where: str, name: str, body: dict[str, Any]) -> Any:
+        if where == "path":
+            return _from_path(request, name)
+        if where == "query":
+            return request.args.get(name)
+        return request.headers.get(name) if where == "header" else body.get(name)
 
     def _fields(self, text: bytes) -> dict[str, Any]:
         body = decode(text)
@@ -80,15 +86,6 @@ class Reader:
             known = ", ".join(sorted(self._body))
             raise OceanError("UNKNOWN_FIELD", f"{self._twin.path} knows no field {name[:40]!r}.", f"Known: {known}.")
         return body
-
-    def _preconditions(self, request: Asked, args: dict[str, Any]) -> None:
-        if not self._matches:
-            return
-        match = request.headers.get("if-match")
-        if match:
-            args["if_match"] = match.strip('"')
-        if self._twin.path == "/drop" and request.headers.get("if-none-match") == "*":
-            args["if_none_match"] = True
 
 
 def _from_path(request: Asked, name: str) -> str:

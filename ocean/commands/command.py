@@ -14,7 +14,7 @@ Service = Callable[..., Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """An argument as the twin takes it: `where` is path, query or body; `kind` a name of KINDS."""
+    """An argument as the twin takes it: `where` is path, query, header or body; `kind` a name of KINDS."""
 
     name: str
     kind: str
@@ -69,6 +69,12 @@ def _any(name: str, value: Any) -> Any:
     return value
 
 
+def _absent(name: str, value: Any) -> bool:
+    if value != "*":
+        raise OceanError("INVALID_VALUE", f"{name!r} is '*' here: the write stands only if there is no such record.")
+    return True
+
+
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _kind(str, "text"),
     "integer": _integer,
@@ -77,6 +83,8 @@ KINDS: dict[str, Callable[[str, Any], Any]] = {
     "object": _kind(dict, "an object"),
     "list": _kind(list, "a list"),
     "any": _any,
+    "etag": lambda name, value: str(value).strip('"'),
+    "absent": _absent,
 }
 
 

@@ -18,6 +18,7 @@ from ocean.services.query.status import status
 
 ROUTE = Arg("route", "text", "path", required=True)
 KEY = Arg("key", "text", "query", required=True)
+IF_MATCH = Arg("if_match", "etag", "header", called="if-match")
 
 
 async def _bulk(ocean: Ocean, caller: Caller, *, ops: list[Any]) -> dict[str, Any]:
@@ -55,7 +56,7 @@ async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dic
 
 _SAVE = (
     Arg("route", "text", required=True), Arg("key", "text"), Arg("payload", "any", required=True), Arg("ttl", "integer"),
-    Arg("price", "number"), Arg("public", "flag"),
+    Arg("price", "number"), Arg("public", "flag"), IF_MATCH, Arg("if_none_match", "absent", "header", called="if-none-match"),
 )  # fmt: skip
 
 _ALL = (
@@ -76,9 +77,9 @@ _ALL = (
             (Twin("GET", "/entities/<route:path>", (ROUTE, Arg("limit", "integer", "query"), Arg("cursor", "text", "query"))),)),
     Command("update", ("update ROUTE @KEY CHANGES",), "Change some fields of a record; null removes one.",
             "update products @sku-42 price: 29.99", records.update,
-            (Twin("PATCH", "/entity/<route:path>", (ROUTE, KEY), whole_body="changes"),), writes=True),
+            (Twin("PATCH", "/entity/<route:path>", (ROUTE, KEY, IF_MATCH), whole_body="changes"),), writes=True),
     Command("remove", ("remove ROUTE @KEY",), "Remove a record; its history is kept.", "remove users @alice", records.remove,
-            (Twin("DELETE", "/entity/<route:path>", (ROUTE, KEY)),), writes=True),
+            (Twin("DELETE", "/entity/<route:path>", (ROUTE, KEY, IF_MATCH)),), writes=True),
     Command("unpublish", ("unpublish ROUTE [@KEY]",), "Take a page, or all of a folder, off the web.", "unpublish mysite @about",
             deploys.unpublish, (Twin("POST", "/unpublish/<route:path>", (ROUTE, Arg("key", "text"))),), writes=True),
     Command(

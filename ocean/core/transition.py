@@ -16,6 +16,7 @@ from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
 MAX_COUNTER = 2**53
+MAX_COUNTERS = 100  # of a record
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Op:
     price: int | None = None
     public: bool = False
     drop_id: str | None = None  # save: the id that the drop shall have
+    weight: int = 0  # update, add: the bytes of what the record holds, which deciding reads
     restoring: bool = False  # save: the payload is one that the log has of this record
     if_match: str | None = None
     if_none_match: bool = False
@@ -268,6 +270,8 @@ def _add(op: Op, who: str, current: Current | None) -> Change:
     if isinstance(before, bool) or not isinstance(before, int):
         raise OceanError("CONFLICT", f"The field {op.counter!r} is not a whole number, so it can't be counted.")
     value = before + op.by
+    if op.counter not in counters and len(counters) >= MAX_COUNTERS:
+        raise OceanError("LIMIT_REACHED", f"The record {op.key!r} in {op.route!r} has {MAX_COUNTERS} counters, the most it may have.")
     if abs(value) > MAX_COUNTER:
         raise OceanError("LIMIT_REACHED", f"The counter {op.counter!r} would pass 2^53.")
     counters[op.counter] = value

@@ -27,6 +27,7 @@ def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any
     )  # fmt: skip
     server.ctx.settings = settings
     server.ctx.protocol = Protocol
+    server.ctx.proxies = settings_.networks(settings)
     server.ctx.meter = Meter(name.removeprefix("ocean-"), settings_.flag(settings, "OCEAN_LOG_REQUESTS"))
 
     @server.before_server_start

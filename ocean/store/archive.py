@@ -28,7 +28,7 @@ from ocean.store.engine import Engine, Step, Steps
 from ocean.store.secrets import NAME as KEY_FILE
 
 FORMAT = 1
-PAGE = 1000
+PAGE = 200
 # table -> the column that orders it, and its columns. `record.body` is left out: it follows from the drop.
 TABLES: dict[str, tuple[str, str]] = {
     "drops": ("seq", "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain"),

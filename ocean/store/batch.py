@@ -49,7 +49,7 @@ class Write:
     size: int = 0  # about how much memory it holds while it waits, in bytes
 
     def __post_init__(self) -> None:
-        self.size = 512 + sum([400 + len(op.payload) for op in self.ops])
+        self.size = 512 + sum([400 + len(op.payload) + op.weight for op in self.ops])
 
 
 @dataclass(slots=True)
@@ -176,7 +176,8 @@ class Batch:
             rows = yield Step(_READ_FILE, [(name,) for name in names], reads=True)
             self.files = {row[0]: (row[1], row[2], row[3]) for row in rows}
         yield from self._load_rules([route for op, _ in ops for route in looks_at(op)])
-        asked = {(op.route, who) for op, who in ops if op.kind == "access" or not any(self.memory.of(op.route).values())}
+        changes = any(op.kind == "access" or op.route.startswith("trust/") for op, _ in ops)  # then any rule may go within the batch
+        asked = {(op.route, who) for op, who in ops if changes or not any(self.memory.of(op.route).values())}
         if asked:
             each = [(route, who, route + "/", route + "0", who) for route, who in asked]
             self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}

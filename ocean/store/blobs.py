@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,15 @@ class Blobs:
             start = until
 
     async def copy(self, name: str, to: str) -> None:
+        """Whole and on disk when this returns, as `put`."""
         await obstore.copy_async(self._store, name, to)
+        if self._folder is not None:
+            await asyncio.to_thread(_sync, self._folder / to)
 
     async def remove(self, name: str) -> None:
-        await obstore.delete_async(self._store, name)
+        """Without a word where it is not there."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, name)
 
     async def names(self, prefix: str) -> list[tuple[str, float, int]]:
         """`(name, last change in seconds since the epoch, size)` of all beneath a prefix."""

@@ -46,6 +46,8 @@ class Log:
         size = write.size
         if self._closed or len(self._waiting) >= QUEUE or (self._waiting and self._bytes + size > QUEUE_BYTES):
             raise OceanError("SERVER_BUSY", "The write queue is full.", "Try again in a moment.")
+        if size > QUEUE_BYTES:
+            raise OceanError("PAYLOAD_TOO_LARGE", f"The write is over {QUEUE_BYTES // 2**20} MB together.", "Divide it.")
         write.done = self._loop.create_future()
         self._waiting.append(write)
         self._bytes += size

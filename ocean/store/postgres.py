@@ -16,7 +16,13 @@ from ocean.store.dialects import Dialect, Postgres
 from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
 
 CHANNEL = "ocean_log"
-READERS = 8
+READERS = 8  # connections for what is short
+SCANNERS = 4  # connections for scans
+SCANS_WAITING = 64
+_AWAY = (
+    OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,
+)  # fmt: skip
 log = logging.getLogger("ocean.store.postgres")
 
 
@@ -33,35 +39,44 @@ class PostgresEngine:
     dialect: Dialect = Postgres()
     poll = 1.0
 
-    def __init__(self, url: str, pool: Any) -> None:
+    def __init__(self, url: str, pool: Any, scans: Any) -> None:
         self._url = url
-        self._pool = pool
+        self._pool = pool  # for what is short: point reads, and the log's transactions
+        self._scans = scans
+        self._scanning = 0
         self._heard: list[Callable[[], None]] = []
         self._listener: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: str) -> PostgresEngine:
         """`url` is postgres://user:password@host:port/database."""
-        pool = await asyncpg.create_pool(url, min_size=1, max_size=READERS + 2, command_timeout=60)
-        return cls(url, pool)
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=READERS, command_timeout=60)
+        return cls(url, pool, await asyncpg.create_pool(url, min_size=1, max_size=SCANNERS, command_timeout=60))
 
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         try:
             return list(await self._pool.fetch(numbered(sql), *args))
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
+        except _AWAY as fault:
             raise _away(fault) from fault
 
     async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
+        if self._scanning >= SCANS_WAITING:
+            raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
+        self._scanning += 1
         found = Gathered(cut)
         try:
-            async with asyncio.timeout(SCAN_SECONDS), self._pool.acquire() as connection, connection.transaction(readonly=True):
+            async with self._scans.acquire() as connection, asyncio.timeout(SCAN_SECONDS), connection.transaction(readonly=True):
                 async for row in connection.cursor(numbered(sql), *args, prefetch=100):
                     if not found.add(row):
                         break
         except TimeoutError:
             raise too_long() from None
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as fault:
+        except asyncpg.DataError as fault:
+            raise OceanError("INVALID_VALUE", f"The query can't be run: {fault}.") from None
+        except _AWAY as fault:
             raise _away(fault) from fault
+        finally:
+            self._scanning -= 1
         return found.rows
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
@@ -99,7 +114,7 @@ class PostgresEngine:
     def explain(self, fault: Exception) -> OceanError | None:
         if isinstance(fault, asyncpg.DiskFullError):
             return OceanError("STORAGE_FULL", "The database's disk is full: nothing was written.", "Free space; reads go on.")
-        if isinstance(fault, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.LockNotAvailableError):
+        if isinstance(fault, _AWAY):
             return _away(fault)
         return None
 
@@ -132,6 +147,7 @@ class PostgresEngine:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
         await self._pool.close()
+        await self._scans.close()
 
 
 def _away(fault: Exception) -> OceanError:

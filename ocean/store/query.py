@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import re2
@@ -140,6 +141,8 @@ def _regex(pattern: str) -> str:
     """A pattern that is matched in linear time (RE2's syntax, less what the other engine reads differently)."""
     if len(pattern) > 500 or "\\p" in pattern or "\\P" in pattern or "\\C" in pattern or "\\Q" in pattern:
         raise OceanError("INVALID_VALUE", "'matches' takes an expression of at most 500 characters, without \\p, \\C and \\Q.")
+    if re.search(r"\(\?(?!:)", pattern.removeprefix("(?i)")):
+        raise OceanError("INVALID_VALUE", "'matches' takes groups as (...) or (?:...), and (?i) only at the beginning.")
     try:
         re2.compile(pattern, _OPTIONS)
     except re2.error as fault:

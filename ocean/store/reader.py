@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ class Reader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._rules = Rules()
+        self._learning = asyncio.Lock()
 
     async def head(self) -> tuple[int, int]:
         """`(seq, revision)` of the log as it is now, whoever wrote it."""
@@ -65,17 +67,27 @@ class Reader:
         return await self._rules_at(route, at)
 
     async def _rules_at(self, route: str, at: int) -> dict[str, Rule | None]:
-        rules = self._rules
-        if at != rules.at:
-            rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
         folders = ancestors(route)
-        rules.trim()
+        known = self._rules.known
+        if at == self._rules.at and all(folder in known for folder in folders):
+            return {folder: known[folder] for folder in folders}
+        async with self._learning:  # whoever changes the memory does so alone: reads may wait in between
+            return await self._learn(folders, at)
+
+    async def _learn(self, folders: tuple[str, ...], at: int) -> dict[str, Rule | None]:
+        rules = self._rules
+        if at > rules.at:
+            rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
+        found: dict[str, Rule | None] = {}
         for folder in folders:
-            if folder not in rules.known:
+            if folder in rules.known:
+                found[folder] = rules.known[folder]
+            else:
                 rows = await self.engine.rows(READ_RULE, (folder,))
-                rules.known.setdefault(folder, None)
-                rules.learn(rows)
-        return {folder: rules.known.get(folder) for folder in folders}
+                found[folder] = Rule.from_json(orjson.loads(rows[0][1])) if rows and rows[0][1] else None
+        rules.trim()
+        rules.known.update(found)
+        return found
 
     async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
@@ -157,6 +169,13 @@ class Reader:
         rows = await self.engine.scan(_SELECT + "WHERE d.route = ? AND d.key = ? ORDER BY d.seq DESC LIMIT ?", (route, key, limit))
         return [Drop(*row) for row in rows]
 
+    async def payload_size(self, route: str, key: str) -> int:
+        """The bytes of what a record holds; 0 where there is none."""
+        rows = await self.engine.rows(
+            "SELECT octet_length(d.payload) FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?", (route, key)
+        )
+        return int(rows[0][0] or 0) if rows else 0
+
     async def drop(self, drop_id: str) -> Drop | None:
         return await self._one("WHERE d.drop_id = ?", (drop_id,))
 
@@ -169,9 +188,11 @@ class Reader:
         return await self.engine.rows("SELECT seq, route FROM drops WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
     async def newest(self, route: str, deep: bool, before: int, limit: int) -> list[Drop]:
-        """Up to `limit` drops of a folder before a position, newest first; fewer where they are large, none at the end."""
+        """Up to `limit` drops of a folder before a position, newest first, with empty payloads in the place of what they hold."""
         where, args = within("d.route", route, deep)
-        return await self._many(f"WHERE {where} AND d.seq < ? ORDER BY d.seq DESC LIMIT ?", (*args, before, limit), long=True)
+        bare = _SELECT.replace("d.payload", "CASE WHEN d.payload IS NULL THEN NULL ELSE '' END")
+        rows = await self.engine.scan(f"{bare}WHERE {where} AND d.seq < ? ORDER BY d.seq DESC LIMIT ?", (*args, before, limit))
+        return [Drop(*row) for row in rows]
 
     async def following(self, route: str, deep: bool, after: int, until: int, limit: int) -> list[Drop]:
         """Up to `limit` drops of a folder after a position, in order; fewer where they are large, none at the end."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,10 +53,12 @@ async def migrate(url: str) -> None:
     if is_postgres(url):
         await _migrate_postgres(url)
         return
-    await _run(url)
-    connection = connect(database_path(url), read_only=False)
-    connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))
-    connection.close()
+    with (database_path(url).parent / ".migrate").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)  # processes that start together take turns
+        await _run(url)
+        connection = connect(database_path(url), read_only=False)
+        connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))
+        connection.close()
 
 
 async def _run(url: str) -> None:

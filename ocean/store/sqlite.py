@@ -162,6 +162,10 @@ class SqliteEngine:
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that
         both run Python would only take turns. Where another process holds the store, all of it is the thread's."""
+        # A task of its own: whoever waits may go away, the transaction ends all the same, and only then comes the next.
+        await asyncio.shield(asyncio.get_running_loop().create_task(self._transaction(steps, small)))
+
+    async def _transaction(self, steps: Steps, small: bool) -> None:
         run = self._writing.run
         async with self._writes:
             if small and self._begin_now():
@@ -244,7 +248,8 @@ class SqliteEngine:
         """SQLite tells nobody: whoever follows looks every `poll` seconds."""
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._writing.stop)
+        async with self._writes:
+            await asyncio.to_thread(self._writing.stop)
         await asyncio.to_thread(self._scanning.shutdown)
         for connection in (self._reader, self._writer, *(self._scanners.get() for _ in range(SCANNERS))):
             connection.close()

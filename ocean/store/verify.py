@@ -17,7 +17,7 @@ async def verify(engine: Engine, seen: Callable[[int, int], None] = lambda done,
     signed = {row[0]: row[1:] for row in await engine.rows("SELECT seq, chain, public_key, signature FROM checkpoint")}
     link, count = chain.GENESIS, 0
     while count < head_seq:
-        rows = await engine.rows(_LINKS, (count, PAGE))
+        rows = await engine.scan(_LINKS, (count, PAGE), cut=True)
         for seq, drop_id, route, key, payload, source, created_at, salt, digest, stored in rows:
             if seq > head_seq:
                 break

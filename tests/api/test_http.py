@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import time
 import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocean.core import chain, keys
-from tests.conftest import Running
+from tests.conftest import Running, start, stop
 from tests.core.test_signatures import signed
 
 
@@ -288,3 +290,39 @@ def test_no_statement_is_a_server_error(server: Running, secret: str, words: lis
     answer = server.drops(" ".join(words), secret)
     assert answer.status_code < 500, (words, answer.text)
     assert answer.ok or answer.json()["error"]["code"]
+
+
+def test_a_signed_read_on_a_kept_connection_is_answered(server: Running) -> None:
+    pair = keys.generate()
+    server.drops("save signing/read @a 1", pair.secret)
+    with requests.Session() as session:
+        for _ in range(3):
+            request = signed(pair.secret, "GET", server.api + "/entity/signing/read?key=a", nonce=uuid.uuid4().hex)
+            assert session.send(request).status_code == 200
+
+
+def test_a_key_that_was_made_is_always_shown(server: Running) -> None:
+    made = server.post("/counter/keyless/folder?key=c", {"field": "n", "by": 1}).json()
+    assert keys.public_of(made["keypair"]["private"]) == made["keypair"]["public"]
+    bulk = server.post("/bulk", {"ops": [{"op": "save", "route": "keyless/bulk", "key": "a", "payload": 1}]}).json()
+    assert bulk["keypair"]["public"]
+    assert "keypair" not in server.drops("whoami").json()
+
+
+def test_a_header_that_a_twin_does_not_know_is_no_argument(server: Running, secret: str) -> None:
+    server.drops("save matched @a 1\nshare matched with @FRIEND", secret)
+    headers = {"x-ocean-key": secret, "if-match": "x", "if-none-match": "*"}
+    assert requests.delete(f"{server.api}/access/matched", headers=headers, timeout=9).status_code == 200
+    answer = server.post("/drop", {"route": "matched", "key": "b", "payload": 1}, secret, if_none_match="x")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_VALUE")
+
+
+def test_a_stop_is_quick_though_streams_are_open(tmp_path: Path, secret: str) -> None:
+    running = start(tmp_path)
+    with requests.get(running.api + "/stream/a", stream=True, timeout=20) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == b"event: caught-up"
+        begun = time.monotonic()
+        assert stop(running) == 0
+        assert time.monotonic() - begun < 3
+        assert b"event: closed" in list(lines)

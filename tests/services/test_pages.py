@@ -130,3 +130,10 @@ async def test_csp_of_the_nearest_config(ocean: Ocean, alice: Caller) -> None:
     assert (await page(ocean, alice, "s/a/")).headers["content-security-policy"] == "default-src 'none'"
     await say(ocean, alice, "save s @_config null")
     assert "content-security-policy" not in (await page(ocean, alice, "s/")).headers
+
+
+async def test_a_page_is_kept_no_longer_than_the_settings_it_was_made_with(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, 'save s @index "x"\nsave s @_config csp: "default-src \'none\'" keep 1000')
+    shown = await page(ocean, alice, "s/")
+    assert shown.until is not None
+    assert "content-security-policy" in shown.headers

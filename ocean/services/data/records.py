@@ -28,8 +28,6 @@ async def save(
     op = save_op(route, key, payload, ttl, price, public)
     op.if_match, op.if_none_match = if_match, if_none_match
     (result,) = await write(ocean, caller, [op])
-    if caller.made is not None:
-        result = {**result, "keypair": {"public": caller.made.public, "private": caller.made.secret}}
     return result
 
 
@@ -113,6 +111,8 @@ def _bulk_op(op: Any) -> Op:
         if "payload" not in op:
             raise OceanError("INVALID_PAYLOAD", "A save in a bulk has no payload.")
         ttl, price = op.get("ttl"), op.get("price")
+        if not isinstance(op.get("public", False), bool):
+            raise OceanError("INVALID_VALUE", "'public' is true or false.")
         if not isinstance(ttl, int | None) or not isinstance(price, int | float | None) or isinstance(ttl, bool):
             raise OceanError("INVALID_VALUE", "ttl and price are numbers.")
         return save_op(route, key, op["payload"], ttl, price, op.get("public") is True)  # type: ignore[arg-type]

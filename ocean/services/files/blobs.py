@@ -90,8 +90,8 @@ async def upload(ocean: Ocean, caller: Caller, route: str, type_: str, received:
     payload = orjson.dumps({"blob": file.to_json()}).decode()
     try:
         (result,) = await write(ocean, caller, [Op("save", route, None, payload, drop_id=file.id)])
-    except OceanError:
-        await forget(ocean, file)
+    except BaseException:
+        await asyncio.shield(forget(ocean, file))
         raise
     if result["drop_id"] != file.id:  # an idempotency key that was used before: the file of then stands
         await forget(ocean, file)

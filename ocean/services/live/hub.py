@@ -34,7 +34,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The stream ends: LAGGED (the reader was too slow) or FORBIDDEN (access was taken away)."""
+    """The stream ends: LAGGED (the reader was too slow), FORBIDDEN (access was taken away) or CLOSED (the server stops)."""
 
     code: str
 
@@ -125,41 +125,51 @@ class Hub:
         self._held = +self._held
 
     async def close(self) -> None:
+        """Ends every stream, and the walk."""
+        for listeners in self._folders.values():
+            for listener in listeners:
+                listener.end("CLOSED")
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        log_, engine = self._ocean.log, self._ocean.engine
         while self._folders:
-            moved = log_.moved
+            moved = self._ocean.log.moved
             try:
-                drops = await self._ocean.reader.follow(self._position, PAGE)
-                for drop in drops:
-                    await self._deliver(drop)
-                    self._position = drop.seq
-            except OceanError as fault:  # the store is away for a while
-                log.warning("the stream waits: %s", fault)
-                drops = []
-            if not drops:
+                came = await self._walk()
+            except Exception as fault:  # the store is away for a while: the walk goes on from where it stood
+                log.warning("the streams wait: %r", fault)
+                came = False
+            if not came:
                 try:
-                    await asyncio.wait_for(moved.wait(), engine.poll)
+                    await asyncio.wait_for(moved.wait(), self._ocean.engine.poll)
                 except TimeoutError:
                     continue
+
+    async def _walk(self) -> bool:
+        """Hands out what was written since; whether there was anything."""
+        head, _ = await self._ocean.reader.head()
+        if head <= self._position:
+            return False
+        for drop in await self._ocean.reader.follow(self._position, PAGE):
+            await self._deliver(drop)
+            self._position = drop.seq
+        return True
+
+    def _listeners(self, route: str) -> list[Subscriber]:
+        found = list(self._folders.get((route, False), ()))
+        for folder in ancestors(route):
+            found.extend(self._folders.get((folder, True), ()))
+        return found
 
     async def _deliver(self, drop: Drop) -> None:
         if drop.kind == ACCESS:
             await self._recheck(drop.route)
-            return
-        if drop.payload is None or drop.expired(now()):
-            return
-        listeners = list(self._folders.get((drop.route, False), ()))
-        for folder in ancestors(drop.route):
-            listeners.extend(self._folders.get((folder, True), ()))
-        if not listeners:
-            return
-        rules = await self._ocean.reader.rules(drop.route)
-        self._hand_out(drop, listeners, rules)
+        elif drop.payload is not None and not drop.expired(now()) and self._listeners(drop.route):
+            rules = await self._ocean.reader.rules(drop.route)
+            # Asked for again: who came while the rules were read has this drop still before it.
+            self._hand_out(drop, self._listeners(drop.route), rules)
 
     def _hand_out(self, drop: Drop, listeners: list[Subscriber], rules: Rules) -> None:
         seen: dict[str | None, Event | None] = {}

@@ -47,6 +47,7 @@ async def follow(
     await require_read(ocean, caller, route, "stream")
     subscriber = await hub.attach(caller, route, deep)
     try:
+        await require_read(ocean, caller, route, "stream")  # it may have changed before the hub knew of us
         replayed = 0
         async for item in _history(ocean, subscriber, last, after):
             replayed += isinstance(item, Event)
@@ -64,8 +65,9 @@ async def follow(
 async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after: int | None) -> AsyncIterator[Event | Gap]:
     """The past up to where the subscriber's live end begins. A position beats `last`."""
     if after is None:
-        for drop in await _last(ocean, subscriber, last or 0):
-            yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
+        async for drop in ocean.reader.at(await _last(ocean, subscriber, last or 0)):
+            if drop.payload is not None:
+                yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
         return
     if after > subscriber.since:
         yield Gap(subscriber.since, after)
@@ -89,16 +91,16 @@ async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after
         after = drops[-1].seq
 
 
-async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[Drop]:
-    """The newest drops that may be seen, up to `wanted`, in order."""
-    found: list[Drop] = []
+async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[int]:
+    """The places of the newest drops that may be seen, up to `wanted`, in order."""
+    found: list[int] = []
     before = subscriber.since + 1
     while len(found) < wanted:
         page = await ocean.reader.newest(subscriber.route, subscriber.deep, before, PAGE)
         for drop in page:
             if len(found) < wanted and await _visible(ocean, subscriber.caller, drop):
-                found.append(drop)
-        if not page:
+                found.append(drop.seq)
+        if len(page) < PAGE:
             break
         before = page[-1].seq
     return found[::-1]

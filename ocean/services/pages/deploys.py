@@ -25,6 +25,8 @@ DEPLOY_KEY = "_deploy"
 MAX_FILES = 20_000
 MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
 
+MAX_TEXTS = 100 * 1024 * 1024  # bytes of text that one deploy keeps as records
+
 Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
 
 
@@ -69,11 +71,12 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
         return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": _address(ocean, route)}
     staged = dict(await _staged(ocean, who))
     ops = [_note(route, before, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
+    contents = _Contents(ocean, who, route)
     for path in sorted(changed):
         sha256, size = manifest[path]
         if staged.get(sha256) != size:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        ops.append(Op("save", route, path, await _content(ocean, who, route, path, sha256, size)))
+        ops.append(Op("save", route, path, await contents.payload(path, sha256, size)))
     ops += [Op("unpublish", route, path) for path in removed]
     results = await write(ocean, caller, ops)
     for sha256 in {manifest[path][0] for path in changed}:
@@ -205,19 +208,31 @@ async def _staged(ocean: Ocean, who: str) -> list[tuple[str, int]]:
     return [(name.rsplit("/", 1)[-1], size) for name, _, size in await ocean.blobs.names(f"staged/{who}")]
 
 
-async def _content(ocean: Ocean, who: str, route: str, path: str, sha256: str, size: int) -> str:
-    """The payload of a staged file: its text, or the name of its bytes."""
-    name = _stage(who, sha256)
-    media = type_of(path) or "application/octet-stream"
-    if size <= MAX_TEXT and (is_text(media) or path.startswith("_") or "." not in path.rsplit("/", 1)[-1]):
-        try:
-            text = (await ocean.blobs.get(name)).decode()
-            if "\x00" not in text:
-                return encode(text)
-        except UnicodeDecodeError:
-            pass  # not text after all
-    file = await blobs.adopt(ocean, who, route, media, name, size, sha256)
-    return orjson.dumps({"blob": file.to_json()}).decode()
+class _Contents:
+    """The payloads of staged files: their text, while there is room for it in one commit, or the names of their bytes."""
+
+    def __init__(self, ocean: Ocean, who: str, route: str) -> None:
+        self._ocean = ocean
+        self._who = who
+        self._route = route
+        self._room = MAX_TEXTS
+        self._files: dict[tuple[str, str], str] = {}  # one file for all paths with the same bytes and type
+
+    async def payload(self, path: str, sha256: str, size: int) -> str:
+        media = type_of(path) or "application/octet-stream"
+        wants_text = is_text(media) or path.startswith("_") or "." not in path.rsplit("/", 1)[-1]
+        if wants_text and size <= min(MAX_TEXT, self._room):
+            try:
+                text = (await self._ocean.blobs.get(_stage(self._who, sha256))).decode()
+                if "\x00" not in text:
+                    self._room -= size
+                    return encode(text)
+            except UnicodeDecodeError:
+                pass  # not text after all
+        if (sha256, media) not in self._files:
+            file = await blobs.adopt(self._ocean, self._who, self._route, media, _stage(self._who, sha256), size, sha256)
+            self._files[sha256, media] = orjson.dumps({"blob": file.to_json()}).decode()
+        return self._files[sha256, media]
 
 
 async def _deploy(ocean: Ocean, route: str) -> str | None:

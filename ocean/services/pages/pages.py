@@ -57,7 +57,12 @@ class _Visit:
     gone: bool = False
     withdrawn: bool = False  # a page was here and was unpublished: its folder is not listed in its place
     public: bool = True
+    until: int | None = None  # when the first of all that was met expires
     depends: set[str] = field(default_factory=set)
+
+    def meet(self, drop: Drop) -> None:
+        if drop.expires_at is not None:
+            self.until = min(drop.expires_at, self.until or drop.expires_at)
 
 
 @dataclass(slots=True)
@@ -87,7 +92,7 @@ async def resolve(ocean: Ocean, caller: Caller, segments: list[str], slash: bool
     position = await ocean.reader.position_at(read_time(at)) if at else None
     visit = _Visit(ocean, caller, position)
     page = await _page(visit, segments, slash, rewrites=0)
-    return replace(page, public=page.public and visit.public, depends=frozenset(visit.depends))
+    return replace(page, public=page.public and visit.public, until=visit.until, depends=frozenset(visit.depends))
 
 
 async def _look_along(visit: _Visit, segments: list[str], slash: bool) -> _Path:
@@ -165,6 +170,7 @@ async def _record(visit: _Visit, route: str, key: str) -> Drop | None:
     if gated(visit.caller, drop):
         raise OceanError("FORBIDDEN", "This page has a price.", "Its writer sees it with ?_key=.", status=402)
     visit.public = visit.public and drop.price is None
+    visit.meet(drop)
     return drop
 
 
@@ -202,6 +208,7 @@ async def _setting(visit: _Visit, path: _Path, folder: str, key: str) -> Any:
         return None
     if _authorise(visit, folder, found.owner == visit.caller.key, found.rules) is not None or gated(visit.caller, drop):
         return None
+    visit.meet(drop)
     return loads(drop.body())
 
 
@@ -215,11 +222,11 @@ def _shown(drop: Drop, headers: dict[str, str]) -> Page:
     else:
         file = reference_in(value)
         if file is not None:
-            return Page(200, named or file.type, file=file, headers=headers, until=drop.expires_at)
+            return Page(200, named or file.type, file=file, headers=headers)
         body, content_type = drop.body().encode(), named or "application/json"
     if is_text(content_type):
         content_type += "; charset=utf-8"
-    return Page(200, content_type, body, headers=headers, until=drop.expires_at, counted=not isinstance(value, str))
+    return Page(200, content_type, body, headers=headers, counted=not isinstance(value, str))
 
 
 async def _config_headers(visit: _Visit, path: _Path, folder: str) -> dict[str, str]:
