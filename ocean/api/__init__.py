@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""The API server: bytes to commands and services, and back."""

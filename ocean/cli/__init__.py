@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""`ocean ...`: processes, the client, the operator."""

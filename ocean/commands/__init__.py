@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""The commands, each declared once."""

@@ -1,1 +1,1 @@
-"""All logic: one feature a file, each taking a Caller and typed arguments."""
+"""All logic, in wings, one feature a file: each takes the wired-up Ocean, a Caller and typed arguments."""

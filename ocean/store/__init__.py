@@ -1,1 +1,1 @@
-"""The store: the log, its projections, and nothing else."""
+"""The log and its projections on SQLite and PostgreSQL, and the object store beside."""

@@ -24,7 +24,7 @@ from ocean.store.dialects import Dialect
 from ocean.store.engine import Row, Step, Steps
 
 MAX_RULES = 20_000  # folders whose rule is kept in memory
-CHECKPOINT_EVERY = 256  # drops: the longest walk from a drop to a signed head
+CHECKPOINT_EVERY = 256  # drops; a walk from a drop to a signed head is as long, and one batch more
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Step:
     reads: bool = False
 
 
-# A transaction's course, free of I/O: it yields steps, is sent the rows of those that read, and ends to commit.
+# A transaction's course: it yields steps, is sent the rows of those that read, and ends to commit. It does not touch the store itself.
 Steps = Generator[Step, list[Row], None]
 
 
@@ -44,7 +44,8 @@ class Engine(Protocol):
         with `cut` it ends there instead, with at least one row; whoever asks goes on behind the last one."""
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
-        """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises.
+        """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises
+        (but for a COMMIT whose answer was lost on the way: then nobody knows).
 
         `small`: the steps take a millisecond or two, not more.
         """

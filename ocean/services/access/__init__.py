@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""Who may do what: the predicate at work, access records, identity."""

@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""Records and the log: save, get, list, update, remove, bulk, counters, the chain."""

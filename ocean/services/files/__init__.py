@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""Files: their bytes, and the records that name them."""

@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""What is heard at once: streams."""

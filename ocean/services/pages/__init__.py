@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""Records as pages: which one a path shows, listings, deploys."""

@@ -1,1 +1,1 @@
-"""See design: one noun, one file."""
+"""Finding records: conditions, sorts, counts."""
