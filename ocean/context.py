@@ -14,7 +14,7 @@ from ocean.store.log import Log
 from ocean.store.reader import Reader
 from ocean.store.schema import open_engine
 from ocean.store.secrets import ServerKey
-from ocean.turns import Turns
+from ocean.turns import Turns, household
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Caller:
     @property
     def holder(self) -> str:
         """Whom a limit counts for: the address, since keys are made for the asking; a key where there is none."""
-        return self.ip or self.key or ""
+        return household(self.ip) or self.key or ""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,3 +34,12 @@ class Turns:
                 self._locks[holder] = (lock, waiting - 1)
             else:
                 del self._locks[holder]
+
+
+def household(ip: str) -> str:
+    """The address, or for IPv6 its /64: one household has all of that. What limits count by."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ip
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else ip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 import time
 from typing import Any
@@ -16,6 +15,7 @@ from ocean.core import keys, signatures
 from ocean.errors import OceanError
 from ocean.http.clients import client_ip
 from ocean.store.batch import Once, Write
+from ocean.turns import household
 
 ANY_ORIGIN = {"access-control-allow-origin": "*"}  # never with credentials: the key travels in its own header
 
@@ -29,22 +29,13 @@ class KeyBudget:
 
     def spend(self, ip: str) -> None:
         now = time.monotonic()
-        ip = _block(ip)
+        ip = household(ip)
         if len(self._made) > 10_000:
             self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}
         recent = [t for t in self._made.get(ip, ()) if t > now - 3600]
         if len(recent) >= self.per_hour:
             raise OceanError("KEYGEN_LIMITED", "Too many keys were made from this address.", "Use one you have.")
         self._made[ip] = [*recent, now]
-
-
-def _block(ip: str) -> str:
-    """The address, or for IPv6 its /64: one household has all of that."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return ip
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else ip
 
 
 async def caller_of(request: Request | Plain, *, make: bool, parameter: str | None = None, digest: bytes | None = None) -> Caller:

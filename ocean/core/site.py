@@ -13,9 +13,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import re2
 
 MAX_RULES = 1000
 _STATUSES = ("200", "301", "302", "303", "307", "308", "404", "410")
@@ -53,7 +50,7 @@ MAX_TEXT = 100_000  # characters of a record of rules
 class Redirect:
     """`force`: even where a page is."""
 
-    pattern: Any
+    pattern: str
     to: str
     status: int
     force: bool
@@ -61,28 +58,33 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    pattern: Any
+    pattern: str
     headers: tuple[tuple[str, str], ...]
 
 
-def _compile(path: str) -> Any:
-    """A path with `:name` for a whole segment and `*` at its end for the rest, as a pattern that is matched in linear time."""
-    if not path.startswith("/") or len(path) > 500 or not path.isascii():
+def _sound(pattern: str) -> bool:
+    """Whether it is a path with `:name` for a whole segment and `*` at its end for the rest."""
+    if not pattern.startswith("/") or len(pattern) > 500 or not pattern.isascii():
+        return False
+    segments = pattern.removesuffix("/*").split("/")
+    names = [segment for segment in segments if segment.startswith(":")]
+    sound = all(_SEGMENT.fullmatch(name) and name != ":splat" for name in names)
+    return sound and len(set(names)) == len(names) and not any("*" in segment for segment in segments)
+
+
+def match(pattern: str, path: str) -> dict[str, str] | None:
+    """What the places of a pattern stand for in a path that fits it."""
+    head, parts = pattern.removesuffix("/*").split("/"), path.split("/")
+    rest = parts[len(head) :]
+    if len(parts) < len(head) or (rest and not pattern.endswith("/*")):
         return None
-    names: set[str] = set()
-    pattern = ""
-    segments = path[1:].split("/")
-    for place, segment in enumerate(segments):
-        if segment == "*" and place == len(segments) - 1:
-            pattern += "(?:/(?P<splat>.*))?"
-        elif _SEGMENT.fullmatch(segment) and segment not in names and segment != ":splat":
-            names.add(segment)
-            pattern += f"/(?P<{segment[1:]}>[^/]+)"
-        elif segment.startswith(":") or "*" in segment:
+    found = {"splat": "/".join(rest)}
+    for segment, part in zip(head, parts, strict=False):
+        if segment.startswith(":") and part:
+            found[segment[1:]] = part
+        elif segment != part:
             return None
-        else:
-            pattern += "/" + re2.escape(segment)
-    return re2.compile(pattern)
+    return found
 
 
 @lru_cache(maxsize=128)
@@ -95,10 +97,9 @@ def redirects(text: str) -> list[Redirect]:
             continue
         status = words[2] if len(words) == 3 else "301"
         number = status.removesuffix("!")
-        pattern = _compile(words[0])
-        if pattern is None or number not in _STATUSES or not _safe_target(words[1]):
+        if not _sound(words[0]) or number not in _STATUSES or not _safe_target(words[1]):
             continue
-        found.append(Redirect(pattern, words[1], int(number), status.endswith("!")))
+        found.append(Redirect(words[0], words[1], int(number), status.endswith("!")))
     return found
 
 
@@ -111,9 +112,9 @@ def redirect(rules: list[Redirect], path: str, forced: bool) -> tuple[str, int] 
     for rule in rules:
         if forced and not rule.force:
             continue
-        match = rule.pattern.fullmatch(path)
-        if match:
-            to = _fill(rule.to, match.groupdict())
+        places = match(rule.pattern, path)
+        if places is not None:
+            to = _fill(rule.to, places)
             if to.isascii() and to.isprintable() and not to.startswith("//"):
                 return to, rule.status
     return None
@@ -129,7 +130,7 @@ def _fill(to: str, values: dict[str, str]) -> str:
 def headers(text: str) -> list[HeaderRule]:
     """The rules of a `_headers` record. What a tenant may not set is passed over."""
     found: list[HeaderRule] = []
-    pattern: Any = None
+    pattern: str | None = None
     lines: list[tuple[str, str]] = []
     for line in [*text[:MAX_TEXT].splitlines()[: MAX_RULES * 4], "/"]:
         if not line.strip() or line.lstrip().startswith("#"):
@@ -137,7 +138,7 @@ def headers(text: str) -> list[HeaderRule]:
         if not line[0].isspace():
             if pattern is not None and lines:
                 found.append(HeaderRule(pattern, tuple(lines)))
-            pattern, lines = _compile(line.strip()), []
+            pattern, lines = line.strip() if _sound(line.strip()) else None, []
             continue
         name, colon, value = line.strip().partition(":")
         value = value.strip()
@@ -155,6 +156,6 @@ def headers_for(rules: list[HeaderRule], path: str) -> dict[str, str]:
     """The headers of a path beneath the site; of two rules the later wins."""
     found: dict[str, str] = {}
     for rule in rules:
-        if rule.pattern.fullmatch(path):
+        if match(rule.pattern, path) is not None:
             found.update(rule.headers)
     return found

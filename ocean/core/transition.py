@@ -16,6 +16,7 @@ from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
 MAX_COUNTER = 2**53
+MAX_BLIND = 1000  # the step of one who may not read the record
 MAX_COUNTERS = 100  # of a record
 
 
@@ -117,12 +118,27 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
             raise missing(op.route, op.key)  # it may not be read either: no telling that it is there
         raise access.refusal(op.route, who, action)
     _check_preconditions(op, current)
+    if op.kind == "add" and current is not None and not _may_read(op.route, who, current, state):
+        _check_blind(op, current)
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
     return changes
+
+
+def _may_read(route: str, who: str, current: Current, state: State) -> bool:
+    verdict = access.decide(route, who, "entity", state.rules(route))
+    seen = verdict == "allow" or (verdict == "own" and current.owner == who)
+    return seen and (current.price is None or current.owner == who)
+
+
+def _check_blind(op: Op, current: Current) -> None:
+    """Who may not read a record counts on it without learning from what is refused: in small steps, and no field of its payload."""
+    body = loads(structured(current.payload))
+    if abs(op.by) > MAX_BLIND or not isinstance(body, dict) or op.counter in body:
+        raise OceanError("FORBIDDEN", f"A key that may not read {op.key!r} in {op.route!r} can't count that.", f"By at most {MAX_BLIND}.")
 
 
 def _check_file(payload: str, who: str, current: Current | None, state: State) -> None:

@@ -40,7 +40,7 @@ def order(sorts: list[dict[str, Any]], dialect: Dialect, args: list[Any]) -> str
 
 
 def _path(name: str) -> list[str]:
-    if len(name) > MAX_FIELD or "\x00" in name:
+    if len(name) > MAX_FIELD or any(mark in name for mark in '\x00"\\'):
         raise OceanError("INVALID_VALUE", f"{name[:60]!r} can't name a field.")
     return name.split(".")
 

@@ -160,6 +160,14 @@ class Reader:
             if drop is not None:
                 yield drop
 
+    async def next_folder(self, after: str, before: str) -> str | None:
+        """The first folder between two bounds that holds a live entity."""
+        rows = await self.engine.scan(
+            f"SELECT r.route FROM record r WHERE {LIVE} AND r.key IS NOT NULL AND r.route > ? AND r.route < ? ORDER BY r.route LIMIT 1",
+            (now(), after, before),
+        )
+        return rows[0][0] if rows else None
+
     async def last_live(self, route: str, key: str) -> Drop | None:
         """The newest live version of a page, though it was removed since; not though it was unpublished."""
         return await self._one("JOIN record r ON r.live_seq = d.seq WHERE r.route = ? AND r.key = ?", (route, key))

@@ -293,3 +293,56 @@ def test_thousands_of_closed_folders_stop_no_find(server: Running, secret: str) 
     server.drops("save crowd/open @a 1", secret)
     found = server.drops("find crowd/* then count", keys.generate().secret)
     assert found.json() == {"count": 1}
+
+
+def test_a_listing_among_closed_folders_is_quick(server: Running, secret: str) -> None:
+    other = keys.generate().public
+    for first in (0, 450):
+        assert server.drops("\n".join(f"share crw/f{i} with @{other} mode shared" for i in range(first, first + 450)), secret).ok
+    server.drops("\n".join(f"save crw/f{i} @a 1\nsave crw/g{i} @a 1" for i in range(450)), secret)
+    begun = time.monotonic()
+    answer = requests.get(server.view + "/crw/", timeout=20)
+    assert (answer.status_code, time.monotonic() - begun < 5) == (200, True)
+    assert (">g7/<" in answer.text, ">f7/<" in answer.text) == (True, False)
+
+
+def test_a_counter_reads_nothing_that_is_hidden(server: Running, secret: str) -> None:
+    owner = keys.generate()
+    server.post("/drop", {"route": "hidden", "payload": 1, "public": True}, owner.secret)
+    server.post("/drop", {"route": "hidden", "key": "a", "payload": {"dear": 123456789, "t": "x"}, "price": 5}, owner.secret)
+    for field, by in (("dear", 2**53 - 123456789), ("dear", 0), ("t", 1), ("views", 2**52)):
+        answer = server.post("/counter/hidden?key=a", {"field": field, "by": by}, secret)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), field
+    assert server.post("/counter/hidden?key=a", {"field": "views", "by": 1}, secret).status_code == 200
+
+
+def test_no_private_page_is_told_from_none_by_its_name(server: Running) -> None:
+    owner = keys.generate()
+    server.drops(f'save {owner.public}/notes @"my diary" "x"\nsave {owner.public}/notes @"old one" "x" keep 1', owner.secret)
+    answers = {
+        requests.get(f"{server.view}/{owner.public}/notes/{name}", timeout=9).status_code
+        for name in ("my%20diary", "my%20nothing", "old%20one", "plain", "%C3%A9")
+    }
+    assert answers == {401}
+
+
+@pytest.mark.parametrize("name", ["a\\", "\\", 'a"b'])
+def test_a_fields_name_that_no_engine_can_write_is_refused(server: Running, secret: str, name: str) -> None:
+    server.drops("save cnt @a n: 1", secret)
+    for asked in ({"filter": {name: 1}}, {"filter": {name: {"$contains": "x"}}}, {"sort": name}):
+        answer = server.post("/query", {"prefix": "cnt", **asked}, secret)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_VALUE")
+
+
+def test_uploads_without_a_key_leave_places_for_those_with_one(server: Running, secret: str) -> None:
+    head = b"POST /blob HTTP/1.1\r\nHost: a\r\nX-Blob-Route: still\r\nContent-Length: 1000\r\n\r\nabc"
+    wires = []
+    parts = urlsplit(server.api)
+    for address in range(10, 26):
+        for _ in range(16):
+            wire = socket.create_connection((parts.hostname or "", parts.port or 0), 10, (f"127.0.0.{address}", 0))
+            wire.sendall(head)
+            wires.append(wire)
+    assert upload(server, secret, "places", b"hello")["drop_id"]
+    for wire in wires:
+        wire.close()

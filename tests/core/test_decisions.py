@@ -242,3 +242,20 @@ def test_whose_each_folder_of_a_path_is() -> None:
     assert access.owners([ME, f"{ME}/x"], {}) == [ME, ME]
     assert access.narrows(Rule(ME, "shared"), YOU, "entity")
     assert not access.narrows(Rule(ME, "protected"), YOU, "entity")
+
+
+def test_who_may_not_read_counts_in_small_steps_and_no_field_of_the_payload() -> None:
+    grants = {YOU: ("drop",)}
+    world = World(known={"r": Rule(ME, "shared", grants)}, records={("r", "k"): record('{"dear": 5}'), ("r", "t"): record('"text"')})
+    assert plan(Op("add", "r", "k", counter="views", by=1), YOU, world)
+    for op in (
+        Op("add", "r", "k", counter="dear", by=0),
+        Op("add", "r", "k", counter="views", by=5000),
+        Op("add", "r", "t", counter="n", by=1),
+    ):
+        assert fault(op, world, YOU) == "FORBIDDEN"
+    assert plan(Op("add", "r", "k", counter="dear", by=5000), ME, world)
+    assert (
+        fault(Op("add", "r", "k", counter="n", by=1), World(records={("r", "k"): record(counters=dict.fromkeys(map(str, range(100)), 1))}))
+        == "LIMIT_REACHED"
+    )

@@ -140,7 +140,9 @@ async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | N
         raise missing(route, key)
     if history:
         moment = now()
-        drops = [d for d in await ocean.reader.history(route, key, 1000) if d.payload is not None and not d.expired(moment)]
+        async with ocean.turns.of(caller.holder):
+            versions = await ocean.reader.history(route, key, 1000)
+        drops = [d for d in versions if d.payload is not None and not d.expired(moment)]
         if not drops:
             raise missing(route, key)
         return {"versions": [shown(caller, d) for d in drops]}

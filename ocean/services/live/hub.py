@@ -16,6 +16,7 @@ from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
 from ocean.store.reader import now
+from ocean.turns import household
 
 PAGE = 500
 BEHIND = 1000  # events, and
@@ -84,7 +85,7 @@ class Subscriber:
 
 def _holders(caller: Caller) -> list[str]:
     """Whom a stream counts for: its key, and the address, since keys are made for the asking."""
-    return [holder for holder in (caller.key, caller.ip) if holder]
+    return [holder for holder in (caller.key, household(caller.ip)) if holder]
 
 
 class Hub:

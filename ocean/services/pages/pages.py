@@ -159,12 +159,12 @@ async def _record(visit: _Visit, route: str, key: str) -> Drop | None:
         drop = await reader.entity_at(route, key, visit.position)
     elif drop is not None and drop.kind == REMOVED:
         drop = await reader.last_live(route, key)
+    refusal = _authorise(visit, route, owner == visit.caller.key, rules)
     if drop is None or not drop.live(now()):
-        if drop is not None:
+        if drop is not None and refusal is None:
             visit.gone = visit.gone or drop.kind not in (REMOVED, UNPUBLISHED)
             visit.withdrawn = visit.withdrawn or drop.kind == UNPUBLISHED
         return None
-    refusal = _authorise(visit, route, owner == visit.caller.key, rules)
     if refusal is not None:
         raise refusal
     if gated(visit.caller, drop):
@@ -176,7 +176,7 @@ async def _record(visit: _Visit, route: str, key: str) -> Drop | None:
 
 def _refusal(visit: _Visit, path: _Path) -> OceanError | None:
     """Why the caller is told nothing of a path where nothing was found for it."""
-    return _authorise(visit, path.route, False, path.rules) if path.route is not None else None
+    return _authorise(visit, path.folders[0], False, path.rules)
 
 
 def _authorise(visit: _Visit, route: str, own: bool, rules: Rules) -> OceanError | None:
