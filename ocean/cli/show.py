@@ -59,4 +59,6 @@ def table(rows: list[dict[str, Any]]) -> None:
 def cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return escape("\n".join(value))
     return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
