@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import Running
+from tests.conftest import start, stop
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -18,32 +18,34 @@ def tour() -> list[str]:
     return [line[4:] for line in part.splitlines() if line.startswith("    ") and "make up" not in line and "export PATH" not in line]
 
 
-def test_every_line_of_the_tour_works(server: Running, secret: str, tmp_path: Path) -> None:
+def test_every_line_of_the_tour_works(tmp_path: Path, secret: str) -> None:
     lines = tour()
     assert len(lines) > 15
     ocean = tmp_path / "bin" / "ocean"
     ocean.parent.mkdir()
     ocean.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ocean.cli "$@"\n')
     ocean.chmod(0o755)
+    running = start(tmp_path / "data")
     environment = {
         **os.environ,
         "PATH": f"{ocean.parent}:{os.environ['PATH']}",
-        "OCEAN_URL": server.api,
+        "OCEAN_URL": running.api,
         "OCEAN_KEY": secret,
-        "OCEAN_DATA": str(server.data),
+        "OCEAN_DATA": str(running.data),
     }
     places = {
-        "http://127.0.0.1:8000": server.api,
-        "http://127.0.0.1:8001": server.view,
+        "http://127.0.0.1:8000": running.api,
+        "http://127.0.0.1:8001": running.view,
         "/tmp/": f"{tmp_path}/",
         "curl -N": "timeout 1 curl -sN",
     }
-    for name in ("my/data", "my/site", "mysite"):  # other tests of this server have these names already
-        places[name] = f"tour-{name}"
-    for line in lines:
-        for word, here in places.items():
-            line = line.replace(word, here)
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, env=environment)
-        ended = 124 if line.startswith("timeout") else 0  # a stream goes on until it is ended
-        assert done.returncode == ended, (line, done.stdout, done.stderr)
-        assert '"error"' not in done.stdout, (line, done.stdout)
+    try:
+        for line in lines:
+            for word, here in places.items():
+                line = line.replace(word, here)
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, env=environment)
+            ended = 124 if line.startswith("timeout") else 0  # a stream goes on until it is ended
+            assert done.returncode == ended, (line, done.stdout, done.stderr)
+            assert '"error"' not in done.stdout, (line, done.stdout)
+    finally:
+        assert stop(running) == 0
