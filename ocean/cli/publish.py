@@ -18,12 +18,13 @@ _SKIPPED = frozenset({".git", ".hg", ".svn", ".DS_Store", "Thumbs.db", "node_mod
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """`path in the site -> file`; hidden folders of tools are left out, links out of the folder too."""
+    """`path in the site -> file`; hidden files (but .well-known) and links out of the folder are left out."""
     root = folder.resolve()
     found: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
         parts = file.relative_to(folder).parts
-        if _SKIPPED & set(parts) or not file.is_file() or not file.resolve().is_relative_to(root):
+        hidden = any(part.startswith(".") and part != ".well-known" for part in parts)  # .env and its like are nobody's to read
+        if hidden or _SKIPPED & set(parts) or not file.is_file() or not file.resolve().is_relative_to(root):
             continue
         found[unicodedata.normalize("NFC", "/".join(parts))] = file
     return found

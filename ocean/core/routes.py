@@ -10,6 +10,7 @@ from ocean.errors import OceanError
 
 MAX_BYTES = 512
 MAX_SEGMENTS = 32
+_SECRET = re.compile(r"osk_[A-Za-z0-9_-]{43}")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -32,6 +33,8 @@ def check_route(route: object) -> str:
         raise OceanError("ROUTE_REQUIRED", "The request names no folder.", "Give a route such as my/data.")
     if not isinstance(route, str):
         raise OceanError("INVALID_ROUTE", "The route is not text.")
+    if _SECRET.search(route):  # a route is stored and shown: the secret is not said back either
+        raise OceanError("INVALID_ROUTE", "The route has a secret key in it.", "Name the folder by the public half of the key.")
     fault = _route_fault(route) if len(route) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_ROUTE", f"The route {route[:80]!r} {fault}.", "A route looks like my/data.")

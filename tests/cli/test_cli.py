@@ -41,6 +41,9 @@ def site(tmp_path: Path) -> Path:
     (folder / "img/dot.gif").write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;")
     (folder / ".git").mkdir()
     (folder / ".git/config").write_text("secret")
+    (folder / ".env").write_text("secret")
+    (folder / ".well-known").mkdir()
+    (folder / ".well-known/security.txt").write_text("Contact: mailto:a@example.com")
     (folder / "out").symlink_to("/etc/hostname")
     return folder
 
@@ -48,23 +51,24 @@ def site(tmp_path: Path) -> Path:
 def test_publish_republish_and_roll_back(server: Running, secret: str, site: Path) -> None:
     run = lambda *words: ocean(*words, url=server.api, key=secret)  # noqa: E731
     plan = told(run("publish", str(site), "cli/site", "--dry-run", "--json"))
-    assert plan["change"] == ["about.html", "img/dot.gif", "index.html"]
+    assert plan["change"] == [".well-known/security.txt", "about.html", "img/dot.gif", "index.html"]
     assert requests.get(f"{server.view}/cli/site/", timeout=9).status_code == 404
-    assert told(run("publish", str(site), "cli/site", "--json"))["uploaded"] == 3
+    assert told(run("publish", str(site), "cli/site", "--json"))["uploaded"] == 4
     assert requests.get(f"{server.view}/cli/site/", timeout=9).text == "<h1>one</h1>"
     assert requests.get(f"{server.view}/cli/site/img/dot.gif", timeout=9).headers["content-type"] == "image/gif"
-    assert requests.get(f"{server.view}/cli/site/.git/config", timeout=9).status_code == 404
+    for hidden in (".git/config", ".env"):
+        assert requests.get(f"{server.view}/cli/site/{hidden}", timeout=9).status_code == 404
     (site / "index.html").write_text("<h1>two</h1>")
     (site / "about.html").unlink()
     again = run("publish", str(site), "cli/site")
-    assert "1 uploaded, 1 changed, 1 removed, 1 as before." in again.stdout
+    assert "1 uploaded, 1 changed, 1 removed, 2 as before." in again.stdout
     assert "up to date" in run("publish", str(site), "cli/site").stdout
     assert requests.get(f"{server.view}/cli/site/about", timeout=9).status_code == 404
     assert run("rollback", "cli/site").returncode == 0
     assert requests.get(f"{server.view}/cli/site/", timeout=9).text == "<h1>one</h1>"
     assert requests.get(f"{server.view}/cli/site/about", timeout=9).text == "<p>about</p>"
     (found,) = told(run("sites", "--json"))["results"]  # type: ignore[misc]
-    assert (found["route"], found["files"]) == ("cli/site", 3)
+    assert (found["route"], found["files"]) == ("cli/site", 4)
     refused = ocean("publish", str(site), "cli/site", url=server.api, key=keys.generate().secret)
     assert (refused.returncode, "FORBIDDEN" in refused.stderr) == (1, True)
 
