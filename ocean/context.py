@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ocean import settings as settings_
 from ocean.core import keys
+from ocean.errors import OceanError
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
 from ocean.store.log import Log
@@ -26,6 +27,12 @@ class Caller:
     made: keys.Pair | None = None
     idempotency: str | None = None
     request_digest: str = ""
+
+    def required(self, says: str, hint: str = "Send your key as X-Ocean-Key.") -> str:
+        """The public key. Raises KEY_REQUIRED (401) with the sentence where there is none."""
+        if self.key is None:
+            raise OceanError("KEY_REQUIRED", says, hint, status=401)
+        return self.key
 
     @property
     def holder(self) -> str:

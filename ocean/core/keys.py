@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import secrets
 from typing import NamedTuple
 
@@ -14,6 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from ocean.errors import OceanError
 
 SECRET_PREFIX = "osk_"  # noqa: S105 - the mark of a secret, not one
+
+
+_SECRET = re.compile(SECRET_PREFIX + r"[A-Za-z0-9_-]{43}")
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a secret key stands anywhere in a text."""
+    return SECRET_PREFIX in text and _SECRET.search(text) is not None
 
 
 class Pair(NamedTuple):

@@ -6,11 +6,11 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from ocean.core.keys import holds_secret
 from ocean.errors import OceanError
 
 MAX_BYTES = 512
 MAX_SEGMENTS = 32
-_SECRET = re.compile(r"osk_[A-Za-z0-9_-]{43}")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -33,7 +33,7 @@ def check_route(route: object) -> str:
         raise OceanError("ROUTE_REQUIRED", "The request names no folder.", "Give a route such as my/data.")
     if not isinstance(route, str):
         raise OceanError("INVALID_ROUTE", "The route is not text.")
-    if _SECRET.search(route):  # a route is stored and shown: the secret is not said back either
+    if holds_secret(route):  # before the cache below: a route is stored, kept and shown, and the secret is not said back either
         raise OceanError("INVALID_ROUTE", "The route has a secret key in it.", "Name the folder by the public half of the key.")
     fault = _route_fault(route) if len(route) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:

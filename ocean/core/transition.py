@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from ocean.core import access
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
 from ocean.core.files import ids_in, reference_in
-from ocean.core.keys import SECRET_PREFIX
+from ocean.core.keys import SECRET_PREFIX, holds_secret
 from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
@@ -165,7 +164,7 @@ def _trust(op: Op, who: str, state: State) -> Change:
     mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
         raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
-    if _SECRET.search(op.payload) or any(k.startswith(SECRET_PREFIX) for k in keys):
+    if holds_secret(op.payload) or any(k.startswith(SECRET_PREFIX) for k in keys):
         raise OceanError("INVALID_PAYLOAD", "The trust record has a secret key.", "Give the public half of the key.")
     return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
 
@@ -225,11 +224,8 @@ def missing(route: str, key: str | None, removed: bool = False) -> OceanError:
     return OceanError("NOT_FOUND", f"There is no record {key!r} in {route!r}.")
 
 
-_SECRET = re.compile(r"osk_[A-Za-z0-9_-]{43}")
-
-
 def _save(op: Op, who: str, current: Current | None) -> Change:
-    if access.first_writer_owns(op.route) and _SECRET.search(op.payload):
+    if access.first_writer_owns(op.route) and holds_secret(op.payload):
         raise OceanError(
             "INVALID_PAYLOAD", f"The payload has a secret key, and anyone can read {op.route!r}.", "Give the public half of the key."
         )

@@ -16,7 +16,7 @@ from ocean.core import chain
 from ocean.core.access import Rule
 from ocean.core.drop import ACCESS, SAVED, show_io, show_time
 from ocean.core.files import ids_in
-from ocean.core.payloads import decode, dumps, loads, structured
+from ocean.core.payloads import dumps, loads, structured
 from ocean.core.routes import ancestors, covers
 from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
 from ocean.errors import OceanError
@@ -52,6 +52,11 @@ class Write:
         self.size = 512 + sum([400 + len(op.payload) + op.weight for op in self.ops])
 
 
+def rule_of(text: str | None) -> Rule | None:
+    """A rule as its table keeps it; None once it was taken back."""
+    return Rule.from_json(orjson.loads(text)) if text else None
+
+
 @dataclass(slots=True)
 class Rules:
     """Rules of folders in memory, true as of the access drop at `at`."""
@@ -61,7 +66,7 @@ class Rules:
 
     def learn(self, rows: list[Row]) -> None:
         for route, rule in rows:
-            self.known[route] = Rule.from_json(decode(rule.encode())) if rule else None
+            self.known[route] = rule_of(rule)
 
     def refresh(self, rows: list[Row], at: int) -> None:
         """Takes in what has changed since, without growing."""

@@ -7,13 +7,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
 from ocean.core.access import Rule
 from ocean.core.drop import Drop
 from ocean.core.routes import ancestors
 from ocean.errors import OceanError
-from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules
+from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules, rule_of
 from ocean.store.engine import Engine, Row
 
 DROP = ", ".join(
@@ -84,7 +82,7 @@ class Reader:
                 found[folder] = rules.known[folder]
             else:
                 rows = await self.engine.rows(READ_RULE, (folder,))
-                found[folder] = Rule.from_json(orjson.loads(rows[0][1])) if rows and rows[0][1] else None
+                found[folder] = rule_of(rows[0][1]) if rows else None
         rules.trim()
         rules.known.update(found)
         return found
@@ -100,7 +98,7 @@ class Reader:
             raise OceanError(
                 "LIMIT_REACHED", f"More than {MAX_CLOSED} folders beneath {route!r} are closed.", "Ask for one of its folders."
             )
-        return [(folder, Rule.from_json(orjson.loads(rule))) for folder, rule in rows]
+        return [(folder, rule) for folder, text in rows if (rule := rule_of(text)) is not None]
 
     async def look(self, route: str, key: str) -> Found:
         """One record and who may see it, in one read."""

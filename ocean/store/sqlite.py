@@ -126,10 +126,11 @@ class SqliteEngine:
 
     def now(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """`rows` without a loop."""
-        return list(self._reader.execute(sql, args).fetchall())
+        found: list[Row] = self._reader.execute(sql, args).fetchall()
+        return found
 
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        return list(self._reader.execute(sql, args).fetchall())
+        return self.now(sql, args)
 
     async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
         if self._scans >= SCANS_WAITING:

@@ -12,6 +12,8 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import require
 from ocean.services.data.writing import write
 
+_KEYED = ("Access is changed with a key.", "Send it as X-Ocean-Key.")
+
 
 async def share(
     ocean: Ocean, caller: Caller, *, route: str, key: str, mode: str | None = None, permissions: list[str] | None = None
@@ -22,7 +24,7 @@ async def share(
         raise OceanError("INVALID_VALUE", f"There is no mode {mode!r}.", f"Modes: {', '.join(access.MODES)}.")
     if permissions is not None and not (permissions and all(p in access.PERMISSIONS for p in permissions)):
         raise OceanError("INVALID_VALUE", "The permissions are not known ones.", f"Permissions: {', '.join(access.PERMISSIONS)}.")
-    who = _keyed(caller)
+    who = caller.required(*_KEYED)
     alter = transition.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
 
@@ -30,7 +32,7 @@ async def share(
 async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
     """Takes back one key's grant, or the folder's whole access record."""
     check_route(route)
-    _keyed(caller)
+    caller.required(*_KEYED)
     alter = transition.revoke(route, keys.identity(key) if key is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
 
@@ -46,12 +48,6 @@ async def show(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
         raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")
     shown = rule.to_json()
     return {"route": route, **shown} if admin else {"route": route, "owner": rule.owner, "mode": rule.mode}
-
-
-def _keyed(caller: Caller) -> str:
-    if caller.key is None:
-        raise OceanError("KEY_REQUIRED", "Access is changed with a key.", "Send it as X-Ocean-Key.", status=401)
-    return caller.key
 
 
 async def _change(ocean: Ocean, caller: Caller, op: Op) -> dict[str, Any]:

@@ -31,10 +31,9 @@ async def require_write(ocean: Ocean, caller: Caller, route: str) -> None:
     Raises KEY_REQUIRED, FORBIDDEN, NO_TRUST or INVALID_ROUTE.
     """
     check_route(route)
-    if caller.key is None:
-        raise OceanError("KEY_REQUIRED", "Writing needs a key.", "Send your key as X-Ocean-Key.", status=401)
-    if access.decide(route, caller.key, "drop", await ocean.reader.rules(route)) == "deny":
-        raise access.refusal(route, caller.key, "drop")
+    who = caller.required("Writing needs a key.")
+    if access.decide(route, who, "drop", await ocean.reader.rules(route)) == "deny":
+        raise access.refusal(route, who, "drop")
 
 
 def may_see(caller: Caller, drop: Drop, permission: str, rules: Rules) -> bool:

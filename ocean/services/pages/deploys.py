@@ -27,6 +27,7 @@ MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
 
 MAX_TEXTS = 100 * 1024 * 1024  # bytes of text that one deploy keeps as records
 
+_KEYED = ("Publishing needs a key.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.")
 Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
 
 
@@ -36,7 +37,7 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
     manifest = _manifest(files)
     there = await _there(ocean, caller, route)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
-    staged = {sha for sha, _ in await _staged(ocean, _keyed(caller))}
+    staged = {sha for sha, _ in await _staged(ocean, caller.required(*_KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
     removed = sorted(there.keys() - manifest.keys())
     return {"upload": upload, "change": sorted(changed), "remove": removed, "keep": len(manifest) - len(changed)}
@@ -47,7 +48,7 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
     await require_write(ocean, caller, route)
     if received.sha256 != sha256:
         raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
-    name = _stage(_keyed(caller), sha256)
+    name = _stage(caller.required(*_KEYED), sha256)
     try:
         await ocean.blobs.put(name, received.pieces())
     except OSError as fault:
@@ -64,7 +65,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     manifest = _manifest(files)
     before = await _deploy(ocean, route)
     there = await _there(ocean, caller, route)
-    who = _keyed(caller)
+    who = caller.required(*_KEYED)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
     removed = sorted(there.keys() - manifest.keys())
     if not changed and not removed:
@@ -138,7 +139,7 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
         "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000"
     )
     async with ocean.turns.of(caller.holder):  # a walk along an index of all keys
-        rows = await ocean.engine.scan(query, (DEPLOY_KEY, _keyed(caller)))
+        rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*_KEYED)))
     shown = []
     for route, payload, created_at, version in rows:
         note = loads(payload)
@@ -155,12 +156,6 @@ async def sweep(ocean: Ocean, older_than: float) -> int:
     for name in old:
         await ocean.blobs.remove(name)
     return len(old)
-
-
-def _keyed(caller: Caller) -> str:
-    if caller.key is None:
-        raise OceanError("KEY_REQUIRED", "Publishing needs a key.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.", status=401)
-    return caller.key
 
 
 def _manifest(files: dict[str, Any]) -> Manifest:
