@@ -65,8 +65,10 @@ class Cursor:
         if not self.take_punct(mark):
             raise self.error(f"'{mark}'")
 
-    def error(self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = ()) -> DropsSyntaxError:
-        """The error to raise here, or at offset `at`."""
+    def error(
+        self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = (), likely: str | None = None
+    ) -> DropsSyntaxError:  # fmt: skip
+        """The error to raise here, or at offset `at`. It suggests `likely`, or the nearest of the words that are `known`."""
         offset = self.peek.offset if at is None else at
-        suggestion = nearest(self.peek.text, known) if self.peek.kind == WORD and known else None
+        suggestion = likely or (nearest(self.peek.text, known) if self.peek.kind == WORD and known else None)
         return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion)

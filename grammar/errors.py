@@ -24,7 +24,10 @@ class DropsSyntaxError(Exception):
 
     @property
     def hint(self) -> str | None:
-        return f"Did you mean '{self.suggestion}'?" if self.suggestion else None
+        if self.suggestion is None:
+            return None
+        quoted = self.suggestion if '"' in self.suggestion else repr(self.suggestion)
+        return f"Did you mean {quoted}?"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

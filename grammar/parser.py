@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,12 @@ class Statement:
 class Language:
     """The forms of a set of commands and of the stages of a pipe. `commands` maps a name to its forms, the first the one printed."""
 
-    def __init__(self, commands: dict[str, tuple[str, ...]], stages: dict[str, str], bare: str | None = None) -> None:
+    def __init__(
+        self, commands: dict[str, tuple[str, ...]], stages: dict[str, str], bare: str | None = None,
+        known_as: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`known_as`: words of other languages, and what is said here for each."""
+        self._known_as = known_as or {}
         self._forms = {name: [compile_form(f) for f in forms] for name, forms in commands.items()}
         self._stages = {name: compile_form(form) for name, form in stages.items()}
         self._bare = bare
@@ -105,8 +110,8 @@ class Language:
         if self._bare and token.kind == WORD and following.kind == WORD and following.text.startswith("@"):
             return self._bare, self._forms[self._bare][0].read(cursor, self._list)
         known = list(self._by_word)
-        likely = nearest(token.text, known) if token.kind == WORD else None
-        raise cursor.error("a command" + (" (try 'help')" if likely is None else ""), known=known)
+        likely = (self._known_as.get(token.text.lower()) or nearest(token.text, known)) if token.kind == WORD else None
+        raise cursor.error("a command" + (" (try 'help')" if likely is None else ""), likely=likely)
 
     def _stage(self, cursor: Cursor) -> Stage:
         form = self._stages.get(cursor.peek.text)

@@ -63,7 +63,8 @@ def value(cursor: Cursor, depth: int = 0) -> Any:
         if depth >= MAX_DEPTH:
             raise cursor.error(f"at most {MAX_DEPTH} levels of nesting", found="a deeper one")
         return object_(cursor, depth + 1) if token.text == "{" else list_(cursor, depth + 1)
-    raise cursor.error("a value (text in quotes, a number, true, false, null, a list or an object)")
+    likely = f'"{token.text}"' if token.kind == WORD else None
+    raise cursor.error("a value (text in quotes, a number, true, false, null, a list or an object)", likely=likely)
 
 
 def list_(cursor: Cursor, depth: int = 1) -> list[Any]:

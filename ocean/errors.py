@@ -38,12 +38,15 @@ CODES: dict[str, tuple[int, str]] = {
 class OceanError(Exception):
     """An answer that is an error: a code of CODES, a sentence naming the thing at fault, and the way out."""
 
-    def __init__(self, code: str, message: str, hint: str | None = None, *, status: int | None = None, **details: Any) -> None:
+    def __init__(
+        self, code: str, message: str, hint: str | None = None, *, status: int | None = None, retry_after: int | None = None, **details: Any
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.status = status or CODES[code][0]
+        self.retry_after = retry_after if retry_after is not None or code != "SERVER_BUSY" else 1  # seconds
         self.details = details
 
     def body(self) -> dict[str, Any]:

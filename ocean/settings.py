@@ -57,6 +57,14 @@ def load(overrides: Mapping[str, str | None]) -> dict[str, str]:
     return values
 
 
+CLIENT = ("OCEAN_URL", "OCEAN_KEY", "OCEAN_SUPERVISOR")  # variables of the environment that are no settings of a server
+
+
+def unknown() -> list[str]:
+    """The OCEAN_ variables of the environment that mean nothing."""
+    return [name for name in os.environ if name.startswith("OCEAN_") and name not in NAMES and name not in CLIENT]
+
+
 def shown(values: Mapping[str, str], name: str) -> str:
     """A setting's value as it may be shown."""
     return "(secret)" if NAMES[name].secret and values[name] else values[name]
@@ -82,7 +90,7 @@ def address(values: Mapping[str, str], name: str) -> tuple[str, int]:
     """`(host, port)` of a HOST:PORT setting."""
     host, _, port = values[name].rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingError(f"{name} is {values[name]!r}, not HOST:PORT.")
+        raise SettingError(f"{name} is {values[name]!r}, not HOST:PORT with a port from 1 to 65535.")
     return host.strip("[]"), int(port)
 
 

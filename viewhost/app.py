@@ -60,7 +60,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 async def _kept(request: Request) -> Kept:
     cache: Cache = request.app.ctx.cache
     path = request.path
-    secret, moment = request.args.get("_key"), request.args.get("at")
+    secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
     asks = secret is not None or moment is not None
     if not asks:
         kept = await cache.get(path)
@@ -72,9 +72,9 @@ async def _kept(request: Request) -> Kept:
         request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None, client_ip(request)), segments, slash, moment
     )
     kept = Kept(found, _listed(found) if found.listing else found.body)
-    if secret is not None:
+    if request.args.get("_key"):
         kept.headers["referrer-policy"] = "no-referrer"  # the address has a key in it
-    elif found.public and not asks and found.file is None and path == _canonical(segments, slash):
+    if found.public and not asks and found.file is None and path == _canonical(segments, slash):
         cache.put(path, kept, revision)
     return kept
 
@@ -92,6 +92,8 @@ def _segments(path: str) -> tuple[list[str], bool]:
         segments = [unquote(s, errors="strict") for s in raw]
     except UnicodeDecodeError:
         raise OceanError("NOT_FOUND", "The address is not UTF-8.") from None
+    if segments == [""]:
+        raise OceanError("NOT_FOUND", "The sites here have addresses of their own.", "A record FOLDER @KEY is the page /FOLDER/KEY.")
     if not segments[0] or any("/" in s for s in segments):
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     return segments, path.endswith("/")

@@ -8,13 +8,13 @@ from typing import Any
 from sanic import HTTPResponse, Request, Sanic
 
 from ocean.api import blobs, streams, twins
-from ocean.api.callers import ANY_ORIGIN, KeyBudget, caller_of, with_pair
+from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
 from ocean.followers import reaper
-from ocean.http.answers import Answer, as_ocean_error, json_
+from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
 from ocean.services.live.hub import Hub
 
@@ -49,8 +49,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
             raise OceanError("PAYLOAD_TOO_LARGE", "The statements are over 4 MB.", "Send large content by POST /drop or POST /blob.")
         statements = parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)
         caller = await caller_of(request, make=writes(statements))
-        answer = await execute(request.app.ctx.ocean, caller, statements)
-        return json_(with_pair(caller, answer), 200, any_origin=True)
+        return json_(await answered(request, caller, execute(request.app.ctx.ocean, caller, statements)), 200, any_origin=True)
 
     @server.before_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
@@ -72,13 +71,18 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 
 
 def answer_error(fault: Exception) -> Answer:
-    answer = as_ocean_error(fault)
-    return json_(answer.body(), answer.status, any_origin=True)
+    error = as_ocean_error(fault)
+    if error.message == NOTHING_HERE:
+        error.hint = "POST /exec takes Drops; the addresses are in ops/reference/commands.md. Pages are on the view host."
+    answer = json_(error.body(), error.status, any_origin=True)
+    if error.retry_after is not None:
+        answer.head += b"retry-after: %d\r\n" % error.retry_after
+    return answer
 
 
 def _statement(request: twins.Asked) -> str:
     kind = request.headers.get("content-type", "text/plain").split(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind != "application/json" and not request.body.lstrip().startswith(b"{"):  # no statement begins so: it is JSON without its type
         try:
             return request.body.decode()
         except UnicodeDecodeError:

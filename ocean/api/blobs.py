@@ -10,7 +10,7 @@ from typing import Any
 
 from sanic import Request, Sanic
 
-from ocean.api.callers import ANY_ORIGIN, caller_of, with_pair
+from ocean.api.callers import ANY_ORIGIN, IN_ADDRESS, answered, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.context import Caller
 from ocean.core.routes import check_route
@@ -63,8 +63,8 @@ def mount(server: Sanic[Any, Any]) -> None:
             raise OceanError("ROUTE_REQUIRED", "The upload names no folder.", "Send X-Blob-Route: my/files.")
         kind = request.headers.get("content-type", "application/octet-stream")
         async with _received(request, incoming, check_route(route), make=True) as (caller, received):
-            answer = await blobs.upload(request.app.ctx.ocean, caller, route, kind, received)
-        return json_(with_pair(caller, answer), 201, any_origin=True)
+            answer = await answered(request, caller, blobs.upload(request.app.ctx.ocean, caller, route, kind, received))
+        return json_(answer, 201, any_origin=True)
 
     @server.put("/publish/<route:path>", stream=True)
     async def stage(request: Request, route: str) -> Answer:
@@ -76,8 +76,8 @@ def mount(server: Sanic[Any, Any]) -> None:
 
     @server.route("/blob/<drop_id:str>", methods=["GET", "HEAD"])
     async def download(request: Request, drop_id: str) -> Any:
-        only_parameters(request, {"key"})
-        caller = await caller_of(request, make=False, parameter="key")
+        only_parameters(request, IN_ADDRESS)
+        caller = await caller_of(request, make=False, parameters=IN_ADDRESS)
         file = await blobs.find(request.app.ctx.ocean, caller, drop_id)
         public = caller.key is None
         headers = {**ANY_ORIGIN, "cache-control": _KEPT if public else "private, max-age=31536000, immutable", "etag": f'"{file.sha256}"'}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Awaitable, Collection
 from typing import Any
 
 from sanic import Request
@@ -28,22 +29,40 @@ class KeyBudget:
         self._made: dict[str, list[float]] = {}
 
     def spend(self, ip: str) -> None:
+        """Raises KEYGEN_LIMITED."""
         now = time.monotonic()
         ip = household(ip)
         if len(self._made) > 10_000:
             self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}
         recent = [t for t in self._made.get(ip, ()) if t > now - 3600]
         if len(recent) >= self.per_hour:
-            raise OceanError("KEYGEN_LIMITED", "Too many keys were made from this address.", "Use one you have.")
+            raise OceanError(
+                "KEYGEN_LIMITED", "Too many keys were made from this address.", "Send one that you have as X-Ocean-Key.",
+                retry_after=int(recent[0] + 3600 - now) + 1,
+            )  # fmt: skip
         self._made[ip] = [*recent, now]
 
+    def refund(self, ip: str) -> None:
+        """The last pair came to nothing."""
+        made = self._made.get(household(ip))
+        if made:
+            made.pop()
 
-async def caller_of(request: Request | Plain, *, make: bool, parameter: str | None = None, digest: bytes | None = None) -> Caller:
-    """The caller; with `make`, one without a key gets a pair made. `digest` is the body's SHA-256 where the body was streamed.
+
+IN_ADDRESS = frozenset({"_key", "key"})  # parameters that carry a credential where a browser can't set headers
+
+
+async def caller_of(
+    request: Request | Plain, *, make: bool, parameters: Collection[str] = (), digest: bytes | None = None
+) -> Caller:  # fmt: skip
+    """The caller; with `make`, one without a key gets a pair made. `parameters` may carry the key, where the header does not;
+    `digest` is the body's SHA-256 where the body was streamed.
 
     Raises INVALID_CREDENTIAL, KEY_REQUIRED, KEYGEN_LIMITED.
     """
-    secret = request.headers.get("x-ocean-key") or (request.args.get(parameter) if parameter else None)
+    secret = request.headers.get("x-ocean-key")
+    if secret is None and parameters and request.query_string:
+        secret = next((found for name in parameters if (found := request.args.get(name))), None)
     ip = client_ip(request)
     idempotency = request.headers.get("idempotency-key")
     if idempotency is not None and not (0 < len(idempotency) <= 200 and idempotency.isascii() and idempotency.isprintable()):
@@ -81,8 +100,16 @@ async def _signer(request: Request | Plain, digest: bytes | None) -> str:
     return signed.public
 
 
-def with_pair(caller: Caller, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer; with the pair that was made for the request, which is shown this once."""
+async def answered(request: Request | Plain, caller: Caller, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """What `work` gives, with the pair that was made for the request, which is shown this once; one that came to nothing is not counted."""
     if caller.made is None:
-        return answer
+        return await work
+    try:
+        answer = await work
+    except OceanError as fault:
+        request.app.ctx.budget.refund(caller.ip)
+        if fault.code == "FORBIDDEN":
+            fault.message = "The request came without a key, and what it asks for is not open to everyone."
+            fault.hint = "Send the key that owns it as X-Ocean-Key (OCEAN_KEY for `ocean`), or choose another folder."
+        raise
     return {**answer, "keypair": {"public": caller.made.public, "private": caller.made.secret}}

@@ -8,7 +8,7 @@ import orjson
 from sanic import Request, Sanic
 from sanic.response import ResponseStream
 
-from ocean.api.callers import ANY_ORIGIN, caller_of
+from ocean.api.callers import ANY_ORIGIN, IN_ADDRESS, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
@@ -22,8 +22,8 @@ _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no", **ANY_ORIGIN
 def mount(server: Sanic[Any, Any]) -> None:
     @server.get("/stream/<route:path>")
     async def stream(request: Request, route: str) -> ResponseStream:
-        only_parameters(request, {"last", "from", "key"})
-        caller = await caller_of(request, make=False, parameter="key")
+        only_parameters(request, {"last", "from", *IN_ADDRESS})
+        caller = await caller_of(request, make=False, parameters=IN_ADDRESS)
         last = _number(request.args.get("last"), "last")
         after = _number(request.headers.get("last-event-id") or request.args.get("from"), "from")
         items = follow(request.app.ctx.ocean, request.app.ctx.hub, caller, path_route(request), last=last, after=after)

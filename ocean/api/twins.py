@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from sanic import Request, Sanic
 
-from ocean.api.callers import caller_of, with_pair
+from ocean.api.callers import IN_ADDRESS, answered, caller_of
 from ocean.api.quick import Plain, Table
 from ocean.commands.command import KINDS, Command, Twin, run
 from ocean.commands.table import COMMANDS
@@ -29,22 +29,28 @@ def mount(server: Sanic[Any, Any], quick: Table) -> None:
 
 
 def _handler(command: Command, twin: Twin) -> Any:
-    read = Reader(twin, command.writes)
+    credentials = credentials_of(twin)
+    read = Reader(twin, command.writes, credentials)
 
     async def handle(request: Asked, **named: str) -> Answer:
-        caller = await caller_of(request, make=command.writes)
-        args = read(request)
-        return json_(with_pair(caller, await run(command, request.app.ctx.ocean, caller, args)), twin.status, any_origin=True)
+        caller = await caller_of(request, make=command.writes, parameters=credentials)
+        work = run(command, request.app.ctx.ocean, caller, read(request))
+        return json_(await answered(request, caller, work), twin.status, any_origin=True)
 
     return handle
+
+
+def credentials_of(twin: Twin) -> frozenset[str]:
+    """The parameters that may carry the caller's key: of what a browser can ask for without headers, those with no other meaning."""
+    return IN_ADDRESS - {a.called or a.name for a in twin.args if a.where == "query"} if twin.method == "GET" else frozenset()
 
 
 class Reader:
     """Reads the arguments of one twin, each checked."""
 
-    def __init__(self, twin: Twin, makes: bool) -> None:
+    def __init__(self, twin: Twin, makes: bool, credentials: frozenset[str]) -> None:
         self._twin = twin
-        self._query = frozenset(a.called or a.name for a in twin.args if a.where == "query")
+        self._query = frozenset(a.called or a.name for a in twin.args if a.where == "query") | credentials
         if makes:
             self._query |= {"generate_keypair"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")

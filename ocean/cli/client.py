@@ -15,24 +15,37 @@ from ocean.cli import show
 from ocean.cli.options import as_json, fail
 
 
+class Unreachable(click.ClickException):
+    """Nobody answers at OCEAN_URL, or somebody else does."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
 class Client:
     """A running server, spoken to over HTTP."""
 
     def __init__(self) -> None:
-        self.url = os.environ.get("OCEAN_URL", "http://127.0.0.1:8000").rstrip("/")
+        self.url = os.environ.get("OCEAN_URL", "http://127.0.0.1:8000").strip().rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            fail(f"OCEAN_URL is {self.url!r}; an address begins with http:// or https://.")
         self._session = requests.Session()
-        if os.environ.get("OCEAN_KEY"):
-            self._session.headers["x-ocean-key"] = os.environ["OCEAN_KEY"]
+        if key := os.environ.get("OCEAN_KEY", "").strip():
+            self._session.headers["x-ocean-key"] = key
 
     def ask(self, method: str, path: str, **named: Any) -> tuple[dict[str, Any], bool]:
-        """`(answer, whether it is one and not an error)`. Ends the program where nobody answers."""
+        """`(answer, whether it is one and not an error)`. Raises Unreachable, which ends a program with its sentence and status 2."""
         try:
             answer = self._session.request(method, self.url + path, timeout=120, **named)
             return answer.json(), answer.ok
         except requests.exceptions.JSONDecodeError:
-            fail(f"{self.url} is not an Infinite Ocean API (it answered {answer.status_code}, not JSON). Check OCEAN_URL.")
+            raise Unreachable(
+                f"{self.url} is not an Infinite Ocean API (it answered {answer.status_code}, not JSON). Check OCEAN_URL."
+            ) from None
         except (requests.RequestException, UnicodeError) as fault:
-            fail(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up")
+            raise Unreachable(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up") from None
 
     def run(self, statement: str) -> tuple[dict[str, Any], bool]:
         """A Drops text."""
@@ -57,7 +70,8 @@ def exec_(statement: str, as_json: bool) -> None:
         click.echo(json.dumps(answer, ensure_ascii=False))
         sys.exit(0 if ok else 1)
     if not ok:
-        fail(show.error(answer), 1)
+        show.failed(answer)
+        sys.exit(1)
     show.answer(answer)
 
 
@@ -83,7 +97,7 @@ def publish(folder: Path, route: str, dry_run: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("route")
-@click.option("--to", metavar="TIME", help="a time, such as 2026-03-10T10:00:00Z; else before the last deploy")
+@click.option("--to", metavar="TIME", help="a time, such as 2026-03-10T10:00:00Z (UTC unless it names a zone); else before the last deploy")
 @as_json
 def rollback(route: str, to: str | None, as_json: bool) -> None:
     """Take the site ROUTE back."""
@@ -91,7 +105,7 @@ def rollback(route: str, to: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer))
         return
-    click.echo(f"{route} is back: {answer['changed']} files as they were, {answer['removed']} gone.  {answer['url']}")
+    click.echo(f"{route} is back: {show.files(answer['changed'])} as before, {answer['removed']} gone.  {answer['url']}")
 
 
 @click.command()

@@ -20,7 +20,8 @@ def main() -> None:
 @addresses
 def up(**given: str | None) -> None:
     """Start the API server, the view host and the mail host."""
-    from ocean.cli.supervisor import StartError, Supervisor
+    from ocean.cli.processes import StartError
+    from ocean.cli.supervisor import Supervisor
 
     try:
         sys.exit(Supervisor(load(given)).run())
@@ -29,8 +30,7 @@ def up(**given: str | None) -> None:
 
 
 def _serve(name: str, given: dict[str, str | None]) -> None:
-    from ocean.cli.processes import serve
-    from ocean.cli.supervisor import StartError
+    from ocean.cli.processes import StartError, serve
 
     try:
         serve(name, load(given))

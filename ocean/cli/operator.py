@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
@@ -85,9 +87,8 @@ def backup(file: Path, **given: str | None) -> None:
     except OSError as fault:
         part.unlink(missing_ok=True)
         fail(f"{file} can't be written: {fault.strerror or fault}.")
-    click.echo(
-        f"{file} holds the store up to position {position} ({file.stat().st_size / 1e6:.1f} MB). It has the server's key: keep it safe."
-    )
+    size = filesize.decimal(file.stat().st_size)
+    click.echo(f"{file} holds the store up to position {position} ({size}). It has the server's key: keep it safe.")
 
 
 @click.command()
@@ -104,6 +105,7 @@ def restore(file: Path, **given: str | None) -> None:
 
     values = load(given)
     folder = Path(values["OCEAN_DATA"])
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(migrate(settings.store_url(values)))
     try:
@@ -112,6 +114,8 @@ def restore(file: Path, **given: str | None) -> None:
             position = _with_engine(values, lambda engine: read(engine, blobs, folder, source, seen))
             _, fault = _with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
     except ArchiveError as said:
+        if made:
+            shutil.rmtree(folder)
         fail(f"{file}: {said}", 1)
     if fault:
         fail(f"The restored chain does not hold: {fault}", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from typing import Any, NoReturn
 
@@ -36,6 +37,9 @@ def fail(message: str, status: int = 2) -> NoReturn:
 
 def load(given: dict[str, str | None]) -> dict[str, str]:
     """All settings, with what the command line gave."""
+    for name in settings.unknown():
+        near = difflib.get_close_matches(name, list(settings.NAMES), n=1)
+        click.echo(f"There is no setting {name}." + (f" Did you mean {near[0]}?" if near else " `ocean settings` lists them."), err=True)
     try:
         return settings.load({name.upper(): value for name, value in given.items()})
     except settings.SettingError as fault:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
+import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+import click
 
 from ocean import logs, settings
 
@@ -15,11 +21,42 @@ PROCESSES = {
 }
 
 
+class StartError(Exception):
+    """Why nothing was started, in a sentence."""
+
+
+def check_free(values: dict[str, str], names: Iterable[str]) -> None:
+    """Listens at each of the addresses for a moment, side by side. Raises StartError."""
+    with ExitStack() as probes:
+        taken: dict[int, str] = {}
+        for name in names:
+            host, port = settings.address(values, name)
+            option = name.removeprefix("OCEAN_").lower()
+            if port in taken and port:
+                raise StartError(f"{name} and {taken[port]} both name port {port}. Choose another with --{option}.")
+            probe = probes.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen()
+            except OSError as fault:
+                why = _WHY.get(fault.errno or 0, fault.strerror)
+                raise StartError(f"{host}:{port} ({name}) can't be listened at: {why}. Choose another with --{option}.") from None
+            taken[port] = name
+
+
+_WHY = {errno.EADDRINUSE: "another program has it", errno.EADDRNOTAVAIL: "this machine has no such address"}
+
+
 def serve(name: str, values: dict[str, str]) -> None:
-    """Serves until SIGINT or SIGTERM."""
+    """Serves until SIGINT or SIGTERM. Raises StartError."""
     logs.set_up(name)
     module, listens = PROCESSES[name]
     host, port = settings.address(values, listens)
+    if "OCEAN_SUPERVISOR" not in os.environ:  # it has looked already, and says where all are
+        check_free(values, (listens,))
+        click.echo(f"ocean: the {name} process is at http://{values[listens]}", err=True)
+    os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     server = importlib.import_module(module).create(values)
     _end_with_parent(server)
     _settle(server)

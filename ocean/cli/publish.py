@@ -63,8 +63,10 @@ def _show_plan(plan: dict[str, list[str]], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plan))
         return
-    for sign, colour, name in (("+", "green", "change"), ("-", "red", "remove")):
-        for path in plan[name]:
+    new = set(plan["new"])
+    changed = [path for path in plan["change"] if path not in new]
+    for sign, colour, paths in (("+", "green", plan["new"]), ("~", "yellow", changed), ("-", "red", plan["remove"])):
+        for path in paths:
             click.echo(click.style(f"{sign} {path}", fg=colour))
     click.echo(
         f"{len(plan['change'])} to change, {len(plan['remove'])} to remove, {plan['keep']} as before; {len(plan['upload'])} to upload."

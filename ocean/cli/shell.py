@@ -9,16 +9,18 @@ from typing import Any
 
 import click
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.lexers import Lexer
 
 from grammar import DropsSyntaxError
-from grammar.tokens import NUMBER, OPERATOR, STRING, WORD, tokenize
+from grammar.tokens import NUMBER, OPERATOR, PUNCT, STRING, WORD, tokenize
 from ocean.cli import show
-from ocean.cli.client import Client
+from ocean.cli.client import Client, Unreachable
 from ocean.commands.table import COMMANDS, LANGUAGE, STAGES
 
 _WORD = re.compile(r"[^\s()\[\]{},;:\"'=<>!]*$")
@@ -80,6 +82,16 @@ class Colours(Lexer):
         return line
 
 
+def goes_on(text: str) -> bool:
+    """Whether a statement still wants lines: a bracket or a quotation is open, or its last line ends as none does."""
+    try:
+        tokens = tokenize(text)
+    except DropsSyntaxError as fault:
+        return fault.found == "the end of the text"
+    depth = sum((t.text in "([{") - (t.text in ")]}") for t in tokens if t.kind == PUNCT)
+    return depth > 0 or (len(tokens) > 1 and tokens[-2].text in (",", ":"))
+
+
 class Shell:
     """Reads statements until the end; Ctrl-C clears a line, Ctrl-D leaves."""
 
@@ -89,8 +101,9 @@ class Shell:
 
     def run(self) -> None:
         session: PromptSession[str] = PromptSession(
-            "ocean> ", history=_history(), completer=self.words, lexer=Colours(), complete_while_typing=False
-        )
+            "ocean> ", history=_history(), completer=self.words, lexer=Colours(), complete_while_typing=False,
+            multiline=Condition(lambda: goes_on(get_app().current_buffer.text)), prompt_continuation="   ... ",
+        )  # fmt: skip
         click.echo(f"{self.client.url}   Tab completes, help lists the commands, Ctrl-D leaves.")
         while True:
             try:
@@ -105,9 +118,13 @@ class Shell:
                 self.answer(text)
 
     def answer(self, text: str) -> None:
-        body, ok = self.client.run(text)
+        try:
+            body, ok = self.client.run(text)
+        except Unreachable as away:
+            click.echo(away.message, err=True)
+            return
         if not ok:
-            click.echo(show.error(body), err=True)
+            show.failed(body)
             return
         self.words.routes |= {word for word in re.split(r"\s+", text) if "/" in word and not word.startswith(('"', "'", "@", "--"))}
         show.answer(body)

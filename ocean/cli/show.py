@@ -8,25 +8,53 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 _HIDDEN = ("drop_id", "source")  # shown by --json
 
 
 def answer(body: dict[str, Any]) -> None:
-    """A statement's answer."""
-    if isinstance(body.get("results"), list) and body["results"] and all(_is_answer(r) for r in body["results"]):
-        for each in body["results"]:  # of several statements
+    """An answer; of several statements, one after another."""
+    if set(body) <= {"results", "keypair"} and isinstance(body.get("results"), list):
+        for each in body["results"]:
             answer(each)
+        _pair(body)
+        return
+    if isinstance(body.get("commands"), list):
+        _commands(body["commands"])
         return
     rows = next((body[name] for name in ("results", "entities", "versions", "commands") if isinstance(body.get(name), list)), [body])
     table([flat(row) for row in rows])
+    _pair(body)
+
+
+def _pair(body: dict[str, Any]) -> None:
     if isinstance(body.get("keypair"), dict):
         click.echo(f"A key was made, and is shown this once: export OCEAN_KEY={body['keypair']['private']}", err=True)
 
 
-def _is_answer(row: Any) -> bool:
-    return isinstance(row, dict) and any(isinstance(row.get(name), list) for name in ("results", "entities", "versions", "commands"))
+def failed(body: dict[str, Any]) -> None:
+    """An error; where several statements ran, what those before it gave, and which one failed."""
+    fault = body.get("error", {})
+    if isinstance(fault, dict) and isinstance(fault.get("statement"), int):
+        for each in fault.get("results", ()):
+            answer(each)
+        click.echo(f"Statement {fault['statement'] + 1} failed; those before it stand, those behind it did not run.", err=True)
+    click.echo(error(body), err=True)
+
+
+def _commands(commands: list[dict[str, Any]]) -> None:
+    """The language's commands, or one with all its forms."""
+    if len(commands) == 1:
+        (one,) = commands
+        click.echo("\n".join([one["about"], "", *(f"  {form}" for form in one["forms"]), "", f"For example:  {one['example']}"]))
+        return
+    table([{"command": c["name"], "what it does": c["about"], "for example": c["example"]} for c in commands])
+    click.echo("help NAME shows a command's forms.")
+
+
+def files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def flat(record: Any) -> dict[str, Any]:
@@ -47,10 +75,10 @@ def error(body: dict[str, Any]) -> str:
 
 def table(rows: list[dict[str, Any]]) -> None:
     if not rows:
-        click.echo("nothing")
+        click.echo("no results")
         return
     columns = list(dict.fromkeys(name for row in rows for name in row if name not in _HIDDEN))
-    shown = Table(*columns, header_style="bold cyan", border_style="dim")
+    shown = Table(*(Column(name, overflow="fold") for name in columns), header_style="bold cyan", border_style="dim")
     for row in rows:
         shown.add_row(*(cell(row.get(name)) for name in columns))
     Console().print(shown)
@@ -61,4 +89,6 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return escape("\n".join(value))
+    if isinstance(value, dict) and value and all(isinstance(item, list) for item in value.values()):  # grants: who may what
+        return escape("\n".join(f"{name}: {', '.join(map(str, item))}" for name, item in value.items()))
     return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -15,16 +15,12 @@ import asyncpg
 import click
 
 from ocean import settings
-from ocean.cli.processes import PROCESSES
+from ocean.cli.processes import PROCESSES, StartError, check_free
 from ocean.core import keys
 from ocean.store.schema import migrate
 
 GRACE = 10.0  # seconds
 SHORT = 2.0  # seconds of a life that says something is wrong
-
-
-class StartError(Exception):
-    """Why nothing was started, in a sentence."""
 
 
 class Supervisor:
@@ -78,15 +74,7 @@ class Supervisor:
             (data / ".writable").unlink()
         except OSError as fault:
             raise StartError(f"The data folder {data} can't be written: {fault.strerror}.") from None
-        for name in ("OCEAN_API", "OCEAN_VIEW", "OCEAN_MAIL", "OCEAN_SMTP"):
-            host, port = settings.address(self.values, name)
-            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((host, port))
-                except OSError as fault:
-                    option = name.removeprefix("OCEAN_").lower()
-                    raise StartError(f"{host}:{port} ({name}) is not free: {fault.strerror}. Choose another with --{option}.") from None
+        check_free(self.values, ("OCEAN_API", "OCEAN_VIEW", "OCEAN_MAIL", "OCEAN_SMTP"))
         try:
             asyncio.run(migrate(settings.store_url(self.values)))
         except (OSError, RuntimeError, asyncpg.PostgresError) as fault:
@@ -126,6 +114,8 @@ class Supervisor:
         if first:
             secret = keys.generate().secret
             click.echo(f"  A first key, shown once (more: ocean keys):\n\n    export OCEAN_URL={api} OCEAN_KEY={secret}\n")
+        else:
+            click.echo(f"  With the key you have (or a new one: ocean keys):\n\n    export OCEAN_URL={api} OCEAN_KEY=...\n")
         click.echo(
             f"  Try:  ocean exec 'save mysite @index \"<h1>Hello, ocean</h1>\"'  and open {view}/mysite/\n  Ctrl-C stops everything.\n"
         )

@@ -48,7 +48,7 @@ async def _publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str,
 
 async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dict[str, Any]:
     """The commands, or one of them with its forms."""
-    shown = [c for c in COMMANDS.values() if word is None or c.name == word]
+    shown = [c for c in COMMANDS.values() if c.forms and (word is None or c.name == word)]
     if not shown:
         raise OceanError("NOT_FOUND", f"There is no command {word!r}.", "help lists them all.")
     return {"commands": [{"name": c.name, "forms": list(c.forms), "about": c.about, "example": c.example} for c in shown]}
@@ -134,4 +134,11 @@ STAGES = {
     "sort": "sort SORT:sorts", "pick": "pick PICK:names", "where": "where WHERE:condition",
 }  # fmt: skip
 
-LANGUAGE = Language({c.name: c.forms for c in _ALL if c.forms}, STAGES, bare="get")
+# What people of other languages try first.
+KNOWN_AS = {
+    "delete": "remove", "del": "remove", "rm": "remove", "drop": "remove", "insert": "save", "put": "save", "set": "save", "create": "save",
+    "upsert": "save", "select": "find", "query": "find", "count": "find ... then count", "read": "get", "show": "get", "history": "get",
+    "ls": "list", "patch": "update", "increment": "add", "incr": "add", "decrement": "subtract",
+}  # fmt: skip
+
+LANGUAGE = Language({c.name: c.forms for c in _ALL if c.forms}, STAGES, bare="get", known_as=KNOWN_AS)

@@ -129,8 +129,16 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
     return OceanError(
         "FORBIDDEN",
         f"{'This key' if who else 'A caller without a key'} may not {verb} {route!r}.",
-        "Its owner can grant access: share " + route + " with @YOUR_KEY.",
+        _way_out(route),
     )
+
+
+def _way_out(route: str) -> str:
+    if route == "trust" or route.startswith("trust/"):
+        return "A trust record is its first writer's alone, and is never read: it opens shared/NAME."
+    if first_writer_owns(route):
+        return "Each record there belongs to whoever wrote it first: choose another key."
+    return f"Its owner can grant access: share {route} with @YOUR_KEY."
 
 
 def is_admin(route: str, who: str | None, rules: Rules) -> bool:

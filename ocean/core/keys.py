@@ -25,6 +25,11 @@ def holds_secret(text: str) -> bool:
     return SECRET_PREFIX in text and _SECRET.search(text) is not None
 
 
+def without_secrets(path: str) -> str:
+    """The path with each segment that is a secret key in its public half; one inside a segment stays."""
+    return "/".join(public_of(part) if _SECRET.fullmatch(part) else part for part in path.split("/"))
+
+
 class Pair(NamedTuple):
     public: str
     secret: str
@@ -62,8 +67,7 @@ def public_of(secret: str) -> str:
     """The public half of a secret. Raises INVALID_CREDENTIAL."""
     seed = _decode(secret[len(SECRET_PREFIX) :]) if secret.startswith(SECRET_PREFIX) else None
     if seed is None:
-        hint = "Send the secret half (osk_...), not the public one." if is_public(secret) else "Secrets begin with osk_."
-        raise OceanError("INVALID_CREDENTIAL", "The credential is not a secret key.", hint)
+        raise OceanError("INVALID_CREDENTIAL", "The credential is not a secret key.", _no_secret(secret))
     digest = hashlib.blake2b(seed, digest_size=16).digest()
     public = _PUBLIC.get(digest)
     if public is None:
@@ -71,6 +75,15 @@ def public_of(secret: str) -> str:
             _PUBLIC.clear()
         public = _PUBLIC[digest] = _encode(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
     return public
+
+
+def _no_secret(text: str) -> str:
+    """What is wrong with a credential, without saying it back."""
+    if is_public(text):
+        return "Send the secret half (osk_...), not the public one."
+    if text.startswith(SECRET_PREFIX):
+        return f"A secret is osk_ and 43 characters; this one has {len(text) - len(SECRET_PREFIX)}, or ones that no key has."
+    return "Secrets begin with osk_."
 
 
 def identity(text: object) -> str:

@@ -75,10 +75,10 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for item in level if isinstance(item, dict | list) for child in (item.values() if isinstance(item, dict) else item)]
+def _check_depth(value: dict[str, Any] | list[Any]) -> None:
+    level: list[dict[str, Any] | list[Any]] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [c for item in level for c in (item.values() if isinstance(item, dict) else item) if isinstance(c, dict | list)]
         if not level:
             return
     raise OceanError("INVALID_PAYLOAD", f"The payload is nested deeper than {MAX_DEPTH} levels.")

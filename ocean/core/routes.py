@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from ocean.core.keys import holds_secret
+from ocean.core.keys import holds_secret, without_secrets
 from ocean.errors import OceanError
 
 MAX_BYTES = 512
@@ -28,13 +28,18 @@ def _route_fault(route: str) -> str | None:
 
 
 def check_route(route: object) -> str:
-    """`route` itself. Raises ROUTE_REQUIRED or INVALID_ROUTE."""
+    """The route as it is kept: itself, or with the public half of a secret key that is one of its segments.
+
+    Raises ROUTE_REQUIRED or INVALID_ROUTE.
+    """
     if route is None or route == "":
         raise OceanError("ROUTE_REQUIRED", "The request names no folder.", "Give a route such as my/data.")
     if not isinstance(route, str):
         raise OceanError("INVALID_ROUTE", "The route is not text.")
-    if holds_secret(route):  # before the cache below: a route is stored, kept and shown, and the secret is not said back either
-        raise OceanError("INVALID_ROUTE", "The route has a secret key in it.", "Name the folder by the public half of the key.")
+    if holds_secret(route):  # before the cache below, and never said back
+        route = without_secrets(route)
+        if holds_secret(route):
+            raise OceanError("INVALID_ROUTE", "The route has a secret key in it.", "Name the folder by the public half of the key.")
     fault = _route_fault(route) if len(route) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_ROUTE", f"The route {route[:80]!r} {fault}.", "A route looks like my/data.")
@@ -62,11 +67,15 @@ def _key_fault(key: str) -> str | None:
 
 
 def check_key(key: object) -> str:
-    """`key` itself. Raises KEY_REQUIRED or INVALID_KEY."""
+    """The key as it is kept, in the same way. Raises KEY_REQUIRED or INVALID_KEY."""
     if key is None or key == "":
         raise OceanError("KEY_REQUIRED", "The request names no record.", "Give a key, such as @user-1.")
     if not isinstance(key, str):
         raise OceanError("INVALID_KEY", "The key is not text.")
+    if holds_secret(key):
+        key = without_secrets(key)
+        if holds_secret(key):
+            raise OceanError("INVALID_KEY", "The record's key has a secret key in it.", "Give the public half.")
     fault = _key_fault(key) if len(key) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_KEY", f"The key {key[:80]!r} {fault}.")

@@ -15,8 +15,9 @@ from ocean.core.payloads import dumps, loads
 from ocean.errors import OceanError
 
 _MALFORMED = "The request is malformed."
+NOTHING_HERE = "There is nothing at this address."
 _SENTENCES = {
-    404: "There is nothing at this address.",
+    404: NOTHING_HERE,
     405: "This address is known, but not with this method.",
     408: "The request did not come in time.",
     413: "The request is over the limit.",

@@ -146,5 +146,7 @@ def _regex(pattern: str) -> str:
     try:
         re2.compile(pattern, _OPTIONS)
     except re2.error as fault:
-        raise OceanError("INVALID_VALUE", f"The expression {pattern[:60]!r} can't be read: {fault}.", "RE2's syntax is taken.") from None
+        why = fault.args[0] if fault.args else ""
+        why = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
+        raise OceanError("INVALID_VALUE", f"The expression {pattern[:60]!r} can't be read: {why}.", "RE2's syntax is taken.") from None
     return pattern

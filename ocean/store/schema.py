@@ -55,6 +55,7 @@ async def migrate(url: str) -> None:
         return
     with (database_path(url).parent / ".migrate").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)  # processes that start together take turns
+        database_path(url).touch(mode=0o600)  # the engine's other files take its mode
         await _run(url)
         connection = connect(database_path(url), read_only=False)
         connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))

@@ -89,7 +89,7 @@ def test_nobody_there_is_one_sentence_and_exit_2(server: Running) -> None:
     for url, says in (
         (f"http://127.0.0.1:{free_port()}", "does not answer"),
         (server.view, "is not an Infinite Ocean API"),
-        ("nonsense", "does not answer"),
+        ("nonsense", "begins with http"),
     ):
         done = ocean("exec", "whoami", url=url)
         assert (done.returncode, done.stderr.count("\n"), says in done.stderr) == (2, 1, True), done.stderr

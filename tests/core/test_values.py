@@ -62,12 +62,13 @@ def test_a_bomb_is_a_named_error(text: bytes) -> None:
 
 
 def test_depth_64_is_taken_and_65_is_not() -> None:
-    deep: Any = 1
-    for _ in range(64):
-        deep = [deep]
-    assert payloads.encode(deep)
-    with pytest.raises(OceanError):
-        payloads.encode([deep])
+    for innermost in (1, [], {}):
+        deep: Any = innermost
+        for _ in range(64 if innermost == 1 else 63):
+            deep = [deep]
+        assert payloads.encode(deep)
+        with pytest.raises(OceanError):
+            payloads.encode([deep])
 
 
 def test_integers_are_exact_and_a_string_of_json_comes_back_structured() -> None:

@@ -19,7 +19,7 @@ async def share(
     ocean: Ocean, caller: Caller, *, route: str, key: str, mode: str | None = None, permissions: list[str] | None = None
 ) -> dict[str, Any]:
     """Grants a key access to a folder, taking the folder if nobody owns it."""
-    check_route(route)
+    route = check_route(route)
     if mode is not None and mode not in access.MODES:
         raise OceanError("INVALID_VALUE", f"There is no mode {mode!r}.", f"Modes: {', '.join(access.MODES)}.")
     if permissions is not None and not (permissions and all(p in access.PERMISSIONS for p in permissions)):
@@ -31,7 +31,7 @@ async def share(
 
 async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
     """Takes back one key's grant, or the folder's whole access record."""
-    check_route(route)
+    route = check_route(route)
     caller.required(*_KEYED)
     alter = transition.revoke(route, keys.identity(key) if key is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
@@ -39,7 +39,8 @@ async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
 
 async def show(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
     """The folder's access record; its grants only to its owner."""
-    rules = await ocean.reader.rules(check_route(route))
+    route = check_route(route)
+    rules = await ocean.reader.rules(route)
     admin = access.is_admin(route, caller.key, rules)
     if not admin:
         require(caller, route, "entity", rules)
@@ -52,5 +53,7 @@ async def show(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
 
 async def _change(ocean: Ocean, caller: Caller, op: Op) -> dict[str, Any]:
     (result,) = await write(ocean, caller, [op])
-    rule = result["rule"]
-    return {"route": op.route, **(rule or {"owner": None, "mode": None, "grants": {}})}
+    rule = result["rule"] or {"owner": None, "mode": None, "grants": {}}
+    strangers = [name for name in rule["grants"] if not keys.is_public(name)]
+    warning = {"warning": f"{', '.join(strangers)[:200]}: not a public key (43 characters), so nobody has this grant."} if strangers else {}
+    return {"route": op.route, **rule, **warning}

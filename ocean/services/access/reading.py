@@ -25,15 +25,16 @@ async def require_read(ocean: Ocean, caller: Caller, route: str, permission: str
     return require(caller, route, permission, await ocean.reader.rules(route))
 
 
-async def require_write(ocean: Ocean, caller: Caller, route: str) -> None:
-    """Before work for a write begins: whether it can come to anything at all. The log decides again, under its lock.
+async def require_write(ocean: Ocean, caller: Caller, route: str) -> str:
+    """The checked route, before work for a write begins: whether it can come to anything at all. The log decides again, under its lock.
 
     Raises KEY_REQUIRED, FORBIDDEN, NO_TRUST or INVALID_ROUTE.
     """
-    check_route(route)
+    route = check_route(route)
     who = caller.required("Writing needs a key.")
     if access.decide(route, who, "drop", await ocean.reader.rules(route)) == "deny":
         raise access.refusal(route, who, "drop")
+    return route
 
 
 def may_see(caller: Caller, drop: Drop, permission: str, rules: Rules) -> bool:

@@ -51,8 +51,8 @@ async def update(
     ocean: Ocean, caller: Caller, *, route: str, key: str, changes: dict[str, Any], if_match: str | None = None
 ) -> dict[str, Any]:
     """Merges fields into a record, one level deep; null removes a field. Who may not read it is not told what it holds."""
-    op = Op("update", check_route(route), check_key(key), changes=_fields(changes), if_match=if_match)
-    (result,) = await write(ocean, caller, [op])
+    route, key = check_route(route), check_key(key)
+    (result,) = await write(ocean, caller, [Op("update", route, key, changes=_fields(changes), if_match=if_match)])
     return result if await _may_read(ocean, caller, route, key) else _without(result, "payload")
 
 
@@ -77,7 +77,8 @@ async def add(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str,
         raise OceanError("INVALID_VALUE", f"{field[:60]!r} can't name a counter.")
     if abs(by) > 2**53:
         raise OceanError("INVALID_VALUE", "A counter moves by at most 2^53.")
-    (result,) = await write(ocean, caller, [Op("add", check_route(route), check_key(key), counter=field, by=by)])
+    route, key = check_route(route), check_key(key)
+    (result,) = await write(ocean, caller, [Op("add", route, key, counter=field, by=by)])
     return result if await _may_read(ocean, caller, route, key) else _without(result, "value")
 
 
@@ -132,8 +133,7 @@ def _fields(changes: Any) -> dict[str, Any]:
 
 async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False) -> dict[str, Any]:
     """The record as it is, as it was at a time, or all its versions, newest first."""
-    check_route(route)
-    check_key(key)
+    route, key = check_route(route), check_key(key)
     found = await ocean.reader.look(route, key)
     verdict = require(caller, route, "entity", found.rules)
     if verdict == "own" and (caller.key is None or found.owner != caller.key):
@@ -161,7 +161,7 @@ def _live(drop: Drop | None, route: str, key: str) -> Drop:
 
 async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
     """The folder's live entities, in the order they were written."""
-    check_route(route)
+    route = check_route(route)
     after = 0
     if cursor is not None:
         if not cursor.isdigit() or not cursor.isascii() or len(cursor) > 18:

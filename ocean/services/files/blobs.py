@@ -84,7 +84,7 @@ async def _register(ocean: Ocean, blob_id: str, owner: str, route: str, type_: s
 
 async def upload(ocean: Ocean, caller: Caller, route: str, type_: str, received: Received) -> dict[str, Any]:
     """Keeps a file and appends the record of it, an event of `route`; its `drop_id` is the file's id too. A refused one leaves nothing."""
-    await require_write(ocean, caller, route)
+    route = await require_write(ocean, caller, route)
     assert caller.key is not None
     file = await keep(ocean, caller.key, route, type_, received)
     payload = orjson.dumps({"blob": file.to_json()}).decode()

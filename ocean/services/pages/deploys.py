@@ -12,7 +12,7 @@ from ocean.core.drop import REMOVED, Drop, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
 from ocean.core.payloads import MAX_BYTES, encode, loads
-from ocean.core.routes import check_key, check_route
+from ocean.core.routes import check_key
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read, require_write
@@ -27,25 +27,27 @@ MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
 
 MAX_TEXTS = 100 * 1024 * 1024  # bytes of text that one deploy keeps as records
 
-_KEYED = ("Publishing needs a key.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.")
+_KEYED = ("Sites belong to a key, and none was given.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.")
 Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
 
 
 async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
-    """What publishing `files` would change: `{upload, change, remove, keep}`; `upload` lists the digests to send first."""
-    await require_write(ocean, caller, route)
+    """What publishing `files` would change: `{upload, change, new, remove, keep}`; `upload` lists the digests to send first, `new` is
+    what of `change` was not there."""
+    route = await require_write(ocean, caller, route)
     manifest = _manifest(files)
     there = await _there(ocean, caller, route)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
     staged = {sha for sha, _ in await _staged(ocean, caller.required(*_KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
     removed = sorted(there.keys() - manifest.keys())
-    return {"upload": upload, "change": sorted(changed), "remove": removed, "keep": len(manifest) - len(changed)}
+    new = sorted(path for path in changed if path not in there)
+    return {"upload": upload, "change": sorted(changed), "new": new, "remove": removed, "keep": len(manifest) - len(changed)}
 
 
 async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received: blobs.Received) -> dict[str, Any]:
     """Keeps the bytes of one file until the site is switched; the address says what they must be."""
-    await require_write(ocean, caller, route)
+    route = await require_write(ocean, caller, route)
     if received.sha256 != sha256:
         raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
     name = _stage(caller.required(*_KEYED), sha256)
@@ -61,7 +63,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
 
     Raises PRECONDITION_FAILED where another deploy came between: each begins with what it saw.
     """
-    await require_write(ocean, caller, route)
+    route = await require_write(ocean, caller, route)
     manifest = _manifest(files)
     before = await _deploy(ocean, route)
     there = await _there(ocean, caller, route)
@@ -88,7 +90,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
 
 async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
     """Takes a page off the web, or with no key all that a folder holds; what was there stays in its history."""
-    await require_write(ocean, caller, route)
+    route = await require_write(ocean, caller, route)
     if key is not None:
         (result,) = await write(ocean, caller, [Op("unpublish", route, check_key(key))])
         return result
@@ -103,14 +105,18 @@ async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None
 
 async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None = None) -> dict[str, Any]:
     """Makes the site what it was at a time, or before its last deploy; again, before the one before that."""
-    await require_write(ocean, caller, route)
+    route = await require_write(ocean, caller, route)
     await require_read(ocean, caller, route, "entity")
     before = await _deploy(ocean, route)
-    place = await ocean.reader.position_at(read_time(to)) if to is not None else await _before_last(ocean, route)
+    place = await ocean.reader.position_at(_past(to)) if to is not None else await _before_last(ocean, route)
     head, _ = await ocean.reader.head()
     then, today = await _outline(ocean, route, place), await _outline(ocean, route, head)
-    if to is None and not then:
-        raise _no_deploy(route)
+    if not then:
+        raise (
+            _no_deploy(route)
+            if to is None
+            else OceanError("NOT_FOUND", f"The site {route!r} was not there at {to}.", "unpublish takes it down.")
+        )
     ops = [Op("unpublish", route, key) for key in today if key not in then]
     back = [seq for key, seq in then.items() if today.get(key) != seq]
     async for drop in ocean.reader.at(back):
@@ -120,6 +126,14 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
         note = {"files": len(then), "changed": len(back), "removed": len(ops) - len(back), "restores": place}
         await write(ocean, caller, [_note(route, before, note), *ops])
     return answer
+
+
+def _past(to: str) -> int:
+    """The moment (milliseconds) of a time that has come."""
+    moment = read_time(to)
+    if moment > now():
+        raise OceanError("INVALID_VALUE", f"{to} has not come yet.", "Times without a zone are UTC.")
+    return moment
 
 
 async def _outline(ocean: Ocean, route: str, place: int) -> dict[str, int]:
@@ -176,7 +190,6 @@ def _manifest(files: dict[str, Any]) -> Manifest:
 
 async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
     """The digest of each file that the site has now. Raises FORBIDDEN."""
-    check_route(route)
     await require_read(ocean, caller, route, "entity")
     head, _ = await ocean.reader.head()
     moment = now()

@@ -99,16 +99,20 @@ async def _look_along(visit: _Visit, segments: list[str], slash: bool) -> _Path:
     folders: list[str] = []
     for depth in range(1, len(segments) + 1):
         try:
-            folders.append(check_route("/".join(segments[:depth])))
+            given = "/".join(segments[:depth])
+            folder = check_route(given)
         except OceanError:
             break
+        if folder != given:  # it names a folder by a secret: an address is shown, kept and sent on
+            break
+        folders.append(folder)
     if not folders:
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     visit.depends.update(folders)
     rules = await visit.ocean.reader.rules(folders[-1])
     owners = access.owners(folders, rules)
     ours = [folder for folder, owner in zip(folders, owners, strict=True) if owner == owners[-1]][::-1]
-    pairs = [(folder, key) for folder in ours for key in (*SETTINGS, *_names(segments, folder, slash), *_names(segments, folder, True))]
+    pairs = [(folder, key) for folder in ours for key in (*SETTINGS, *_names(segments, folder, False), *_names(segments, folder, True))]
     there = await visit.ocean.reader.existing(pairs)
     return _Path(segments, slash, folders[-1] if len(folders) == len(segments) else None, rules, ours, there)
 
@@ -286,6 +290,8 @@ async def _folder(visit: _Visit, path: _Path) -> Page | None:
     last = quote(path.segments[-1]) + "/"
     if not path.slash and await _found(visit, path, True) is not None:
         return Page(301, "text/plain", location=last)
+    if path.slash and len(path.segments) > 1 and await _found(visit, path, False) is not None:
+        return Page(301, "text/plain", location="../" + quote(path.segments[-1]))
     if path.route is None or visit.position is not None or visit.withdrawn:
         return None
     listed = await listing(visit.ocean, visit.caller, path.route, HIDDEN)

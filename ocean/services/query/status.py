@@ -11,7 +11,7 @@ from ocean.services.query.find import count
 
 async def status(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
     """Schema, indexes and counts of one folder."""
-    check_route(route)
+    route = check_route(route)
     records = await count(ocean, caller, route, False, None)
     indexes = {"columns": ["table", "field"], "rows": [[route, "key"]]}
     return {"route": route, "schema": None, "indexes": indexes, "counts": {"records": records}}
