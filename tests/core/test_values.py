@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ocean.core import chain, keys, media, payloads
 from ocean.core.drop import Drop, read_time, show_io, show_time
+from ocean.core.routes import check_key, check_route
 from ocean.errors import CODES, OceanError
 from ocean.http.ranges import range_of
 
@@ -206,3 +207,13 @@ def test_more_than_10_mb_is_too_large_whatever_its_letters() -> None:
             payloads.encode(text)
         assert caught.value.code == "PAYLOAD_TOO_LARGE"
     assert payloads.encode("é" * 2**20)
+
+
+def test_a_secret_in_a_route_or_a_key_becomes_its_public_half() -> None:
+    pair = keys.generate()
+    assert check_route(f"a/{pair.secret}/b") == f"a/{pair.public}/b"
+    assert check_key(pair.secret) == pair.public
+    for refused, check in ((f"a/x{pair.secret}", check_route), (f"x.{pair.secret}", check_key)):
+        with pytest.raises(OceanError) as caught:
+            check(refused)
+        assert pair.secret not in str(caught.value.body())

@@ -113,3 +113,10 @@ def test_deep_nesting_is_refused_not_crashed() -> None:
     for text in ("save a @1 x: " + "(" * 5000, "find a where " + "(" * 5000, "find a where " + "not " * 5000 + "x = 1"):
         with pytest.raises(DropsSyntaxError):
             LANGUAGE.parse(text)
+
+
+def test_an_error_suggests_only_what_is_near() -> None:
+    for text, hint in (("zzzzzz", None), ("delete users @a", "Did you mean 'remove'?"), ("save a @b name: Alice", 'Did you mean "Alice"?')):
+        with pytest.raises(DropsSyntaxError) as caught:
+            LANGUAGE.parse(text)
+        assert caught.value.hint == hint
