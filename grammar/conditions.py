@@ -121,11 +121,15 @@ def _test(cursor: Cursor) -> Test:
     )
 
 
+def show_field(name: str) -> str:
+    """A field's name as Drops text: quoted where it is not a plain word."""
+    return name if show_name(name) == name and all(name.split(".")) else show(name)
+
+
 def show_condition(part: Condition, inside: bool = False) -> str:
     """A condition as Drops text."""
     if isinstance(part, Test):
-        name = ".".join(map(show_name, part.field.split("."))) if '"' not in part.field else show_name(part.field)
-        name = name if '"' not in name else show(part.field)
+        name = show_field(part.field)
         if part.operator in ("exists", "missing"):
             return f"{name} {part.operator}"
         if part.operator == "between":

@@ -13,6 +13,7 @@ class DropsSyntaxError(Exception):
     """
 
     def __init__(self, text: str, offset: int, expected: str, found: str, suggestion: str | None = None) -> None:
+        self.offset = offset
         before = text[:offset]
         self.line = before.count("\n") + 1
         self.column = offset - (before.rfind("\n") + 1) + 1

@@ -3,8 +3,9 @@
     save ROUTE [@KEY] PAYLOAD:body [keep TTL:integer]
 
 Lower-case words stand for themselves; an upper-case word is a slot, named by itself in lower case, whose kind follows the
-colon (or is its name); `[...]` may be left out. Optional parts that begin with a word and stand together may come in any order.
-`LIST:statements` is a parenthesised list of statements. A form knows nothing of what its command does.
+colon (or is its name); `[...]` may be left out. Optional parts that stand together may come in any order.
+`OPS:statements` is a parenthesised list of statements, `ASKED:statement` one; `[dry DRY:flag]` is a word that is there or not.
+A form knows nothing of what its command does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from grammar.cursor import Cursor
 from grammar.slots import SLOTS, Slot
-from grammar.tokens import NUMBER, WORD, Token
+from grammar.tokens import WORD, Token
 
 _PIECE = re.compile(r"\[|\]|@?[A-Z_]+(?::[a-z]+)?|[^\s\[\]]+")
 
@@ -30,29 +31,53 @@ class Word:
 class Place:
     name: str
     kind: str
-    slot: Slot | None  # None: a list of statements, which only the parser can read
+    slot: Slot | None  # None: statements, which only the parser can read
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A part that may be left out; `opens` is the word it begins with, or None for a key."""
+    """A part that may be left out; `words` are those it can begin with, if only these."""
 
     parts: tuple[Word | Place, ...]
-    opens: str | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        first = self.parts[0]
+        return (first.text,) if isinstance(first, Word) else first.slot.words if first.slot else ()
+
+    def opens(self, token: Token) -> bool:
+        first = self.parts[0]
+        if isinstance(first, Word):
+            return token.kind == WORD and token.text == first.text
+        assert first.slot is not None
+        return first.slot.opens(token)
 
 
 Part = Word | Place | Choice
-Statements = Callable[[Cursor], Any]
+Statements = Callable[[Cursor, str], Any]  # (cursor, "statement" or "statements") -> what was read
 
 
 @dataclass(frozen=True)
 class Form:
-    """`words` begin every statement of this form; `places` are the arguments' names."""
+    """`words` begin every statement of this form; `places` are the arguments' kinds by name, `wanted` the names that are always there."""
 
     source: str
     words: tuple[str, ...]
     parts: tuple[Part, ...]
     places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> set[str]:
+        return {part.name for part in self.parts if isinstance(part, Place)}
+
+    @property
+    def clauses(self) -> set[str]:
+        """The words that its optional parts begin with."""
+        return {word for part in self.parts if isinstance(part, Choice) for word in part.words}
+
+    def fits(self, args: dict[str, Any]) -> bool:
+        """Whether a statement with these arguments is of this form."""
+        return self.wanted <= set(args) <= set(self.places)
 
     def read(self, cursor: Cursor, statements: Statements) -> dict[str, Any]:
         """The arguments of the statement at `cursor`, whose opening words are already taken."""
@@ -81,34 +106,22 @@ class Form:
                     shown.extend(_show_part(p, args, statements) for p in part.parts)
             else:
                 shown.append(_show_part(part, args, statements))
-        return " ".join(shown)
+        return " ".join(filter(None, shown))
 
 
 def _read_part(cursor: Cursor, part: Word | Place, args: dict[str, Any], statements: Statements) -> None:
     if isinstance(part, Word):
         cursor.expect_word(part.text)
     elif part.slot is None:
-        args[part.name] = statements(cursor)
+        args[part.name] = statements(cursor, part.kind)
     else:
         args[part.name] = part.slot.read(cursor)
-
-
-def _opens(part: Choice, token: Token) -> bool:
-    if part.opens is not None:
-        return token.kind == WORD and token.text == part.opens
-    first = part.parts[0]
-    assert isinstance(first, Place)
-    if first.kind == "key":
-        return token.kind == WORD and token.text.startswith("@")
-    if first.kind == "count":
-        return token.kind == NUMBER
-    return token.kind == WORD and token.text != "then"
 
 
 def _read_optional(cursor: Cursor, parts: tuple[Part, ...], args: dict[str, Any], statements: Statements) -> None:
     left = [p for p in parts if isinstance(p, Choice)]
     while left:
-        part = next((p for p in left if _opens(p, cursor.peek)), None)
+        part = next((p for p in left if p.opens(cursor.peek)), None)
         if part is None:
             return
         left.remove(part)
@@ -134,8 +147,7 @@ def compile_form(source: str) -> Form:
             group = []
         elif piece == "]":
             assert group
-            first = group[0]
-            parts.append(Choice(tuple(group), first.text if isinstance(first, Word) else None))
+            parts.append(Choice(tuple(group)))
             group = None
         else:
             part = _piece(piece)
@@ -156,4 +168,4 @@ def _piece(piece: str) -> Word | Place:
     if not name.isupper():
         return Word(piece)
     kind = kind or name.lower()
-    return Place(name.lower(), kind, None if kind == "statements" else SLOTS[kind])
+    return Place(name.lower(), kind, None if kind in ("statement", "statements") else SLOTS[kind])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import NamedTuple, NoReturn
 
 from grammar.errors import DropsSyntaxError
@@ -28,9 +29,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-
-# A line that opens with one of these goes on with the statement above it.
-CONTINUES = frozenset({"then", "where", "sort", "limit", "skip", "pick", "group", "having", "join", "keep", "and", "or"})
 
 
 class Token(NamedTuple):
@@ -75,8 +73,8 @@ def describe(token: Token) -> str:
     return shown if token.kind == STRING else f"'{shown}'"
 
 
-def split_statements(tokens: list[Token]) -> list[list[Token]]:
-    """Statements end at `;` and at a newline, unless the next line can only be a continuation."""
+def split_statements(tokens: list[Token], continues: Set[str]) -> list[list[Token]]:
+    """Statements end at `;` and at a newline, unless the next line opens with a word of `continues`, a key, or a field and a colon."""
     statements: list[list[Token]] = []
     current: list[Token] = []
     depth = 0
@@ -86,7 +84,7 @@ def split_statements(tokens: list[Token]) -> list[list[Token]]:
         elif token.kind == PUNCT and token.text in ")]}":
             depth -= 1
         ends = token.kind == END or (
-            depth <= 0 and ((token.kind == PUNCT and token.text == ";") or (token.kind == NEWLINE and not _goes_on(tokens, i)))
+            depth <= 0 and ((token.kind == PUNCT and token.text == ";") or (token.kind == NEWLINE and not _goes_on(tokens, i, continues)))
         )
         if not ends:
             if token.kind != NEWLINE:
@@ -101,11 +99,12 @@ def split_statements(tokens: list[Token]) -> list[list[Token]]:
     return statements
 
 
-def _goes_on(tokens: list[Token], i: int) -> bool:
+def _goes_on(tokens: list[Token], i: int, continues: Set[str]) -> bool:
     j = i
     while tokens[j].kind == NEWLINE:
         j += 1
     token = tokens[j]
     if token.kind == WORD:
-        return token.text in CONTINUES or token.text.startswith("@") or tokens[j + 1].text == ":"
+        following = tokens[j + 1].text
+        return (token.text in continues and not following.startswith("@")) or token.text.startswith("@") or following == ":"
     return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from ocean import settings as settings_
 from ocean.core import keys
 from ocean.errors import OceanError
+from ocean.sources import Sources
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
 from ocean.store.log import Log
@@ -16,6 +17,7 @@ from ocean.store.reader import Reader
 from ocean.store.schema import open_engine
 from ocean.store.secrets import ServerKey
 from ocean.turns import Turns, household
+from ocean.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Ocean:
     blobs: Blobs
     server: ServerKey
     turns: Turns = field(default_factory=Turns)
+    sources: Sources = field(default_factory=Sources)
+    usage: Usage = field(default_factory=Usage)
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:

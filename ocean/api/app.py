@@ -7,13 +7,13 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api import blobs, streams, twins
+from ocean.api import blobs, exports, streams, twins
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.followers import reaper
+from ocean.followers import indexes, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
 from ocean.services.live.hub import Hub
@@ -61,11 +61,13 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         await server.ctx.hub.close()
 
     follow(server, reaper.run)
+    follow(server, indexes.run)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
     server.ctx.quick.add("POST", "/exec", exec_)
     twins.mount(server, server.ctx.quick)
     streams.mount(server)
+    exports.mount(server)
     blobs.mount(server)
     return server
 

@@ -22,7 +22,7 @@ Asked = Request | Plain
 def mount(server: Sanic[Any, Any], quick: Table) -> None:
     for command in COMMANDS.values():
         for twin in command.twins:
-            name = f"{command.name.replace(' ', '_')}_{twin.method.lower()}"
+            name = f"{command.name.replace(' ', '_')}_{twin.method.lower()}_{twin.path.split('/')[1]}"
             handler = _handler(command, twin)
             server.add_route(handler, twin.path, methods=[twin.method], name=name)
             quick.add(twin.method, twin.path, handler, instant=command.instant)

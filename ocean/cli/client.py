@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,19 @@ class Client:
             ) from None
         except (requests.RequestException, UnicodeError) as fault:
             raise Unreachable(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up") from None
+
+    @contextmanager
+    def stream(self, method: str, path: str, **named: Any) -> Iterator[Iterator[bytes]]:
+        """The pieces of an answer that may be large; an error ends the program with status 1."""
+        try:
+            with self._session.request(method, self.url + path, timeout=120, stream=True, **named) as answer:
+                if not answer.ok:
+                    fail(show.error(answer.json()), 1)
+                yield answer.iter_content(64 * 1024)
+        except requests.exceptions.JSONDecodeError:
+            raise Unreachable(f"{self.url} is not an Infinite Ocean API. Check OCEAN_URL.") from None
+        except requests.RequestException as fault:
+            raise Unreachable(f"{self.url} does not answer, or broke off ({type(fault).__name__}).") from None
 
     def run(self, statement: str) -> tuple[dict[str, Any], bool]:
         """A Drops text."""

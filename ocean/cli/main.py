@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ocean.cli import client, operator
+from ocean.cli import client, operator, transfer
 from ocean.cli.options import addresses, fail, load
 
 
@@ -59,5 +59,5 @@ def mail(**given: str | None) -> None:
     _serve("mail", given)
 
 
-for command in (*client.COMMANDS, *operator.COMMANDS):
+for command in (*client.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):
     main.add_command(command)

@@ -21,15 +21,10 @@ from grammar import DropsSyntaxError
 from grammar.tokens import NUMBER, OPERATOR, PUNCT, STRING, WORD, tokenize
 from ocean.cli import show
 from ocean.cli.client import Client, Unreachable
-from ocean.commands.table import COMMANDS, LANGUAGE, STAGES
+from ocean.commands.table import LANGUAGE, STAGES
 
 _WORD = re.compile(r"[^\s()\[\]{},;:\"'=<>!]*$")
-_CLAUSES = frozenset(word for c in COMMANDS.values() for form in c.forms for word in re.findall(r"(?<=\[)[a-z]+", form)) | {
-    "then",
-    "and",
-    "or",
-    "not",
-}
+_CLAUSES = LANGUAGE.clauses
 _STYLES = {STRING: "ansigreen", NUMBER: "ansimagenta", OPERATOR: "ansiyellow"}
 
 

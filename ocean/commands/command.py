@@ -32,6 +32,11 @@ class Twin:
     whole_body: str | None = None  # the argument that the whole body is
 
 
+ROUTE = Arg("route", "text", "path", required=True)
+KEY = Arg("key", "text", "query", required=True)
+IF_MATCH = Arg("if_match", "etag", "header", called="if-match")
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     name: str

@@ -10,6 +10,7 @@ from ocean.commands.command import run
 from ocean.commands.table import COMMANDS, LANGUAGE
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
+from ocean.services.query import pipes
 
 
 def parse(text: str) -> list[Statement]:
@@ -41,33 +42,11 @@ async def execute(ocean: Ocean, caller: Caller, statements: list[Statement]) -> 
 
 
 async def _one(ocean: Ocean, caller: Caller, statement: Statement) -> dict[str, Any]:
-    args = _fold(statement)
-    command = COMMANDS[statement.command]
-    if statement.pipe and statement.command == "list":
-        command, args = COMMANDS["find"], {"prefix": args.pop("route"), **args}
-    return await run(command, ocean, caller, args)
-
-
-def _fold(statement: Statement) -> dict[str, Any]:
-    """The pipe, taken into the find before it: each stage may stand once, in the order that the clauses have."""
-    args = dict(statement.args)
     if not statement.pipe:
-        return args
-    if statement.command not in ("find", "list"):
+        return await run(COMMANDS[statement.command], ocean, caller, statement.args)
+    args = dict(statement.args)
+    if statement.command == "list":
+        args["prefix"] = args.pop("route")
+    elif statement.command != "find":
         raise OceanError("INVALID_VALUE", f"'{statement.command}' has no results for 'then' to work on.")
-    order = ("where", "sort", "skip", "limit", "first", "count", "pick")
-    last = -1
-    for stage in statement.pipe:
-        place = order.index(stage.name)
-        if place <= last or stage.name in args or ("limit" in args and stage.name in ("where", "sort", "count")):
-            raise OceanError("INVALID_VALUE", f"'then {stage.name}' can't stand here.", f"In order: {', '.join(order)}.")
-        last = place
-        if stage.name == "count":
-            args["counted"] = True
-        elif stage.name in ("limit", "skip"):
-            args[stage.name] = stage.args["n"]
-        elif stage.name == "first":
-            args["limit"] = min(stage.args.get("n", 1), args.get("limit", 1000))
-        else:
-            args.update(stage.args)
-    return args
+    return await pipes.run(ocean, caller, args, statement.pipe)

@@ -12,7 +12,7 @@ import orjson
 from ocean.core.payloads import dumps, loads, structured
 from ocean.errors import OceanError
 
-SAVED, REMOVED, UNPUBLISHED, ACCESS, ERASED = range(5)  # what a drop is
+SAVED, REMOVED, UNPUBLISHED, ACCESS, ERASED, SCHEMA = range(6)  # what a drop is
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,6 +69,10 @@ class Drop:
     def live(self, now: int) -> bool:
         """Whether a reader may find it there: saved, not removed, not erased, not expired."""
         return self.kind == SAVED and self.payload is not None and not self.expired(now)
+
+    def news(self, now: int) -> bool:
+        """Whether a stream may tell of it: a saved or removed record that is still there, not a folder's own records."""
+        return self.kind not in (ACCESS, SCHEMA) and self.payload is not None and not self.expired(now)
 
     def body(self) -> str:
         """The payload's text, structured, with counters merged in."""

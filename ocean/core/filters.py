@@ -1,4 +1,4 @@
-"""JSON filters (`{"age": {"$gt": 21}}`) as the conditions that Drops writes."""
+"""Questions as JSON (`{"age": {"$gt": 21}}`) to the same plain values that Drops is read to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ocean.errors import OceanError
 
 _OPERATORS = {
     "$eq": "=", "$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=", "$in": "in", "$nin": "not in",
-    "$contains": "contains", "$regex": "matches",
+    "$contains": "contains", "$has": "contains", "$regex": "matches", "$startsWith": "starts with", "$endsWith": "ends with",
 }  # fmt: skip
+_SIGNS = {word: sign for sign, word in _OPERATORS.items() if sign != "$has"}
+_AGGREGATES = ("$sum", "$avg", "$min", "$max", "$first", "$last", "$distinct")
 MAX_DEPTH = 32
 
 
@@ -30,19 +32,21 @@ def condition_of(filter_: Any, depth: int = 0) -> Condition:
         elif name.startswith("$"):
             raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {name[:40]!r}.")
         else:
-            parts.extend(_field(name, wanted))
+            parts.extend(_field(name, wanted, depth))
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
-def _field(name: str, wanted: Any) -> list[Condition]:
+def _field(name: str, wanted: Any, depth: int) -> list[Condition]:
     if not isinstance(wanted, dict):
         return [Test(name, "=", wanted)]
     tests: list[Condition] = []
     for operator, value in wanted.items():
         if operator == "$exists":
             tests.append(Test(name, "exists" if value else "missing"))
+        elif operator == "$not":
+            tests.append(Not(condition_of({name: value}, depth + 1)))
         elif operator not in _OPERATORS:
-            raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {operator[:40]!r}.")
+            raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {operator[:40]!r}.", f"Known: {', '.join(_OPERATORS)}.")
         elif operator in ("$in", "$nin") and not isinstance(value, list):
             raise OceanError("INVALID_VALUE", f"{operator} takes a list.")
         else:
@@ -50,10 +54,10 @@ def _field(name: str, wanted: Any) -> list[Condition]:
     return tests
 
 
-def sorts_of(sort: Any) -> list[dict[str, Any]]:
+def sorts_of(sort: Any) -> list[dict[str, Any]] | None:
     """`"name"`, `"-name"`, `{"name": "desc"}` or a list of these."""
     if sort is None:
-        return []
+        return None
     sorts: list[dict[str, Any]] = []
     for item in sort if isinstance(sort, list) else [sort]:
         if isinstance(item, str) and item.removeprefix("-"):
@@ -63,3 +67,73 @@ def sorts_of(sort: Any) -> list[dict[str, Any]]:
         else:
             raise OceanError("INVALID_VALUE", "'sort' is a field, -field, or {field: \"desc\"}, or a list of them.")
     return sorts
+
+
+def picks_of(select: Any) -> list[str | dict[str, str]] | None:
+    """`["a", "*", {"b": "c"}]`: the last is b, called c."""
+    if select is None:
+        return None
+    picks: list[str | dict[str, str]] = []
+    for item in select:
+        if isinstance(item, str):
+            picks.append(item)
+        elif isinstance(item, dict) and all(isinstance(v, str) for v in item.values()):
+            picks.extend({"field": k, "as": v} for k, v in item.items())
+        else:
+            raise OceanError("INVALID_VALUE", "'select' is a list of fields, or of {field: name}.")
+    return picks
+
+
+def grouping_of(group: Any, aggregate: Any) -> dict[str, Any]:
+    """`"category"` or a list of fields; `{"total": {"$sum": "amount"}, "n": {"$count": true}}`."""
+    by = [group] if isinstance(group, str) else group
+    if not isinstance(by, list) or not all(isinstance(name, str) for name in by):
+        raise OceanError("INVALID_VALUE", "'group' is a field, or a list of fields.")
+    aggregates: list[dict[str, str]] = []
+    for name, wanted in (aggregate or {}).items():
+        operator, field = next(iter(wanted.items())) if isinstance(wanted, dict) and len(wanted) == 1 else (None, None)
+        if operator == "$count":
+            aggregates.append({"op": "count", "as": name})
+        elif operator in _AGGREGATES and isinstance(field, str):
+            aggregates.append({"op": operator[1:], "field": field, "as": name})
+        else:
+            raise OceanError(
+                "INVALID_VALUE", f"'aggregate' has {name[:40]!r} as no {{\"$sum\": field}}.", f"{', '.join(_AGGREGATES)}, $count."
+            )
+    return {"by": by, "aggregates": aggregates or [{"op": "count"}]}
+
+
+def joins_of(join: Any) -> list[dict[str, Any]] | None:
+    """`{"route": "users", "on": {"user_id": "key"}, "as": "u", "kind": "inner"}`, or a list of these."""
+    if join is None:
+        return None
+    joins: list[dict[str, Any]] = []
+    for item in join if isinstance(join, list) else [join]:
+        on = item.get("on") if isinstance(item, dict) else None
+        sound = isinstance(on, dict) and on and all(isinstance(v, str) for v in on.values())
+        if not sound or not set(item) <= {"route", "on", "as", "kind"} or item.get("kind", "left") not in ("left", "inner"):
+            raise OceanError("INVALID_VALUE", '\'join\' is {"route", "on": {field: field}, "as"?, "kind"?: "left" or "inner"}.')
+        if not isinstance(item.get("as", ""), str):
+            raise OceanError("INVALID_VALUE", "A join's 'as' is a name.")
+        named = {"as": item["as"]} if "as" in item else {}
+        assert on is not None
+        joins.append({"route": item.get("route"), "kind": item.get("kind", "left"), "on": [list(pair) for pair in on.items()], **named})
+    return joins
+
+
+def filter_of(condition: Condition) -> dict[str, Any]:
+    """The filter that means what a condition does: `condition_of` gives it back."""
+    if isinstance(condition, AllOf):
+        return {"$and": [filter_of(part) for part in condition.parts]}
+    if isinstance(condition, AnyOf):
+        return {"$or": [filter_of(part) for part in condition.parts]}
+    if isinstance(condition, Not):
+        return {"$not": filter_of(condition.part)}
+    name, operator, value = condition.field, condition.operator, condition.value
+    if operator == "=" and not isinstance(value, dict):
+        return {name: value}
+    if operator in ("exists", "missing"):
+        return {name: {"$exists": operator == "exists"}}
+    if operator == "between":
+        return {name: {"$gte": value[0], "$lte": value[1]}}
+    return {name: {_SIGNS[operator]: value}}

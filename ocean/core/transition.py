@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from ocean.core import access
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
-from ocean.core.drop import ACCESS, REMOVED, SAVED, UNPUBLISHED
+from ocean.core.drop import ACCESS, REMOVED, SAVED, SCHEMA, UNPUBLISHED
 from ocean.core.files import ids_in, reference_in
 from ocean.core.keys import SECRET_PREFIX, holds_secret
+from ocean.core.patterns import SCHEMA_KEY, Schema, violation
 from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
@@ -21,7 +22,7 @@ MAX_COUNTERS = 100  # of a record
 
 @dataclass(slots=True)
 class Op:
-    """One change asked for. `kind`: save, update, remove, unpublish, add, access."""
+    """One change asked for. `kind`: save, update, remove, unpublish, add, access, schema."""
 
     kind: str
     route: str
@@ -32,6 +33,7 @@ class Op:
     price: int | None = None
     public: bool = False
     drop_id: str | None = None  # save: the id that the drop shall have
+    removes: str | None = None  # remove: the event of this id, which has no key
     weight: int = 0  # update, add: the bytes of what the record holds, which deciding reads
     restoring: bool = False  # save: the payload is one that the log has of this record
     if_match: str | None = None
@@ -39,6 +41,7 @@ class Op:
     counter: str = ""  # add
     by: int = 0
     alter: Callable[[Rule | None], Rule | None] | None = None  # access: the rule there is -> the rule there shall be
+    schema: Schema | None = None  # schema: what the folder's records shall be, None for anything
 
 
 @dataclass(slots=True)
@@ -73,8 +76,10 @@ class Change:
     counters_only: bool = False
     live_seq: int | None = None
     rule: Rule | None = None
+    schema: Schema | None = None
     value: int | None = None
     drop_id: str | None = None
+    removes: str | None = None  # the event that is gone with it
 
 
 def looks_at(op: Op) -> list[str]:
@@ -93,6 +98,10 @@ class State(Protocol):
 
     def current(self, route: str, key: str) -> Current | None: ...
     def rules(self, route: str) -> dict[str, Rule | None]: ...
+    def event(self, drop_id: str) -> tuple[str, str] | None:
+        """`(route, owner)` of an event that is there."""
+
+    def schema(self, route: str) -> Schema | None: ...
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         """`(owner, size, sha256)` of an uploaded file."""
 
@@ -104,13 +113,17 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     """The changes that `op` by `who` makes. Raises OceanError and then nothing has happened."""
     if op.kind == "access":
         return [_alter_access(op, who, state)]
-    if op.key == ACCESS_KEY:
-        raise OceanError("INVALID_KEY", "The key '_access' is the folder's access record.", "Change it with share or revoke.")
+    if op.kind == "schema":
+        return _define(op, who, state)
+    if op.key in (ACCESS_KEY, SCHEMA_KEY):
+        raise OceanError("INVALID_KEY", f"The key {op.key!r} is the folder's own.", "Change it with share and revoke, define and undefine.")
     changes: list[Change] = []
     action = "remove" if op.kind in ("remove", "unpublish") else "drop"
     verdict, taken = _authorise(op, who, action, state)
     if taken is not None:
         changes.append(taken)
+    if op.removes is not None:
+        return [_remove_event(op, who, verdict, state)]
     current = state.current(op.route, op.key) if op.key is not None else None
     if verdict == "own" and current is not None and current.owner != who:
         if op.kind != "save" and access.decide(op.route, who, "entity", state.rules(op.route)) != "allow":
@@ -122,6 +135,7 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
+        _check_schema(op.route, changes[-1], state)
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
     return changes
@@ -149,6 +163,29 @@ def _check_file(payload: str, who: str, current: Current | None, state: State) -
         return
     if current is None or not ids_in(current.payload) or reference_in(loads(current.payload)) != file:
         raise OceanError("FORBIDDEN", f"The file {file.key!r} is not this key's.", "Upload it first: POST /blob.")
+
+
+def _check_schema(route: str, change: Change, state: State) -> None:
+    schema = state.schema(route)
+    if schema is None or change.kind != SAVED or (change.key or "").startswith("_"):  # a site's settings are no records of its kind
+        return
+    faults = schema.faults(loads(structured(change.payload)))
+    if faults:
+        raise violation(f"the schema of {route!r}", faults)
+
+
+def _define(op: Op, who: str, state: State) -> list[Change]:
+    """A folder's schema is its owner's to give; an open folder is taken as by any first write."""
+    rules = state.rules(op.route)
+    if access.first_writer_owns(op.route) or op.route.split("/", 1)[0] == "trust":
+        raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer: the folder has no schema.")
+    _, taken = _authorise(op, who, "drop", state)
+    if taken is None and not access.is_admin(op.route, who, rules):
+        raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may say what its records are.")
+    if op.schema is None and state.schema(op.route) is None:
+        raise OceanError("NOT_FOUND", f"The folder {op.route!r} has no schema.", 'define "folder" fields { name: "text required" }')
+    payload = encode(op.schema.to_json()) if op.schema else "null"
+    return [*([taken] if taken else []), Change(op.route, SCHEMA_KEY, payload, kind=SCHEMA, owner=who, schema=op.schema)]
 
 
 def _trust(op: Op, who: str, state: State) -> Change:
@@ -269,6 +306,17 @@ def _remove(op: Op, who: str, current: Current | None) -> Change:
         op.route, op.key, "null", kind=kind, owner=current.owner, version=current.version + 1,
         live_seq=0 if kind == UNPUBLISHED else current.live_seq,
     )  # fmt: skip
+
+
+def _remove_event(op: Op, who: str, verdict: access.Verdict, state: State) -> Change:
+    """An event leaves what a folder holds; the log keeps it, and a drop that says so."""
+    assert op.removes is not None
+    found = state.event(op.removes)
+    if found is None or found[0] != op.route:
+        raise OceanError("NOT_FOUND", f"There is no event {op.removes[:60]!r} in {op.route!r}.")
+    if verdict == "own" and found[1] != who:
+        raise access.refusal(op.route, who, "remove")
+    return Change(op.route, None, "null", kind=REMOVED, owner=who, removes=op.removes)
 
 
 def _add(op: Op, who: str, current: Current | None) -> Change:

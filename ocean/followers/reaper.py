@@ -1,4 +1,7 @@
-"""Destroys what expired, soon after its time, and what was staged and never published. Doing it twice does no harm: no lease."""
+"""What is done each second: what expired is destroyed, what was staged and never published too, and embeds that were seen are counted.
+
+Doing it in two processes does no harm: no lease.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import time
 
 from ocean.context import Ocean
+from ocean.services.data.embeds import count_views
 from ocean.services.pages.deploys import sweep
 from ocean.store.purge import purge
 from ocean.store.reader import now
@@ -24,6 +28,8 @@ async def run(ocean: Ocean) -> None:
         try:
             if await purge(ocean.engine, now()):
                 ocean.log.wake()
+            if ocean.sources.views:
+                await count_views(ocean)
             if time.monotonic() - swept > _SWEEP:
                 swept = time.monotonic()
                 await sweep(ocean, time.time() - STAGED)

@@ -75,8 +75,7 @@ def _dump(value: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, orjson.Fragment):
-        contents = value.contents
-        return loads(contents if isinstance(contents, str) else contents.decode())
+        return loads(orjson.dumps(value).decode())
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list) else value

@@ -25,6 +25,7 @@ from ocean.core.drop import show_time
 from ocean.store.batch import body_of
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine, Step, Steps
+from ocean.store.projections import ADD_MARK, mark_rows
 from ocean.store.secrets import NAME as KEY_FILE
 
 FORMAT = 1
@@ -33,7 +34,7 @@ PAGE = 200
 TABLES: dict[str, tuple[str, str]] = {
     "drops": ("seq", "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain"),
     "record": ("seq", "seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters"),
-    "rule": ("route", "route, seq, owner, mode, rule"),
+    "rule": ("route", "route, seq, owner, mode, rule, schema"),
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
@@ -157,7 +158,7 @@ class _Loading:
             columns = TABLES[table][1]
             if table == "record":
                 rows = yield from self._with_bodies(rows)
-                columns += ", body"
+                columns += ", marks, body"
             signs = ["?"] * len(columns.split(","))
             if table == "record":
                 signs[-1] = self._engine.dialect.json()
@@ -171,10 +172,15 @@ class _Loading:
         payloads = yield Step("SELECT seq, payload FROM drops WHERE seq = ?", [(row[0],) for row in rows], reads=True)
         by_seq = dict(payloads)
         full = []
+        marks: list[tuple[Any, ...]] = []
         for row in rows:
             payload, removed, counters = by_seq.get(row[0]), row[10], row[12]
             body = body_of(payload, json.loads(counters or "{}")) if payload is not None and not removed else None
-            full.append((*row, body))
+            own = mark_rows(row[0], body)
+            marks.extend(own)
+            full.append((*row, int(bool(own)), body))
+        if marks:
+            yield Step(ADD_MARK, marks)
         return full
 
 

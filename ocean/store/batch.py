@@ -14,14 +14,16 @@ import uuid_utils
 
 from ocean.core import chain
 from ocean.core.access import Rule
-from ocean.core.drop import ACCESS, SAVED, show_io, show_time
+from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
 from ocean.core.files import ids_in
+from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps, loads, structured
 from ocean.core.routes import ancestors, covers
 from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
 from ocean.errors import OceanError
-from ocean.store.dialects import Dialect
+from ocean.store import projections
 from ocean.store.engine import Row, Step, Steps
+from ocean.store.query.dialects import Dialect
 
 MAX_RULES = 20_000  # folders whose rule is kept in memory
 CHECKPOINT_EVERY = 256  # drops; a walk from a drop to a signed head is as long, and one batch more
@@ -59,14 +61,22 @@ def rule_of(text: str | None) -> Rule | None:
 
 @dataclass(slots=True)
 class Rules:
-    """Rules of folders in memory, true as of the access drop at `at`."""
+    """What holds in folders, in memory: their rules, and of those that have any their schemas and indexed fields. True as of `at`."""
 
     at: int = -1
     known: dict[str, Rule | None] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    indexed: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def learn(self, rows: list[Row]) -> None:
-        for route, rule in rows:
+        for route, rule, schema, indexed in rows:
             self.known[route] = rule_of(rule)
+            self.schemas.pop(route, None)
+            self.indexed.pop(route, None)
+            if schema:
+                self.schemas[route] = Schema.from_json(orjson.loads(schema))
+            if indexed:
+                self.indexed[route] = orjson.loads(indexed)
 
     def refresh(self, rows: list[Row], at: int) -> None:
         """Takes in what has changed since, without growing."""
@@ -77,18 +87,20 @@ class Rules:
         """Forgets all where it holds too many: most are of folders that nobody ever made."""
         if len(self.known) > MAX_RULES:
             self.known.clear()
+            self.schemas.clear()
+            self.indexed.clear()
 
     def of(self, route: str) -> dict[str, Rule | None]:
         return {folder: self.known.get(folder) for folder in ancestors(route)}
 
 
-READ_RULE = "SELECT route, rule FROM rule WHERE route = ?"
-CHANGED_RULES = "SELECT route, rule FROM rule WHERE seq > ? ORDER BY seq"
+READ_RULE = "SELECT route, rule, schema, indexed FROM rule WHERE route = ?"
+CHANGED_RULES = "SELECT route, rule, schema, indexed FROM rule WHERE seq > ? ORDER BY seq"
 _READ_HEAD = "SELECT seq, revision, access_seq, moment, chain FROM head WHERE id = 1"
 _MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?, chain = ? WHERE id = 1"
 _READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
 _ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
-_CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at"
+_CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at, r.seq, r.marks"
 _READ_RECORD = f"SELECT {_CURRENT}, NULL FROM record r WHERE r.route = ? AND r.key = ?"
 _READ_WHOLE = f"SELECT {_CURRENT}, d.payload FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?"
 # The lower bound of `route > x/` to `route < x0` is all that lies beneath x: `0` follows `/`.
@@ -96,21 +108,26 @@ _READ_OTHERS = (
     "SELECT CAST(? AS TEXT), CAST(? AS TEXT) FROM rule WHERE route > ? AND route < ? AND rule IS NOT NULL "
     "AND (owner IS NULL OR owner <> ?) LIMIT 1"
 )
+_READ_EVENT = "SELECT d.drop_id, r.route, r.owner, r.seq FROM drops d JOIN record r ON r.seq = d.seq WHERE d.drop_id = ? AND r.key IS NULL"
+_DROP_EVENT = "DELETE FROM record WHERE seq = ?"
 _ADD_DROP = (
     "INSERT INTO drops (seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, "
     "chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _RECORD = (
     "seq", "route", "key", "drop_id", "source", "owner", "created_at", "version", "expires_at", "price", "removed", "live_seq",
-    "counters", "body",
+    "counters", "marks", "body",
 )  # fmt: skip
-_PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 13}{{json}}) ON CONFLICT (route, key) DO UPDATE SET " + ", ".join(
+_PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 14}{{json}}) ON CONFLICT (route, key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in _RECORD if name not in ("route", "key")
 )
 _COUNT = "UPDATE record SET counters = ?, body = {json} WHERE route = ? AND key = ?"
 _PUT_RULE = (
     "INSERT INTO rule (route, seq, owner, mode, rule) VALUES (?,?,?,?,?) "
     "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule"
+)
+_PUT_SCHEMA = (
+    "INSERT INTO rule (route, seq, schema) VALUES (?,?,?) ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, schema = excluded.schema"
 )
 _READ_FILE = "SELECT id, owner, size, sha256 FROM blob WHERE id = ?"
 _ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, chain, created_at, public_key, signature) VALUES (?,?,?,?,?)"
@@ -162,6 +179,11 @@ class Batch:
         self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
         self.rule_rows: dict[str, tuple[Any, ...]] = {}
+        self.schemas: dict[str, Schema | None] = {}
+        self.schema_rows: dict[str, tuple[Any, ...]] = {}
+        self.event_rows: dict[str, tuple[str, str, int]] = {}  # drop_id -> (route, owner, seq) of events that are to be removed
+        self.gone: list[int] = []
+        self.places: dict[tuple[str, str], tuple[int, int]] = {}  # where records were, and whether they have marks
 
     def load(self, writes: list[Write]) -> Steps:
         """Reads all that deciding on `writes` can ask for."""
@@ -176,6 +198,11 @@ class Batch:
             if pairs:
                 for row in (yield Step(sql, list(pairs), reads=True)):
                     self.records[row[0], row[1]] = self._current(row)
+                    self.places[row[0], row[1]] = (row[10], row[11])
+        removed = [(op.removes,) for op, _ in ops if op.removes is not None]
+        if removed:
+            rows = yield Step(_READ_EVENT, removed, reads=True)
+            self.event_rows = {row[0]: (row[1], row[2], row[3]) for row in rows}
         names = {blob_id for op, _ in ops for blob_id in self._names(op)}
         if names:
             rows = yield Step(_READ_FILE, [(name,) for name in names], reads=True)
@@ -202,11 +229,11 @@ class Batch:
         unknown = {folder for route in routes for folder in ancestors(route)} - self.memory.known.keys()
         if unknown:
             rows = yield Step(READ_RULE, [(folder,) for folder in unknown], reads=True)
-            self.memory.known.update(dict.fromkeys(unknown))
+            self.memory.known.update(dict.fromkeys(unknown))  # without a row there is nothing to know
             self.memory.learn(rows)
 
     def _current(self, row: Row) -> Current:
-        _, _, drop_id, owner, version, removed, live_seq, counters, price, expires_at, payload = row
+        _, _, drop_id, owner, version, removed, live_seq, counters, price, expires_at, _, _, payload = row
         gone = bool(removed) or (expires_at is not None and expires_at <= self.now)
         return Current(drop_id, payload or "null", owner, version, gone, live_seq, orjson.loads(counters or "{}"), price, expires_at)
 
@@ -249,20 +276,63 @@ class Batch:
             yield Step(_ADD_DROP, self.drops)
         rows = self.events + list(self.entities.values())
         if rows:
+            yield from self._project(rows)
             yield Step(_PUT_RECORD.format(json=dialect.json()), rows)
+        if self.gone:
+            gone = [(seq,) for seq in self.gone]
+            for sql in (_DROP_EVENT, projections.DROP_MARKS, projections.DROP_ENTRIES):
+                yield Step(sql, gone)
         if self.counts:
             each = [(counters, body, *pair) for pair, (counters, body) in self.counts.items()]
             yield Step(_COUNT.format(json=dialect.json()), each)
+            yield from self._recount()
         if self.rule_rows:
             yield Step(_PUT_RULE, list(self.rule_rows.values()))
+        if self.schema_rows:
+            yield Step(_PUT_SCHEMA, list(self.schema_rows.values()))
         if self.head.seq // CHECKPOINT_EVERY > self.before.seq // CHECKPOINT_EVERY:
             signed = sign(chain.checkpoint_message(self.head.seq, self.head.chain))
             yield Step(_ADD_CHECKPOINT, [(self.head.seq, self.head.chain, self.now, *signed)])
         yield Step(_MOVE_HEAD, [(self.head.seq, self.head.revision, self.head.access_seq, self.now, self.head.chain)])
 
+    def _project(self, rows: list[tuple[Any, ...]]) -> Steps:
+        """The marks and entries of records that change, and away with those of what they were."""
+        indexed = self.memory.indexed
+        replaced = [(place, row[1]) for row in self.entities.values() if (place := self.places.get((row[1], row[2])))]
+        marked = [(place[0],) for place, _ in replaced if place[1]]
+        entered = [(place[0],) for place, route in replaced if route in indexed]
+        marks = [mark for row in rows if row[13] for mark in projections.mark_rows(row[0], row[14])]
+        entries = [
+            entry for row in rows if row[1] in indexed and not row[10] for entry in projections.entry_rows(row[0], row[14], indexed[row[1]])
+        ]
+        for sql, each in (
+            (projections.DROP_MARKS, marked), (projections.DROP_ENTRIES, entered), (projections.ADD_MARK, marks),
+            (projections.ADD_ENTRY, entries),
+        ):  # fmt: skip
+            if each:
+                yield Step(sql, each)
+
+    def _recount(self) -> Steps:
+        """The entries of records whose counters alone moved."""
+        indexed = self.memory.indexed
+        moved = {
+            self.places[pair][0]: (pair[0], body) for pair, (_, body) in self.counts.items() if pair[0] in indexed and pair in self.places
+        }
+        if moved:
+            yield Step(projections.DROP_ENTRIES, [(seq,) for seq in moved])
+            yield Step(
+                projections.ADD_ENTRY,
+                [row for seq, (route, body) in moved.items() for row in projections.entry_rows(seq, body, indexed[route])],
+            )
+
     def settle(self) -> None:
         """The memory of rules takes in what was written."""
         self.memory.known.update(self.rules)
+        for route, schema in self.schemas.items():
+            if schema is None:
+                self.memory.schemas.pop(route, None)
+            else:
+                self.memory.schemas[route] = schema
         self.memory.at = self.head.access_seq
 
 
@@ -280,6 +350,9 @@ class Draft:
         self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
         self.rule_rows: dict[str, tuple[Any, ...]] = {}
+        self.gone: list[int] = []
+        self.own_schemas: dict[str, Schema | None] = {}
+        self.schema_rows: dict[str, tuple[Any, ...]] = {}
 
     def current(self, route: str, key: str) -> Current | None:
         pair = (route, key)
@@ -288,6 +361,16 @@ class Draft:
     def rules(self, route: str) -> dict[str, Rule | None]:
         known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
         return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
+
+    def event(self, drop_id: str) -> tuple[str, str] | None:
+        found = self.batch.event_rows.get(drop_id)
+        return found[:2] if found is not None and found[2] not in self.batch.gone and found[2] not in self.gone else None
+
+    def schema(self, route: str) -> Schema | None:
+        for known in (self.own_schemas, self.batch.schemas):
+            if route in known:
+                return known[route]
+        return self.batch.memory.schemas.get(route)
 
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         return self.batch.files.get(blob_id)
@@ -334,6 +417,10 @@ class Draft:
         )  # fmt: skip
         if change.kind == ACCESS:
             self._rule(change, seq)
+        elif change.kind == SCHEMA:
+            self._schema(change, seq)
+        elif change.removes is not None:
+            self.gone.append(self.batch.event_rows[change.removes][2])
         else:
             self._record(change, seq, drop_id, expires_at)
         told: dict[str, Any] = {"drop_id": drop_id, "route": change.route, "key": change.key, "source": self.who}
@@ -343,20 +430,34 @@ class Draft:
         return {name: value for name, value in told.items() if value is not None}
 
     def _rule(self, change: Change, seq: int) -> None:
-        self.head = self.head._replace(access_seq=seq)
+        moved = self._moved(seq)
         self.own_rules[change.route] = change.rule
         rule = change.rule
         text = orjson.dumps(rule.to_json()).decode() if rule else None
-        self.rule_rows[change.route] = (change.route, seq, rule and rule.owner, rule and rule.mode, text)
+        self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text)
+
+    def _schema(self, change: Change, seq: int) -> None:
+        moved = self._moved(seq)
+        self.own_schemas[change.route] = change.schema
+        text = None if change.schema is None else change.payload
+        self.schema_rows[change.route] = (change.route, moved, text)
+
+    def _moved(self, seq: int) -> int:
+        """What holds in folders has changed: the new number of that. It never runs back, whoever else moves it."""
+        moved = max(self.head.access_seq + 1, seq)
+        self.head = self.head._replace(access_seq=moved)
+        return moved
 
     def _record(self, change: Change, seq: int, drop_id: str, expires_at: int | None) -> None:
         live = change.kind == SAVED
         owner = change.owner or self.who
         counters = orjson.dumps(change.counters).decode() if change.counters and live else None
         live_seq = seq if live else change.live_seq or 0
+        body = body_of(change.payload, change.counters) if live else None
+        marks = int(bool(body is not None and '"_' in body and projections.mark_rows(seq, body)))
         row = (
             seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, change.price,
-            0 if live else 1, live_seq, counters, body_of(change.payload, change.counters) if live else None,
+            0 if live else 1, live_seq, counters, marks, body,
         )  # fmt: skip
         if change.key is None:
             self.events.append(row)
@@ -379,7 +480,7 @@ class Draft:
         )  # fmt: skip
         row = self.entities.get(pair) or self.batch.entities.get(pair)
         if row is not None:
-            self.entities[pair] = (*row[:12], counters, body)
+            self.entities[pair] = (*row[:12], counters, row[13], body)
         else:
             self.counts[pair] = (counters, body or "{}")
 
@@ -396,6 +497,9 @@ class Draft:
             batch.counts.pop(pair, None)
         batch.counts.update(self.counts)
         batch.rule_rows.update(self.rule_rows)
+        batch.gone.extend(self.gone)
+        batch.schemas.update(self.own_schemas)
+        batch.schema_rows.update(self.schema_rows)
 
 
 def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ocean.errors import OceanError
-from ocean.store.dialects import Dialect
+from ocean.store.query.dialects import Dialect
 
 SCAN_SECONDS = 5.0
 SCAN_BYTES = 16 * 1024 * 1024

@@ -104,6 +104,7 @@ class RecordRow(Model):
     live_seq = fields.BigIntField()  # newest drop that was live, for pages; 0 when unpublished
     counters = fields.TextField(null=True)
     body = Body(null=True)
+    marks = fields.SmallIntField(default=0)  # whether `mark` has rows of it
 
     class Meta:
         table = "record"
@@ -115,16 +116,74 @@ class RecordRow(Model):
 
 
 class RuleRow(Model):
-    """Who has access to a folder: what its newest `_access` drop says; null once the rule was taken back."""
+    """What holds in a folder: who has access, what its records must be, which of their fields are indexed.
+
+    `rule` is what its newest `_access` drop says, `schema` what its newest `_schema` drop says; null once it was taken back.
+    """
 
     route = Name(primary_key=True)
-    seq = fields.BigIntField(db_index=True)
+    seq = fields.BigIntField(db_index=True)  # moves with any change of the row
     owner = fields.TextField(null=True)
     mode = fields.TextField(null=True)
     rule = fields.TextField(null=True)
+    schema = fields.TextField(null=True)
+    indexed = fields.TextField(null=True)  # {field: id}
 
     class Meta:
         table = "rule"
+
+
+class Mark(Model):
+    """A universal field of a record: what `primitives` looks for across all folders. A projection of `record`.
+
+    `kind`: 0 a text, 1 a date (`low` to `high`, milliseconds), 2 an identifier (`name` its type, `text` its value), 3 a location (`low`
+    its latitude, `high` its longitude), 4 an amount (`name` its unit, `low` its value), 5 a blob (`name` its type, `text` its address).
+    """
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    seq = fields.BigIntField(db_index=True)
+    kind = fields.SmallIntField()
+    name = Name(null=True)
+    text = Name(null=True)
+    role = Name(null=True)
+    low = fields.FloatField(null=True)
+    high = fields.FloatField(null=True)
+
+    class Meta:
+        table = "mark"
+        indexes = [
+            Index(fields=("kind", "low"), name="mark_low"),
+            Index(fields=("kind", "text"), name="mark_text"),
+        ]
+
+
+class Entry(Model):
+    """The value of an indexed field of a record: what a find that filters or sorts by it goes along. A projection of `record`."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    field = fields.BigIntField()  # the index
+    rank = fields.SmallIntField()  # as `Dialect.rank` has it
+    number = fields.FloatField(null=True)
+    text = Name(null=True)
+    seq = fields.BigIntField(db_index=True)
+
+    class Meta:
+        table = "entry"
+        indexes = [Index(fields=("field", "rank", "number", "text", "seq"), name="entry_value")]
+
+
+class FieldIndex(Model):
+    """An index that was made because a field is often asked for, and dropped when nobody has asked for long."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    route = Name()
+    field = Name()
+    ready = fields.SmallIntField()  # 1 once it holds every record of the folder
+    used_at = fields.BigIntField()
+
+    class Meta:
+        table = "field_index"
+        unique_together = (("route", "field"),)
 
 
 class Blob(Model):

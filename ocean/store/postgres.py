@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 
 from ocean.errors import OceanError
-from ocean.store.dialects import Dialect, Postgres
 from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
+from ocean.store.query.dialects import Dialect, Postgres
 
 CHANNEL = "ocean_log"
 READERS = 8  # connections for what is short

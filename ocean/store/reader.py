@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 from ocean.core.access import Rule
 from ocean.core.drop import Drop
+from ocean.core.patterns import Schema
 from ocean.core.routes import ancestors
 from ocean.errors import OceanError
 from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules, rule_of
 from ocean.store.engine import Engine, Row
+from ocean.store.query.dialects import Field
+from ocean.store.query.fragments import Sql, sql
 
 DROP = ", ".join(
     f"d.{name}"
@@ -76,16 +79,22 @@ class Reader:
         rules = self._rules
         if at > rules.at:
             rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
-        found: dict[str, Rule | None] = {}
-        for folder in folders:
-            if folder in rules.known:
-                found[folder] = rules.known[folder]
-            else:
-                rows = await self.engine.rows(READ_RULE, (folder,))
-                found[folder] = rule_of(rows[0][1]) if rows else None
+        found: dict[str, Rule | None] = {folder: rules.known[folder] for folder in folders if folder in rules.known}
+        rows = [row for folder in folders if folder not in found for row in await self.engine.rows(READ_RULE, (folder,))]
         rules.trim()
-        rules.known.update(found)
-        return found
+        rules.known.update({folder: found.get(folder) for folder in folders})
+        rules.learn(rows)
+        return {folder: rules.known[folder] for folder in folders}
+
+    async def schema(self, route: str) -> Schema | None:
+        """What a folder's records must be."""
+        await self.rules(route)
+        return self._rules.schemas.get(route)
+
+    async def indexed(self, route: str) -> dict[str, int]:
+        """The fields of a folder that have an index."""
+        await self.rules(route)
+        return self._rules.indexed.get(route, {})
 
     async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
@@ -205,6 +214,14 @@ class Reader:
         where, args = within("d.route", route, deep)
         tail = f"WHERE {where} AND d.seq > ? AND d.seq <= ? ORDER BY d.seq LIMIT ?"
         return await self._many(tail, (*args, after, until, limit), long=True)
+
+    async def kind_of(self, scan: Sql, name: str, most: int) -> str:
+        """text, number or boolean, if a field inside others is nothing else in the newest records of a scan; or other."""
+        dialect = self.engine.dialect
+        inside = dialect.object([("v", dialect.as_json(Field(Sql("r.body"), tuple(name.split(".")))))], last=False)
+        statement = dialect.fields_of(sql("SELECT {} AS body, r.seq FROM ({}) r", inside, scan), most)
+        kinds = {row[1] for row in await self.engine.scan(statement.text, statement.values)} - {"null"}
+        return str(kinds.pop()) if len(kinds) == 1 else "other"
 
     async def _one(self, tail: str, args: Sequence[Any]) -> Drop | None:
         rows = await self.engine.rows(_SELECT + tail, args)

@@ -16,8 +16,8 @@ import pysqlite3
 import re2
 
 from ocean.errors import OceanError
-from ocean.store.dialects import Dialect, Sqlite
 from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
+from ocean.store.query.dialects import Dialect, Sqlite
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 SCANNERS = 3  # threads that scan

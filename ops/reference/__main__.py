@@ -9,6 +9,7 @@ from ocean.commands.table import COMMANDS, STAGES
 from ocean.core.access import MODES, PERMISSIONS
 from ocean.errors import CODES
 from ocean.settings import SETTINGS
+from ops.reference.grammar import published, textmate
 
 HERE = Path(__file__).parent
 _MADE = "<!-- Made from the tables by `make docs`; `make check` holds it to them. -->\n"
@@ -75,17 +76,21 @@ def settings() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES = {"commands.md": commands, "errors.md": errors, "settings.md": settings}
+GRAMMAR = HERE.parent.parent / "grammar"
+PAGES = {
+    HERE / "commands.md": commands, HERE / "errors.md": errors, HERE / "settings.md": settings,
+    GRAMMAR / "drops.lark": published, GRAMMAR / "drops.tmLanguage.json": textmate,
+}  # fmt: skip
 
 
 def main() -> None:
-    stale = [name for name, page in PAGES.items() if not (HERE / name).exists() or (HERE / name).read_text() != page()]
+    stale = [path for path, page in PAGES.items() if not path.exists() or path.read_text() != page()]
     if "--check" in sys.argv:
         if stale:
-            raise SystemExit(f"ops/reference is not true any more: {', '.join(stale)}. Run: make docs")
+            raise SystemExit(f"Not true any more: {', '.join(path.name for path in stale)}. Run: make docs")
         return
-    for name in stale:
-        (HERE / name).write_text(PAGES[name]())
+    for path in stale:
+        path.write_text(PAGES[path]())
 
 
 if __name__ == "__main__":

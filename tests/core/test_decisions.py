@@ -11,6 +11,7 @@ from grammar.conditions import AllOf, AnyOf, Not, Test
 from ocean.core import access
 from ocean.core.access import OPEN, Rule
 from ocean.core.filters import condition_of, sorts_of
+from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps
 from ocean.core.routes import ancestors, check_key, check_route
 from ocean.core.transition import Change, Current, Op, grant, looks_at, needs_payload, plan, revoke
@@ -27,6 +28,14 @@ class World:
     known: dict[str, Rule] = field(default_factory=dict)
     others: bool = False
     files: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    events: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def schema(self, route: str) -> Schema | None:
+        return self.schemas.get(route)
+
+    def event(self, drop_id: str) -> tuple[str, str] | None:
+        return self.events.get(drop_id)
 
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         return self.files.get(blob_id)
@@ -175,7 +184,7 @@ def test_filters_are_conditions() -> None:
 
 
 def test_sorts() -> None:
-    assert sorts_of(None) == []
+    assert sorts_of(None) is None
     assert sorts_of(["a", "-b", {"c": "desc"}, {"d": 1}]) == [
         {"field": name, "descending": down} for name, down in (("a", False), ("b", True), ("c", True), ("d", False))
     ]

@@ -79,12 +79,24 @@ def _slot(chance: random.Random, kind: str) -> str:
         "changes": lambda: f"n: {pick(_VALUES)}",
         "condition": lambda: _condition(chance),
         "sorts": lambda: f"{pick(_FIELDS)}{pick(['', ' desc'])}",
-        "names": lambda: f"{pick(_FIELDS)}, *",
+        "names": lambda: f"{pick(_FIELDS)}, {pick(_FIELDS)}",
+        "picks": lambda: pick([f"{pick(_FIELDS)}, *", f"{pick(_FIELDS)} as {pick(_FIELDS)}", "*"]),
+        "grouping": lambda: f"{pick(_FIELDS)} {pick(['count', 'sum n', 'avg a.b', 'first key', 'distinct n count', 'max created_at'])}",
+        "joins": lambda: f"{pick(['join', 'inner join'])} {pick(_ROUTES)} on {pick(_FIELDS)} = {pick(_FIELDS)}",
+        "object": lambda: pick(
+            ['{ $gte: "2026-03-01" }', "{ $near: { lat: 1, lon: 2, radius_km: 3 } }", "{ a: 1 }", "{ EUR: { $gt: 1 } }"]
+        ),
+        "statement": lambda: statement(chance, pipes=False),
+        "recipient": lambda: pick(_FIELDS),
+        "schedule": lambda: "5 minutes",
+        "label": lambda: "name:",
+        "flag": lambda: "",
+        "name": lambda: pick(["todo", "x"]),
         "statements": lambda: f"({statement(chance, pipes=False)}, {statement(chance, pipes=False)})",
-        "text": lambda: pick(['"t"', '"2026-01-01"']),
+        "text": lambda: pick(['"t"', '"2026-01-01"', '"SELECT n FROM a"', '"find a"', '"a/b"', '"users"']),
         "field": lambda: pick(_FIELDS),
         "mode": lambda: pick(["shared", "open", "protected"]),
-        "word": lambda: pick(["find", "x"]),
+        "word": lambda: pick(["find", "x", "csv", "sql", "curl", "rest", "mysql"]),
     }
     return made.get(kind, lambda: pick(["1", "5", "-3", "0", "1.5", "99999999999999999999"]))()
 

@@ -11,8 +11,9 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
+from ocean.services.data.embeds import check_depth, resolved
 from ocean.services.data.writing import write
-from ocean.services.query.find import scan
+from ocean.services.query.find import entities
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
 
@@ -131,8 +132,12 @@ def _fields(changes: Any) -> dict[str, Any]:
     return changes
 
 
-async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False) -> dict[str, Any]:
-    """The record as it is, as it was at a time, or all its versions, newest first."""
+async def get(
+    ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | None = None, history: bool = False, embed_depth: int | None = None,
+    resolve: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """The record as it is, as it was at a time, or all its versions, newest first; its embeds resolved `embed_depth` deep (1)."""
+    depth = check_depth(embed_depth, resolve)
     route, key = check_route(route), check_key(key)
     found = await ocean.reader.look(route, key)
     verdict = require(caller, route, "entity", found.rules)
@@ -149,7 +154,8 @@ async def get(ocean: Ocean, caller: Caller, *, route: str, key: str, at: str | N
     drop = found.drop
     if at is not None:
         drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
-    return shown(caller, _live(drop, route, key))
+    there = _live(drop, route, key)
+    return await resolved(ocean, caller, there, shown(caller, there), depth)
 
 
 def _live(drop: Drop | None, route: str, key: str) -> Drop:
@@ -167,7 +173,7 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
         if not cursor.isdigit() or not cursor.isascii() or len(cursor) > 18:
             raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
         after = int(cursor)
-    drops = await scan(ocean, caller, route, False, permission="entity", limit=limit, after=after, entities=True)
+    drops = await entities(ocean, caller, route, limit, after)
     answer: dict[str, Any] = {"entities": [shown(caller, d) for d in drops]}
     if len(drops) == limit or sum(len(d.payload or "") for d in drops) > SCAN_BYTES // 4:  # it may have been cut short
         answer["next_cursor"] = str(drops[-1].seq)

@@ -167,7 +167,7 @@ class Hub:
     async def _deliver(self, drop: Drop) -> None:
         if drop.kind == ACCESS:
             await self._recheck(drop.route)
-        elif drop.payload is not None and not drop.expired(now()) and self._listeners(drop.route):
+        elif drop.news(now()) and self._listeners(drop.route):
             rules = await self._ocean.reader.rules(drop.route)
             # Asked for again: who came while the rules were read has this drop still before it.
             self._hand_out(drop, self._listeners(drop.route), rules)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import ACCESS, Drop
+from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see, require_read, shown
@@ -107,5 +107,4 @@ async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[int]:
 
 
 async def _visible(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
-    there = drop.kind != ACCESS and drop.payload is not None and not drop.expired(now())
-    return there and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))
+    return drop.news(now()) and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))

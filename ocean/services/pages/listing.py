@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.services.access.reading import gated
-from ocean.services.query.find import folders_beneath, scan
+from ocean.services.query.find import entities, folders_beneath
 
 MOST = 500
 
@@ -35,7 +35,7 @@ class Listing:
 async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[str]) -> Listing | None:
     """The folders and pages directly inside `route` that the caller may see; None where there are none."""
     folders = await folders_beneath(ocean, caller, route, MOST)
-    drops = await scan(ocean, caller, route, False, permission="entity", limit=MOST, entities=True)
+    drops = await entities(ocean, caller, route, MOST, 0)
     entries = [Entry(name + "/", name + "/") for name in folders]
     for drop in sorted(drops, key=lambda d: d.key or ""):
         if drop.key is None or drop.key in hidden:

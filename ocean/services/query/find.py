@@ -1,119 +1,276 @@
-"""find: conditions over a folder's live entities and unexpired events."""
+"""find: conditions, joins, groups and pipes over a folder's live entities and unexpired events."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from grammar.conditions import Condition
+import orjson
+
+from grammar import Stage
+from grammar.conditions import AllOf, Condition, Test
 from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import ancestors, check_prefix
 from ocean.errors import OceanError
 from ocean.services.access import reading
-from ocean.store.query import order, where
-from ocean.store.reader import DROP, LIVE, beneath, now, within
+from ocean.services.data.embeds import resolved
+from ocean.services.query.scope import Along, affordable, scan_of, visible
+from ocean.store.projections import bounds
+from ocean.store.query.fragments import Sql, joined, sql
+from ocean.store.query.lower import OWN
+from ocean.store.query.pipeline import Join, Pick, Pipeline
+from ocean.store.reader import DROP, beneath
 
 MAX_LIMIT = 1000
-MAX_PICK = 100
+LIMIT = 100
 MAX_SEEKS = 2000
+MAX_CURSOR = 8192  # characters
+Grouping = dict[str, Any]
 
 
-async def _scope(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, args: list[Any]) -> str:
-    """The rows that this caller may see there: every scan of records begins with it."""
-    verdict = await reading.require_read(ocean, caller, route, permission)
-    sql = LIVE
-    args.append(now())
-    inside, values = within("r.route", route, deep)
-    sql += f" AND {inside}"
-    args.extend(values)
-    if deep and (denied := await reading.denied_beneath(ocean, caller, route, permission)):
-        sql += " AND " + ocean.engine.dialect.outside(denied, args)
-    if verdict == "own":
-        sql += " AND r.owner = ?"
-        args.append(caller.key or "")
-    return sql
+async def find(
+    ocean: Ocean, caller: Caller, *, prefix: str, joins: list[dict[str, Any]] | None = None, where: Condition | None = None,
+    group: Grouping | None = None, having: Condition | None = None, sort: list[dict[str, Any]] | None = None, limit: int | None = None,
+    skip: int = 0, pick: list[Pick] | None = None, after: str | None = None, counted: bool = False,
+    resolve: bool = False, pipe: Sequence[Stage] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Records that match, or after join, group or pick flat rows; `counted`, or a last stage `count`, gives their number alone.
+
+    `resolve`: with their embeds, one deep.
+    """
+    started = time.perf_counter()
+    stages = clauses(where, group, having, sort, limit, skip, pick)
+    if counted:
+        stages = [stage for stage in stages if stage.name not in ("limit", "sort")] + [Stage("count", {})]
+    question = await ask(ocean, caller, prefix, joins or [], [*stages, *pipe], after)
+    if question.counts:
+        ((total,),) = await question.run(ocean, caller)
+        return {"count": int(total)}
+    results, cursor = await question.results(ocean, caller, embeds=int(resolve))
+    answer = {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+    return {**answer, "next_cursor": cursor} if cursor else answer
 
 
-def _affordable(caller: Caller, args: list[Any]) -> str:
-    """Priced records of others are left out: what can't be seen can't be filtered, sorted or counted by."""
-    args.append(caller.key or "")
-    return " AND (r.price IS NULL OR r.owner = ?)"
+def clauses(
+    where: Condition | None, group: Grouping | None, having: Condition | None, sort: list[dict[str, Any]] | None, limit: int | None,
+    skip: int, pick: list[Pick] | None,
+) -> list[Stage]:  # fmt: skip
+    """The clauses of a find as stages, in the order that they have whatever order they are written in."""
+    if having is not None and group is None:
+        raise OceanError("INVALID_VALUE", "'having' is a condition on groups.", "Say by what: group category having count > 1.")
+    if limit is not None:
+        check_page(limit, skip)
+    found: list[tuple[str, dict[str, Any]]] = [
+        ("where", {"where": where}), ("group", {"group": group}), ("where", {"where": having}), ("sort", {"sort": sort}),
+        ("skip", {"n": skip or None}), ("limit", {"n": limit}), ("pick", {"pick": pick}),
+    ]  # fmt: skip
+    return [Stage(name, args) for name, args in found if next(iter(args.values())) is not None]
 
 
-def _check_page(limit: int, skip: int) -> None:
+def check_page(limit: int, skip: int) -> None:
     if not 0 < limit <= MAX_LIMIT or not 0 <= skip <= 10**9:
         raise OceanError("INVALID_VALUE", f"limit is 1 to {MAX_LIMIT}, and skip is not negative.")
 
 
-async def scan(
-    ocean: Ocean, caller: Caller, route: str, deep: bool, *, permission: str = "query", condition: Condition | None = None,
-    sorts: list[dict[str, Any]] | None = None, limit: int = 100, skip: int = 0, after: int = 0, entities: bool = False,
-) -> list[Drop]:  # fmt: skip
-    """The drops that match, in order; of `entities` fewer than `limit` where they are large."""
-    _check_page(limit, skip)
-    args: list[Any] = []
-    sql = await _scope(ocean, caller, route, deep, permission, args)
-    if entities:
-        sql += " AND r.key IS NOT NULL"
-    else:
-        sql += _affordable(caller, args)
-    if after:
-        sql += " AND r.seq > ?"
-        args.append(after)
-    if condition is not None:
-        sql += " AND " + where(condition, ocean.engine.dialect, args)
-    tail = order(sorts or [], ocean.engine.dialect, args)
-    args.extend((limit, skip))
-    query = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {sql} ORDER BY {tail} LIMIT ? OFFSET ?"  # noqa: S608
-    async with ocean.turns.of(caller.holder):
-        return [Drop(*row) for row in await ocean.engine.scan(query, args, cut=entities)]
+class Question:
+    """A find that is put together: `counts`, or gives records or rows."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.counts = False
+        self.limit: int | None = None  # of the last stage that has one
+        self.pages = True  # whether a cursor can go on behind its end
+        self.index: str | None = None  # the field whose index it goes along
+
+    async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
+        text, values = statement or self.statement()
+        async with ocean.turns.of(caller.holder):
+            return await ocean.engine.scan(text, values)
+
+    def statement(self) -> Sql:
+        """What is run."""
+        if self.counts:
+            return self.pipeline.total()
+        return self.pipeline.records_with(f"{DROP}, n.counters")[0] if self.pipeline.records else self.pipeline.rows()
+
+    async def drops(self, ocean: Ocean, caller: Caller) -> tuple[list[Drop], str | None]:
+        """The records, and a cursor to what follows them."""
+        statement, keys = self.pipeline.records_with(f"{DROP}, n.counters")
+        rows = await self.run(ocean, caller, statement)
+        width = len(rows[0]) - keys - 1 if rows else 0
+        drops = [Drop(*row[:width]) for row in rows]
+        return drops, _cursor(rows[-1][width:]) if self.pages and rows and len(rows) == self.limit else None
+
+    async def results(self, ocean: Ocean, caller: Caller, *, embeds: int = 0) -> tuple[list[Any], str | None]:
+        """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""
+        if self.pipeline.records:
+            drops, cursor = await self.drops(ocean, caller)
+            return [await resolved(ocean, caller, drop, drop.to_json(), embeds) for drop in drops], cursor
+        joined_folders = not self.pipeline.shaped and len(self.pipeline.level.sources)
+        rows = await self.run(ocean, caller)
+        if joined_folders and joined_folders > 1:
+            return [_beside(row[: joined_folders * 2]) for row in rows], None
+        return [orjson.Fragment(row[0]) if row[0] is not None else {} for row in rows], None
 
 
-async def find(
-    ocean: Ocean, caller: Caller, *, prefix: str, where: Condition | None = None, sort: list[dict[str, Any]] | None = None,
-    limit: int = 100, skip: int = 0, pick: list[str] | None = None, counted: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    """Records that match; `pick` gives flat rows, `count` their number alone."""
-    started = time.perf_counter()
+def _beside(row: Sequence[Any]) -> dict[str, Any]:
+    """A joined row: the fields of all its records, where two have the same the first one's."""
+    merged: dict[str, Any] = {}
+    for i in range(0, len(row), 2):
+        body = loads(row[i]) if row[i] is not None else None
+        own = {"key": row[i + 1]} if row[i + 1] is not None and i == 0 else {}
+        for name, value in {**own, **(body if isinstance(body, dict) else {})}.items():
+            merged.setdefault(name, value)
+    return merged
+
+
+async def ask(
+    ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]], stages: Sequence[Stage], after: str | None = None,
+    *, all_of_them: int | None = None,
+) -> Question:  # fmt: skip
+    """A find, put together for this caller: LIMIT results if no stage says how many, or `all_of_them` up to that number.
+
+    Raises what its stages and its access refuse.
+    """
+    along = await _index_for(ocean, prefix, stages, joins)
+    question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, prefix, "query", along=along)))
+    question.index = along.field if along else None
+    pipeline = question.pipeline
+    if joins:
+        pipeline.join([await _join(ocean, caller, join) for join in joins])
+    for stage in stages:
+        if question.counts:
+            raise OceanError("INVALID_VALUE", f"'then {stage.name}' can't follow 'count', which is a number.")
+        _add(question, stage)
+    if not question.counts:
+        if question.limit is None:
+            question.limit = all_of_them or LIMIT
+            pipeline.limit(question.limit)
+        question.pages = pipeline.levels == 1 and pipeline.records
+        if after is not None:
+            if not question.pages:
+                raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
+            pipeline.after(_values(after))
+    return question
+
+
+async def _index_for(ocean: Ocean, prefix: str, stages: Sequence[Stage], joins: Sequence[Any]) -> Along | None:
+    """The index that serves a question best, if the folder has one; what it asks for is noted, so that it may have one soon."""
     route, deep = check_prefix(prefix)
-    if pick is not None and not 0 < len(pick) <= MAX_PICK:
-        raise OceanError("INVALID_VALUE", f"A find picks 1 to {MAX_PICK} fields.")
-    if counted:
-        return {"count": await count(ocean, caller, route, deep, where)}
-    drops = await scan(ocean, caller, route, deep, condition=where, sorts=sort, limit=limit, skip=skip)
-    results = [_row(d, pick) for d in drops] if pick else [d.to_json() for d in drops]
-    return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+    if deep:
+        return None
+    tests, sort = _asked_first(stages)
+    for field in dict.fromkeys([*(test.field for test in tests), *([sort] if sort else [])]):
+        if field not in OWN:
+            ocean.usage.note(route, field)
+    indexed = {field: index for field, index in (await ocean.reader.indexed(route)).items() if index > 0}
+    for test in sorted(tests, key=lambda test: test.operator not in ("=", "in")):
+        if test.field in indexed and (found := bounds(test.operator, test.value)) is not None:
+            ocean.usage.used.add(indexed[test.field])
+            return Along(test.field, indexed[test.field], Sql(*found), ordered=sort == test.field)
+    if sort in indexed and not joins and ocean.engine.dialect.walks_in_order:
+        ocean.usage.used.add(indexed[sort])
+        return Along(sort, indexed[sort], Sql("e.rank >= 0"), ordered=True)
+    return None
 
 
-async def count(ocean: Ocean, caller: Caller, route: str, deep: bool, condition: Condition | None) -> int:
-    args: list[Any] = []
-    sql = await _scope(ocean, caller, route, deep, "query", args)
-    sql += _affordable(caller, args)
-    if condition is not None:
-        sql += " AND " + where(condition, ocean.engine.dialect, args)
-    async with ocean.turns.of(caller.holder):
-        ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {sql}", args)  # noqa: S608
-    return int(total)
-
-
-def _row(drop: Drop, names: list[str]) -> dict[str, Any]:
-    record = drop.to_json()
-    body = loads(drop.body())
-    body = body if isinstance(body, dict) else {}
-    row: dict[str, Any] = {}
-    for name in names:
-        if name == "*":
-            row.update(body)
-        elif name in ("key", "created_at", "drop_id", "route", "source"):
-            row[name] = record.get(name)
+def _asked_first(stages: Sequence[Stage]) -> tuple[list[Test], str | None]:
+    """The tests that every record has to pass, and the field that it is sorted by first, before anything else is done."""
+    tests: list[Test] = []
+    sort: str | None = None
+    for stage in stages:
+        if stage.name == "where" and sort is None:
+            tests += [part for part in _all_of(stage.args["where"]) if part.operator in _INDEXABLE]
+        elif stage.name == "sort" and sort is None:
+            sort = stage.args["sort"][0]["field"] if len(stage.args["sort"]) == 1 else None
+            if sort is None:
+                break
         else:
-            value: Any = body
-            for part in name.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
-            row[name] = value
-    return row
+            break
+    return tests, sort
+
+
+_INDEXABLE = ("=", "in", ">", ">=", "<", "<=", "between")
+
+
+def _all_of(condition: Condition) -> list[Test]:
+    if isinstance(condition, Test):
+        return [condition]
+    return [test for part in condition.parts for test in _all_of(part)] if isinstance(condition, AllOf) else []
+
+
+def _add(question: Question, stage: Stage) -> None:
+    pipeline, args = question.pipeline, stage.args
+    if stage.name == "where":
+        pipeline.where(args["where"])
+    elif stage.name == "group":
+        pipeline.grouped(args["group"]["by"], args["group"]["aggregates"])
+        question.limit = None
+    elif stage.name == "sort":
+        pipeline.sort(args["sort"])
+    elif stage.name == "pick":
+        pipeline.picked(args["pick"])
+    elif stage.name == "count":
+        question.counts = True
+    elif stage.name == "skip":
+        check_page(1, args["n"])
+        pipeline.skip(args["n"])
+    else:
+        count = args.get("n", 1)
+        check_page(count, 0)
+        if stage.name == "last":
+            pipeline.last(count)
+        else:
+            pipeline.limit(count)
+        question.limit = count if question.limit is None else min(count, question.limit)
+
+
+async def _join(ocean: Ocean, caller: Caller, join: dict[str, Any]) -> Join:
+    names = (join["as"],) if "as" in join else ()
+    scan = await scan_of(ocean, caller, join["route"], "query", names, entities=True)
+    return Join(scan, join.get("kind") == "inner", join["on"])
+
+
+def _cursor(values: Sequence[Any]) -> str | None:
+    """What goes on behind a row, or None where its values are too long for it."""
+    text = base64.urlsafe_b64encode(json.dumps(list(values), separators=(",", ":")).encode()).decode().rstrip("=")
+    return text if len(text) <= MAX_CURSOR else None
+
+
+def _values(cursor: str) -> list[Any]:
+    try:
+        if len(cursor) > MAX_CURSOR:
+            raise ValueError
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or not all(isinstance(v, str | int | float | None) for v in values):
+            raise ValueError
+    except (ValueError, binascii.Error, RecursionError):
+        raise OceanError("INVALID_VALUE", "The cursor is not one that a find gave.") from None
+    return values
+
+
+async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: int) -> list[Drop]:
+    """The folder's live entities behind a place in the log, priced ones too; fewer than `limit` where they are large."""
+    check_page(limit, 0)
+    condition = joined(" AND ", [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL AND r.seq > {}", after)])
+    text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.seq LIMIT {{}}"  # noqa: S608
+    query = sql(text, condition, limit)
+    async with ocean.turns.of(caller.holder):
+        return [Drop(*row) for row in await ocean.engine.scan(query.text, query.values, cut=True)]
+
+
+async def count(ocean: Ocean, caller: Caller, route: str) -> int:
+    """How many records of a folder the caller may see."""
+    condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), affordable(caller)])
+    async with ocean.turns.of(caller.holder):
+        ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {condition.text}", condition.values)  # noqa: S608
+    return int(total)
 
 
 async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) -> list[str]:
@@ -134,3 +291,6 @@ async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) 
                 names.append(found[len(route) + 1 :].split("/", 1)[0])
             cursor = f"{shut or f'{route}/{names[-1]}'}0"  # past all that lies in it
         return names
+
+
+__all__ = ["LIMIT", "MAX_LIMIT", "Question", "ask", "check_prefix", "count", "entities", "find", "folders_beneath"]

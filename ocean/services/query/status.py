@@ -12,6 +12,8 @@ from ocean.services.query.find import count
 async def status(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
     """Schema, indexes and counts of one folder."""
     route = check_route(route)
-    records = await count(ocean, caller, route, False, None)
-    indexes = {"columns": ["table", "field"], "rows": [[route, "key"]]}
-    return {"route": route, "schema": None, "indexes": indexes, "counts": {"records": records}}
+    records = await count(ocean, caller, route)
+    schema = await ocean.reader.schema(route)
+    made = sorted((await ocean.reader.indexed(route)).items())
+    indexes = [{"field": "key", "ready": True}, *({"field": field, "ready": index > 0} for field, index in made)]
+    return {"route": route, "schema": schema.to_json() if schema else None, "indexes": indexes, "counts": {"records": records}}

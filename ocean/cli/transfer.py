@@ -1,0 +1,164 @@
+"""`ocean import` and `ocean export`: files into a folder, and out of it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ocean.cli.client import Client
+from ocean.cli.options import as_json, fail
+
+BATCH = 1000  # records that are saved together, all or none
+BATCH_BYTES = 4 * 1024 * 1024
+_RECORD = frozenset({"drop_id", "route", "key", "payload", "source", "created_at", "version", "expires_at", "price", "owner"})
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?")
+_GUARDED = re.compile(r"'[=+\-@\t\r]")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("route")
+@click.option("--format", "kind", type=click.Choice(["ndjson", "json", "csv"]), help="what FILE is; else by its ending")
+@click.option(
+    "--key", "key_field", metavar="FIELD", help="the field that is each record's key; without one, records of no export are events"
+)
+@as_json
+def import_(file: Path, route: str, kind: str | None, key_field: str | None, as_json: bool) -> None:
+    """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE. One that was cut off goes on where it was."""
+    chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    name = hashlib.sha256(f"{digest}\n{route}\n{key_field}\n{chosen}".encode()).hexdigest()[:40]
+    client, state = Client(), Path.home() / ".cache" / "ocean" / "imports" / name
+    done = int(state.read_text()) if state.exists() else 0
+    size = file.stat().st_size
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task("importing (KB)", total=size // 1024)
+        seen = count = 0
+        for number, (ops, length) in enumerate(_batches(file, chosen, route, key_field)):
+            count += len(ops)
+            seen += length
+            if number >= done:
+                body = orjson.dumps({"ops": ops})
+                headers = {"content-type": "application/json", "idempotency-key": f"import-{name}-{number}"}
+                client.must("POST", "/bulk", data=body, headers=headers)
+                state.parent.mkdir(parents=True, exist_ok=True)
+                state.write_text(str(number + 1))
+            progress.update(task, completed=min(seen, size) // 1024)
+    state.unlink(missing_ok=True)
+    if as_json:
+        click.echo(json.dumps({"route": route, "records": count}))
+        return
+    click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+
+
+def _batches(file: Path, kind: str, route: str, key_field: str | None) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """Operations of a bulk, and about how many bytes of the file they are."""
+    ops: list[dict[str, Any]] = []
+    length = 0
+    for number, (record, size) in enumerate(_records(file, kind), 1):
+        ops.append(_op(record, route, key_field, number))
+        length += size
+        if len(ops) >= BATCH or length >= BATCH_BYTES:
+            yield ops, length
+            ops, length = [], 0
+    if ops:
+        yield ops, length
+
+
+def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
+    if kind == "json":
+        whole = _loads(file.read_bytes(), file, 1)
+        for item in whole if isinstance(whole, list) else [whole]:
+            yield item, file.stat().st_size // max(1, len(whole) if isinstance(whole, list) else 1)
+    elif kind == "csv":
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            for row in csv.DictReader(text):
+                yield (
+                    {name: value for name, cell in row.items() if name is not None and (value := _value(cell)) is not None},
+                    sum(len(str(cell)) + 1 for cell in row.values()),
+                )
+    else:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _loads(line, file, number), len(line)
+
+
+def _loads(text: bytes, file: Path, line: int) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(text)  # numbers beyond 64 bits
+        except ValueError as fault:
+            fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
+
+
+def _value(cell: str | list[str] | None) -> Any:
+    """A cell of a CSV as JSON: numbers, true and false as such, nothing where it is empty."""
+    if not isinstance(cell, str) or cell == "":
+        return None
+    if cell in ("true", "false"):
+        return cell == "true"
+    if _NUMBER.fullmatch(cell):
+        return json.loads(cell)
+    if cell[0] in "{[":
+        try:
+            return json.loads(cell)
+        except ValueError:
+            return cell
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def _op(record: Any, route: str, key_field: str | None, number: int) -> dict[str, Any]:
+    """A line of an export as the record that it was; anything else as a payload."""
+    if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
+        own = {name: record[name] for name in ("key", "price") if record.get(name) is not None}
+        return {"op": "save", "route": route, **own, "payload": record["payload"]}
+    if isinstance(record, dict):
+        field = key_field or ("_key" if "_key" in record else None)
+        if field is not None:
+            if record.get(field) is None:
+                fail(f"Record {number} has no field {field!r} to be its key.", 1)
+            payload = {k: v for k, v in record.items() if k not in ("_key", "_created_at", "_route")}
+            return {"op": "save", "route": route, "key": str(record[field]), "payload": payload}
+    return {"op": "save", "route": route, "payload": record}
+
+
+@click.command()
+@click.argument("route")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--format", "kind", type=click.Choice(["ndjson", "json", "csv", "sql", "mongo"]), default="ndjson", show_default=True)
+@click.option("--dialect", type=click.Choice(["postgres", "mysql"]), default="postgres", show_default=True, help="of SQL")
+@click.option("--all-versions", is_flag=True, help="every version of each record, not the newest alone")
+@click.option("--raw", is_flag=True, help="CSV cells that a spreadsheet would take for formulas as they are")
+def export(route: str, file: Path | None, kind: str, dialect: str, all_versions: bool, raw: bool) -> None:
+    """Write the folder ROUTE and all beneath into FILE, or to the standard output."""
+    asked = {"format": kind, "dialect": dialect, "latest": str(not all_versions).lower(), "raw": str(raw).lower()}
+    with Client().stream("GET", f"/export/{route}", params=asked) as pieces:
+        target = file.open("wb") if file else sys.stdout.buffer
+        try:
+            for piece in pieces:
+                target.write(piece)
+        finally:
+            target.flush()
+            if file:
+                target.close()
+    if file:
+        click.echo(f"{file} holds {route} ({file.stat().st_size / 1000:.1f} KB).", err=True)
+
+
+COMMANDS = (import_, export)

@@ -1,0 +1,59 @@
+"""Statements of the language whose services are not built yet: they parse and print, and say so when they are run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocean.commands.command import Command
+from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
+
+
+async def _not_yet(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:
+    raise OceanError("NOT_AVAILABLE", "This statement is part of the language, and not yet of this version.", "help lists what runs.")
+
+
+# name -> (forms, example)
+_FORMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "search": (("search PREFIX TEXT:text [top TOP:integer] [where WHERE:condition]",), 'search my/data "alice" top 5'),
+    "run": (("run ROUTE [REQUEST:object] [async ASYNC:flag]",), 'run fn/greet { name: "world" }'),
+    "when": (
+        ("when ROUTE [where WHERE:condition] changes call URL:text [secret SECRET:text]",),
+        'when orders changes call "https://my-server.com/hook"',
+    ),
+    "webhooks": (("webhooks",), "webhooks"),
+    "webhook delete": (("webhook delete ID:text",), 'webhook delete "hook-id-here"'),
+    "every": (("every SCHEDULE NAME:label run ROUTE [REQUEST:object]",), "every 5 minutes health-check: run fn/ping"),
+    "schedules": (("schedules",), "schedules"),
+    "schedule delete": (("schedule delete NAME:text",), 'schedule delete "daily-report"'),
+    "mail": (
+        ("mail [from FROM:text] to TO:text [cc CC:text] [subject SUBJECT:text] [body BODY:text] [html HTML:text]",),
+        'mail to "bob@example.com" subject "Hello from the ocean" body "Hey Bob!"',
+    ),
+    "event": (("event ROUTE [@KEY] EVENT:object",), 'event calendar/team { title: "Sprint planning", start: "2026-03-10T10:00:00Z" }'),
+    "events": (("events ROUTE [start START:text] [end END:text]",), 'events calendar/team start "2026-03-01" end "2026-04-01"'),
+    "rsvp": (("rsvp ROUTE @KEY EMAIL:text ANSWER:name",), 'rsvp calendar/team @sprint-42 "bob@example.com" accepted'),
+    "calendar feed": (("calendar feed ROUTE",), "calendar feed calendar/team"),
+    "push send": (("push send MESSAGE:object",), 'push send { to: ("target-ocean-key"), title: "New message" }'),
+    "push subscribe": (("push subscribe PREFIX",), "push subscribe myapp/orders"),
+    "push subscriptions": (("push subscriptions",), "push subscriptions"),
+    "push unsubscribe": (("push unsubscribe ID:text",), 'push unsubscribe "subscription-id"'),
+    "domain add": (("domain add DOMAIN:word to ROUTE",), "domain add mycoolsite.com to mysite"),
+    "value create": (
+        ("value create ID:text name NAME:text symbol SYMBOL:text [max_supply MAX:integer] [decimals DECIMALS:integer] [scope SCOPE:text]",),
+        'value create "gold" name "Gold" symbol "GLD" max_supply 1000000 decimals 2 scope "private"',
+    ),
+    "value mint": (("value mint ID:text AMOUNT:integer [to TO:text]",), 'value mint "gold" 500 to "recipientKey"'),
+    "value transfer": (("value transfer ID:text AMOUNT:integer to TO:text",), 'value transfer "gold" 100 to "recipientKey"'),
+    "value burn": (("value burn ID:text AMOUNT:integer",), 'value burn "gold" 50'),
+    "value balance": (("value balance ID:text",), 'value balance "gold"'),
+    "value supply": (("value supply ID:text",), 'value supply "gold"'),
+    "value currencies": (("value currencies",), "value currencies"),
+    "value holders": (("value holders ID:text",), 'value holders "gold"'),
+    "value ledger": (("value ledger ID:text",), 'value ledger "gold"'),
+}
+
+COMMANDS = tuple(
+    Command(name, forms, "Not in this version yet.", example, _not_yet) for name, (forms, example) in _FORMS.items()
+)  # fmt: skip
+NAMES = frozenset(_FORMS)

@@ -1,0 +1,162 @@
+"""What records must be: fields with types, as a folder's schema or as a pattern, and the check of a payload against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocean.core.universal import moment
+from ocean.errors import OceanError
+
+SCHEMA_KEY = "_schema"
+MAX_FIELDS = 200
+MAX_ENUM = 200
+MAX_FAULTS = 50  # that are told at once
+_OPTIONS = ("required", "array")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one field must be: a type of TYPES, there or not, one or a list, one of some values."""
+
+    type: str
+    required: bool = False
+    array: bool = False
+    enum: tuple[Any, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"type": self.type}
+        shown |= {name: True for name in _OPTIONS if getattr(self, name)}
+        return {**shown, "enum": list(self.enum)} if self.enum else shown
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Fields by name; `version` is the definer's own word for it."""
+
+    fields: Mapping[str, Rule] = field(default_factory=dict)
+    version: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"version": self.version} if self.version is not None else {}
+        return {**shown, "fields": {name: rule.to_json() for name, rule in self.fields.items()}}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Schema:
+        """What `to_json` gave. Raises INVALID_VALUE on what it never gives."""
+        return define(kept.get("fields"), kept.get("version"))
+
+    def faults(self, payload: Any) -> list[dict[str, str]]:
+        """What is wrong with a payload: `[{"field", "message"}]`, at most MAX_FAULTS."""
+        if not isinstance(payload, dict):
+            return [{"field": "", "message": "the payload is not an object with fields"}]
+        found: list[dict[str, str]] = []
+        for name, rule in self.fields.items():
+            message = _fault(rule, payload.get(name))
+            if message is not None:
+                found.append({"field": name, "message": message})
+        return found[:MAX_FAULTS]
+
+
+def define(fields: Any, version: Any = None) -> Schema:
+    """A schema from `{"name": "text required", "due": {"type": "date", "array": true}}`. Raises INVALID_VALUE."""
+    if not isinstance(fields, Mapping) or not 0 < len(fields) <= MAX_FIELDS:
+        raise OceanError("INVALID_VALUE", f"A definition has 1 to {MAX_FIELDS} fields.", 'fields { name: "text required" }')
+    if version is not None and not (isinstance(version, str) and 0 < len(version) <= 40):
+        raise OceanError("INVALID_VALUE", "A version is text of 1 to 40 characters.")
+    return Schema({str(name): _rule(str(name), wanted) for name, wanted in fields.items()}, version)
+
+
+def _rule(name: str, wanted: Any) -> Rule:
+    if isinstance(wanted, str):
+        kind, *options = wanted.split() or [""]
+        wanted = {"type": kind, **dict.fromkeys(options, True)}
+    if not isinstance(wanted, Mapping):
+        raise OceanError("INVALID_VALUE", f"The field {name[:60]!r} has no type.", f"Types: {', '.join(TYPES)}.")
+    unknown = set(wanted) - {"type", "enum", *_OPTIONS}
+    if unknown:
+        raise OceanError(
+            "INVALID_VALUE", f"The field {name[:60]!r} has no option {sorted(map(str, unknown))[0][:40]!r}.", "required, array, enum."
+        )
+    if wanted.get("type") not in TYPES:
+        raise OceanError("INVALID_VALUE", f"The field {name[:60]!r} has no known type.", f"Types: {', '.join(TYPES)}.")
+    enum = wanted.get("enum", [])
+    if not isinstance(enum, list | tuple) or len(enum) > MAX_ENUM or any(isinstance(value, dict | list) for value in enum):
+        raise OceanError("INVALID_VALUE", f"The field {name[:60]!r} has an enum that is no list of at most {MAX_ENUM} plain values.")
+    if not all(isinstance(wanted.get(option, False), bool) for option in _OPTIONS):
+        raise OceanError("INVALID_VALUE", f"Options of the field {name[:60]!r} are true or false.")
+    return Rule(str(wanted["type"]), wanted.get("required", False), wanted.get("array", False), tuple(enum))
+
+
+def _fault(rule: Rule, value: Any) -> str | None:
+    if value is None:
+        return "is required" if rule.required else None
+    if rule.array:
+        if not isinstance(value, list):
+            return f"is not a list of {rule.type}"
+        return next((f"has an element that {fault}" for item in value if (fault := _one(rule, item))), None)
+    return _one(rule, value)
+
+
+def _one(rule: Rule, value: Any) -> str | None:
+    if not TYPES[rule.type](value):
+        return f"is not {_SAYS[rule.type]}"
+    if rule.enum and not any(type(value) is type(item) and value == item for item in rule.enum):
+        return f"is none of {', '.join(map(str, rule.enum))}"[:300]
+    return None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _identifier(value: Any) -> bool:
+    named = value.get("value") if isinstance(value, dict) else value
+    return isinstance(named, str) and bool(named.strip())
+
+
+def _blob(value: Any) -> bool:
+    return _identifier(value) or (isinstance(value, dict) and ("url" in value or "blob" in value or "key" in value))
+
+
+def _location(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return isinstance(value, str) and bool(value.strip())
+    lat, lon = value.get("lat"), value.get("lon")
+    return _number(lat) and _number(lon) and abs(lat) <= 90 and abs(lon) <= 180  # type: ignore[arg-type]
+
+
+def _amount(value: Any) -> bool:
+    return _number(value) or (isinstance(value, dict) and _number(value.get("value")) and isinstance(value.get("unit", ""), str))
+
+
+def _relation(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.startswith("drop://") or "/" in value
+    embed = value.get("$embed") if isinstance(value, dict) else None
+    return isinstance(embed, dict) and isinstance(embed.get("route"), str) and isinstance(embed.get("key"), str)
+
+
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "number": _number,
+    "boolean": lambda value: isinstance(value, bool),
+    "date": lambda value: moment(value) is not None,
+    "identifier": _identifier,
+    "blob": _blob,
+    "location": _location,
+    "amount": _amount,
+    "relation": _relation,
+}
+_SAYS = {
+    "text": "text", "number": "a number", "boolean": "true or false", "date": "a date (2026-03-10 or 2026-03-10T10:00:00Z)",
+    "identifier": "an identifier", "blob": "a file or an address", "location": "a place ({ lat, lon }, or an address)",
+    "amount": "an amount (a number, or { value, unit })", "relation": "a relation ({ $embed: { route, key } })",
+}  # fmt: skip
+
+
+def violation(what: str, faults: list[dict[str, str]]) -> OceanError:
+    """The error that names each field at fault."""
+    told = "; ".join(f"{fault['field'] or 'it'} {fault['message']}" for fault in faults[:10])
+    return OceanError("SCHEMA_VIOLATION", f"The record is not as {what} has it: {told}."[:1000], errors=faults)

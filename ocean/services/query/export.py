@@ -1,0 +1,198 @@
+"""export: a folder and all beneath as a stream of text, page by page, so that memory stays flat."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+from grammar.conditions import Condition
+from ocean.context import Caller, Ocean
+from ocean.core import exporters
+from ocean.core.drop import SAVED, Drop, read_time, show_time
+from ocean.core.payloads import dumps, loads
+from ocean.core.routes import check_route
+from ocean.errors import OceanError
+from ocean.services.query.scope import affordable, visible
+from ocean.store.query.dialects import Field
+from ocean.store.query.fragments import Sql, joined, sql
+from ocean.store.query.logical import check_name, predicate
+from ocean.store.query.lower import OWN, Lowering, Own
+from ocean.store.reader import DROP, now
+
+PAGE = 2000  # records that are read at once
+INSERTS = 500  # rows of one INSERT
+MAX_TEXT = 16 * 1024 * 1024  # characters that a statement's answer may have
+FORMATS = {
+    "ndjson": "application/x-ndjson", "json": "application/json", "csv": "text/csv; charset=utf-8", "sql": "application/sql; charset=utf-8",
+    "mongo": "text/javascript; charset=utf-8",
+}  # fmt: skip
+_HEADS = {"json": "[\n", "ndjson": ""}
+Record = tuple[Drop, Any]  # with its payload, of which only what was selected
+
+
+class Export:
+    """What is exported, checked: `text` streams it."""
+
+    def __init__(
+        self, ocean: Ocean, caller: Caller, *, route: str, format: str = "ndjson", dialect: str = "postgres", latest: bool = True,
+        where: Condition | None = None, since: str | None = None, until: str | None = None, select: list[str] | None = None,
+        raw: bool = False,
+    ) -> None:  # fmt: skip
+        """Raises INVALID_VALUE, INVALID_ROUTE."""
+        if format not in FORMATS:
+            raise OceanError("INVALID_VALUE", f"There is no format {format[:40]!r}.", f"Formats: {', '.join(FORMATS)}.")
+        if dialect not in exporters.DIALECTS:
+            raise OceanError("INVALID_VALUE", f"There is no dialect {dialect[:40]!r}.", f"Dialects: {', '.join(exporters.DIALECTS)}.")
+        self.ocean, self.caller, self.route, self.format, self.dialect, self.raw = ocean, caller, check_route(route), format, dialect, raw
+        self.latest = latest
+        self.select = [check_name(name) for name in select] if select is not None else None
+        self._times = [(sign, read_time(at)) for sign, at in ((">=", since), ("<=", until)) if at is not None]
+        resolve = lambda name: Own(name, Sql(f"r.{name}")) if name in OWN else Field(Sql("r.body"), tuple(name.split(".")))  # noqa: E731
+        self._where = Lowering(ocean.engine.dialect, resolve).condition(predicate(where)) if where is not None else None
+
+    @property
+    def content_type(self) -> str:
+        return FORMATS[self.format]
+
+    async def check(self) -> None:
+        """Raises what keeps the caller from exporting, before anything is sent."""
+        await self._condition()
+
+    async def text(self) -> AsyncIterator[str]:
+        """The file, in pieces."""
+        maker = {"ndjson": self._lines, "json": self._lines, "csv": self._csv, "sql": self._sql, "mongo": self._mongo}[self.format]
+        async for piece in maker():
+            yield piece
+
+    async def pages(self) -> AsyncIterator[list[Record]]:
+        """Records, by folder and in the order they were written."""
+        last: tuple[str, int] = ("", 0)
+        while True:
+            async with self.ocean.turns.of(self.caller.holder):
+                condition = await self._condition()  # anew for each page: access may have been taken away
+                statement = self._page(condition, last)
+                rows = await self.ocean.engine.scan(statement.text, statement.values, cut=True)
+            if not rows:
+                return
+            drops = [Drop(*row) for row in rows]
+            last = (drops[-1].route, drops[-1].seq)
+            yield [(drop, self._selected(drop)) for drop in drops]
+
+    async def _condition(self) -> Sql:
+        seen = await visible(self.ocean, self.caller, self.route, True, "export")
+        parts = [seen, affordable(self.caller)]
+        if self._where is not None:
+            parts.append(self._where)
+        parts += [sql(f"{'r' if self.latest else 'd'}.created_at {sign} {{}}", moment) for sign, moment in self._times]
+        return joined(" AND ", parts)
+
+    def _page(self, condition: Sql, last: tuple[str, int]) -> Sql:
+        if self.latest:
+            tail = "WHERE {} AND (r.route, r.seq) > ({}, {}) ORDER BY r.route, r.seq LIMIT {}"
+            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq {tail}"  # noqa: S608
+            return sql(text, condition, *last, PAGE)
+        # All versions of what is there and matches now; what was removed or has expired took its history out of sight.
+        beside = "JOIN record r ON r.route = d.route AND (r.key = d.key OR r.seq = d.seq)"
+        there = (
+            "d.kind = {} AND d.payload IS NOT NULL AND (d.expires_at IS NULL OR d.expires_at > {}) AND (d.price IS NULL OR d.owner = {})"
+        )
+        tail = f"WHERE {{}} AND {there} AND (d.route, d.seq) > ({{}}, {{}}) ORDER BY d.route, d.seq LIMIT {{}}"
+        text = f"SELECT {DROP} FROM drops d {beside} {tail}"  # noqa: S608
+        return sql(text, condition, SAVED, now(), self.caller.key or "", *last, PAGE)
+
+    def _selected(self, drop: Drop) -> Any:
+        body = loads(drop.body())
+        if self.select is None or not isinstance(body, dict):
+            return body
+        return {name: _reach(body, name) for name in self.select if _reach(body, name) is not None}
+
+    async def _lines(self) -> AsyncIterator[str]:
+        array = self.format == "json"
+        if array:
+            yield "["
+        first = True
+        async for page in self.pages():
+            lines = [self._line(drop, body) for drop, body in page]
+            yield ("" if first or not array else ",\n") + (",\n" if array else "\n").join(lines) + ("" if array else "\n")
+            first = False
+        if array:
+            yield "]\n"
+
+    def _line(self, drop: Drop, body: Any) -> str:
+        if self.select is None:
+            return orjson.dumps(drop.to_json()).decode()
+        return dumps({**{k: v for k, v in drop.to_json().items() if k != "payload"}, "payload": body})
+
+    async def _columns(self) -> dict[str, exporters.Columns]:
+        """The fields of each folder, over all of its records."""
+        found: dict[str, exporters.Columns] = {}
+        async for page in self.pages():
+            for drop, body in page:
+                found.setdefault(drop.route, exporters.Columns()).meet(body)
+        return found
+
+    async def _csv(self) -> AsyncIterator[str]:
+        by_route = await self._columns()
+        names = list(dict.fromkeys(name for columns in by_route.values() for name in columns.by_name))
+        routed = ["_route"] if len(by_route) > 1 else []
+        yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=True)
+        async for page in self.pages():
+            rows = []
+            for drop, body in page:
+                found = exporters.fields_of(body)
+                own = [drop.route] if routed else []
+                rows.append([*own, drop.key or drop.drop_id, show_time(drop.created_at), *(found.get(name) for name in names)])
+            yield exporters.csv_lines(rows, raw=self.raw)
+
+    async def _sql(self) -> AsyncIterator[str]:
+        columns = await self._columns()
+        table: exporters.SqlTable | None = None
+        route = None
+        async for page in self.pages():
+            for at, rows in _by_route(page):
+                if table is None or at != route:
+                    route = at
+                    table = exporters.SqlTable(at, columns.get(at, exporters.Columns()), self.dialect, keyed=self.latest)
+                    yield table.create()
+                yield table.insert(rows)
+
+    async def _mongo(self) -> AsyncIterator[str]:
+        async for page in self.pages():
+            for route, rows in _by_route(page):
+                yield exporters.mongo_insert(route, rows, keyed=self.latest)
+
+
+def _by_route(page: list[Record]) -> list[tuple[str, list[tuple[str, str | None, str, Any]]]]:
+    """Rows by folder, INSERTS at a time."""
+    groups: list[tuple[str, list[tuple[str, str | None, str, Any]]]] = []
+    for drop, body in page:
+        if not groups or groups[-1][0] != drop.route or len(groups[-1][1]) >= INSERTS:
+            groups.append((drop.route, []))
+        groups[-1][1].append((drop.drop_id, drop.key, show_time(drop.created_at), body))
+    return groups
+
+
+def _reach(body: Any, name: str) -> Any:
+    for part in name.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
+
+
+async def export(ocean: Ocean, caller: Caller, **asked: Any) -> dict[str, Any]:
+    """The export as one answer: `{format, text}`, or for json `{results, count}`. Raises LIMIT_REACHED where it is too large for that."""
+    asked.setdefault("format", "json")
+    made = Export(ocean, caller, **asked)
+    pieces: list[str] = []
+    size = 0
+    async for piece in made.text():
+        size += len(piece)
+        if size > MAX_TEXT:
+            raise OceanError("LIMIT_REACHED", "The export is too large for one answer.", f"Stream it: GET /export/{made.route}")
+        pieces.append(piece)
+    text = "".join(pieces)
+    if made.format == "json":
+        results = orjson.loads(text)
+        return {"results": results, "count": len(results)}
+    return {"format": made.format, "text": text}

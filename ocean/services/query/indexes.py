@@ -1,0 +1,83 @@
+"""Indexes that are made by themselves for fields that are often asked for, and the plan of a find."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from grammar import Stage
+from ocean.context import Caller, Ocean
+from ocean.services.query.find import ask, clauses
+from ocean.store import field_indexes
+from ocean.store.reader import now
+
+ENOUGH = 20  # questions about a field, within
+WINDOW = 3600.0  # seconds
+LEAST = 1000  # records of a folder, below which a scan is as good
+MOST = 8  # indexes of a folder
+IDLE = 7 * 86_400_000  # milliseconds after which an index that nobody asks by is dropped
+log = logging.getLogger("ocean.indexes")
+
+
+class Keeper:
+    """Counts questions over a while, makes what is wanted and drops what is not; one of them for a store is enough, more do no harm."""
+
+    def __init__(self, ocean: Ocean) -> None:
+        self._ocean = ocean
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    async def look(self) -> int:
+        """Makes the indexes that are due; how many."""
+        ocean = self._ocean
+        self._asked.update(ocean.usage.asked)
+        ocean.usage.asked.clear()
+        made = 0
+        for (route, field), times in list(self._asked.items()):
+            if times >= ENOUGH:
+                del self._asked[route, field]
+                made += await self._make(route, field)
+        return made
+
+    def forget(self) -> None:
+        """The window is over."""
+        self._asked.clear()
+
+    async def _make(self, route: str, field: str) -> bool:
+        ocean = self._ocean
+        there = await ocean.reader.indexed(route)
+        if field in there or len(there) >= MOST or not await _large(ocean, route):
+            return False
+        await field_indexes.create(ocean.engine, route, field, now())
+        ocean.log.wake()
+        log.info("the folder %s has an index on %s", route, field)
+        return True
+
+    async def tidy(self) -> int:
+        """Notes which were used, and drops the idle; how many."""
+        ocean = self._ocean
+        used, ocean.usage.used = ocean.usage.used, set()
+        if used:
+            await field_indexes.used(ocean.engine, used, now())
+        idle = await field_indexes.idle(ocean.engine, now() - IDLE)
+        for route, field, index in idle:
+            await field_indexes.drop(ocean.engine, route, field, index)
+            log.info("the index of %s on %s is dropped: nobody asked by it", route, field)
+        return len(idle)
+
+
+async def _large(ocean: Ocean, route: str) -> bool:
+    rows = await ocean.engine.rows("SELECT r.seq FROM record r WHERE r.route = ? ORDER BY r.seq LIMIT 1 OFFSET ?", (route, LEAST - 1))
+    return bool(rows)
+
+
+async def explain(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence[Stage]) -> dict[str, Any]:
+    """`{sql, plan, index}`: the statement that is run, the engine's own account of how, and the field whose index it goes by."""
+    given = {name: args.get(name) for name in ("where", "group", "having", "sort", "limit", "pick")}
+    stages = [*clauses(**given, skip=args.get("skip", 0)), *pipe]
+    question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages)
+    statement = question.statement()
+    async with ocean.turns.of(caller.holder):
+        rows = await ocean.engine.scan(ocean.engine.dialect.explain + statement.text, statement.values)
+    return {"sql": statement.text, "plan": [str(row[-1]) for row in rows], "index": question.index}

@@ -1,0 +1,105 @@
+"""Pipes: a find, and what is done with its results; one that changes data is one atomic bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from grammar import Stage
+from ocean.context import Caller, Ocean
+from ocean.core.drop import Drop
+from ocean.core.payloads import dumps, encode, loads
+from ocean.core.routes import check_key, check_route
+from ocean.core.transition import Op
+from ocean.errors import OceanError
+from ocean.services.data.records import MAX_BULK
+from ocean.services.data.writing import write
+from ocean.services.query.find import Question, ask, clauses, find
+
+CHANGES = frozenset({"save", "update", "remove"})
+ACTIONS = frozenset({*CHANGES, "send email", "run", "call"})
+
+
+async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence[Stage]) -> dict[str, Any]:
+    """The find of `args` with its stages; where the last one changes data, `{affected, results}`."""
+    last = pipe[-1]
+    early = next((stage.name for stage in pipe[:-1] if stage.name in ACTIONS), None)
+    if early is not None:
+        raise OceanError("INVALID_VALUE", f"'then {early}' is the end of a pipe.", "Put it last.")
+    if last.name not in ACTIONS:
+        return await find(ocean, caller, **args, pipe=pipe)
+    if last.name not in CHANGES:
+        raise OceanError(
+            "NOT_AVAILABLE", f"'then {last.name}' is part of the language, and not yet of this version.", "save, update and remove run."
+        )
+    question = await _asked(ocean, caller, args, pipe[:-1])
+    if last.name == "save":
+        return await _save(ocean, caller, question, last.args)
+    if not question.pipeline.records:
+        raise OceanError("INVALID_VALUE", f"'then {last.name}' works on records, not on rows.", "Leave out join, group and pick.")
+    drops, _ = await question.drops(ocean, caller)
+    return await _change(ocean, caller, _few(drops), last)
+
+
+async def _asked(ocean: Ocean, caller: Caller, args: dict[str, Any], stages: Sequence[Stage]) -> Question:
+    """All that matches: without a limit of its own a change is not cut short at the hundred that a find shows."""
+    given = {name: args.get(name) for name in ("where", "group", "having", "sort", "limit", "pick")}
+    question = await ask(
+        ocean, caller, args["prefix"], args.get("joins") or [], [*clauses(**given, skip=args.get("skip", 0)), *stages],
+        all_of_them=MAX_BULK + 1,
+    )  # fmt: skip
+    if question.counts:
+        raise OceanError("INVALID_VALUE", "A count is a number: there is nothing to change.")
+    return question
+
+
+def _few(found: list[Any]) -> list[Any]:
+    if len(found) > MAX_BULK:
+        raise OceanError("LIMIT_REACHED", f"More than {MAX_BULK} records match.", f"Do it in parts: then limit {MAX_BULK}.")
+    return found
+
+
+async def _change(ocean: Ocean, caller: Caller, drops: list[Drop], stage: Stage) -> dict[str, Any]:
+    if stage.name == "update":
+        event = next((drop for drop in drops if drop.key is None), None)
+        if event is not None:
+            raise OceanError("INVALID_VALUE", f"The event {event.drop_id} in {event.route!r} has no key: events are not changed.")
+        changes = stage.args["changes"]
+        encode(changes)
+        ops = [Op("update", drop.route, drop.key, changes=dict(changes), if_match=drop.drop_id) for drop in drops]
+    else:
+        ops = [Op("remove", drop.route, drop.key, removes=drop.drop_id if drop.key is None else None) for drop in drops]
+    return await _done(ocean, caller, ops, dry=stage.args.get("dry", False))
+
+
+async def _save(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:
+    """All results as one record where a key is named; else a copy of each in that folder, records under their own keys."""
+    route, key = check_route(args["route"]), args.get("key")
+    ops: list[Op] = []
+    if question.pipeline.records:
+        drops = _few((await question.drops(ocean, caller))[0])
+        found: list[Any] = [_kept(drop) for drop in drops]
+        ops = [Op("save", route, drop.key, drop.body(), ttl=None) for drop in drops]
+    else:
+        rows, _ = await question.results(ocean, caller)
+        found = [loads(orjson.dumps(row).decode()) if isinstance(row, orjson.Fragment) else row for row in _few(rows)]
+        ops = [Op("save", route, None, dumps(row)) for row in found]
+    if key is not None:
+        ops = [Op("save", route, check_key(key), encode(found))]
+    return await _done(ocean, caller, ops, dry=args.get("dry", False), affected=len(found))
+
+
+def _kept(drop: Drop) -> dict[str, Any]:
+    """A record as an operation of a bulk would save it again."""
+    own = {"key": drop.key} if drop.key is not None else {}
+    return {"route": drop.route, **own, "payload": loads(drop.body())}
+
+
+async def _done(ocean: Ocean, caller: Caller, ops: list[Op], *, dry: bool, affected: int | None = None) -> dict[str, Any]:
+    count = len(ops) if affected is None else affected
+    if dry:
+        return {"affected": count, "dry": True, "results": []}
+    results = await write(ocean, caller, ops) if ops else []
+    return {"affected": count, "results": [{k: v for k, v in result.items() if k != "payload"} for result in results]}

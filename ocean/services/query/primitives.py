@@ -1,0 +1,79 @@
+"""primitives: records of any folder by their universal fields."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from grammar.conditions import Condition
+from ocean.context import Caller, Ocean
+from ocean.core import access
+from ocean.core.drop import Drop
+from ocean.core.routes import check_prefix
+from ocean.errors import OceanError
+from ocean.services.query.find import LIMIT, check_page
+from ocean.services.query.scope import affordable
+from ocean.store.query.dialects import Field
+from ocean.store.query.fragments import Sql, joined, sql
+from ocean.store.query.logical import predicate
+from ocean.store.query.lower import OWN, Lowering, Own
+from ocean.store.query.marks import NAMES, conditions
+from ocean.store.reader import DROP, LIVE, now, within
+
+MAX_FOLDERS = 20_000
+
+
+async def primitives(
+    ocean: Ocean, caller: Caller, *, where: Condition | None = None, prefix: str | None = None, limit: int = LIMIT, **asked: Any
+) -> dict[str, Any]:  # fmt: skip
+    """Records that have all that is asked for, newest first, of every folder that the caller may query (`prefix`: of these alone)."""
+    started = time.perf_counter()
+    check_page(limit, 0)
+    asked = {name: wanted for name, wanted in asked.items() if wanted is not None}
+    if not asked:
+        raise OceanError("INVALID_VALUE", "Nothing is asked for.", f"Ask by {', '.join(NAMES)}.")
+    parts = [Sql(LIVE, (now(),)), conditions(asked, ocean.engine.dialect), affordable(caller)]
+    if prefix is not None:
+        route, deep = check_prefix(prefix)
+        inside, values = within("r.route", route, deep)
+        parts.append(Sql(inside, tuple(values)))
+    if where is not None:
+        parts.append(Lowering(ocean.engine.dialect, _resolve).condition(predicate(where)))
+    matching = joined(" AND ", parts)
+    async with ocean.turns.of(caller.holder):
+        allowed = await _allowed(ocean, caller, matching)
+        if allowed is None:
+            drops = []
+        else:
+            order = "ORDER BY r.seq DESC LIMIT {}"
+            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} AND {{}} {order}"  # noqa: S608
+            statement = sql(text, matching, allowed, limit)
+            drops = [Drop(*row) for row in await ocean.engine.scan(statement.text, statement.values)]
+    results = [drop.to_json() for drop in drops]
+    return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+
+
+async def _allowed(ocean: Ocean, caller: Caller, matching: Sql) -> Sql | None:
+    """The condition that a record lies in a folder where the caller may query it; None where there is no such folder."""
+    statement = sql("SELECT DISTINCT r.route FROM record r WHERE {} LIMIT {}", matching, MAX_FOLDERS + 1)
+    routes = [row[0] for row in await ocean.engine.scan(statement.text, statement.values)]
+    if len(routes) > MAX_FOLDERS:
+        raise OceanError(
+            "LIMIT_REACHED", f"What is asked for is in more than {MAX_FOLDERS} folders.", "Narrow it, or name a folder: in my/data/*."
+        )
+    whole: list[str] = []
+    own: list[str] = []
+    for route in routes:
+        try:
+            verdict = access.decide(route, caller.key, "query", await ocean.reader.rules(route))
+        except OceanError:
+            continue
+        (whole if verdict == "allow" else own if verdict == "own" else []).append(route)
+    ways = [ocean.engine.dialect.among(Sql("r.route"), whole)] if whole else []
+    if own and caller.key is not None:
+        ways.append(sql("({} AND r.owner = {})", ocean.engine.dialect.among(Sql("r.route"), own), caller.key))
+    return sql("({})", joined(" OR ", ways)) if ways else None
+
+
+def _resolve(name: str) -> Field | Own:
+    return Own(name, Sql(f"r.{name}")) if name in OWN else Field(Sql("r.body"), tuple(name.split(".")))

@@ -1,0 +1,63 @@
+"""What a caller may ask about: every scan of records begins here, with the reader's access and the price rule in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ocean.context import Caller, Ocean
+from ocean.core.routes import check_prefix
+from ocean.services.access import reading
+from ocean.store.query.fragments import Sql, joined, sql
+from ocean.store.query.pipeline import COLUMNS, Scan
+from ocean.store.reader import LIVE, now, within
+
+_SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
+
+
+async def visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str) -> Sql:
+    """The condition on `record r` that leaves what the caller may see of a folder. Raises FORBIDDEN, KEY_REQUIRED, NO_TRUST."""
+    verdict = await reading.require_read(ocean, caller, route, permission)
+    inside, values = within("r.route", route, deep)
+    parts = [Sql(LIVE, (now(),)), Sql(inside, tuple(values))]
+    if deep and (denied := await reading.denied_beneath(ocean, caller, route, permission)):
+        parts.append(ocean.engine.dialect.outside(denied))
+    if verdict == "own":
+        parts.append(sql("r.owner = {}", caller.key or ""))
+    return joined(" AND ", parts)
+
+
+def affordable(caller: Caller) -> Sql:
+    """Priced records of others are left out: what can't be seen can't be filtered, sorted or counted by."""
+    return sql("(r.price IS NULL OR r.owner = {})", caller.key or "")
+
+
+_ALONG = (
+    f"SELECT e.seq, {', '.join(f'r.{name}' for name in COLUMNS[1:])}, e.rank AS e_rank, e.number AS e_number, e.text AS e_text "  # noqa: S608
+    "FROM entry e CROSS JOIN record r WHERE r.seq = e.seq AND e.field = {} AND {} AND {}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """An index to go along: the entries of `field` that pass `bounds`; `ordered`, if the question is sorted by it."""
+
+    field: str
+    index: int
+    bounds: Sql
+    ordered: bool
+
+
+async def scan_of(
+    ocean: Ocean, caller: Caller, prefix: str, permission: str, names: tuple[str, ...] = (), *, entities: bool = False,
+    along: Along | None = None,
+) -> Scan:  # fmt: skip
+    """The records of a folder (`x/*`: and all beneath) that the caller may ask about; events too, but for `entities`."""
+    route, deep = check_prefix(prefix)
+    parts = [await visible(ocean, caller, route, deep, permission), affordable(caller)]
+    if entities:
+        parts.append(Sql("r.key IS NOT NULL"))
+    known = (*names, route.rsplit("/", 1)[-1], route)
+    if along is not None:
+        ordered = along.field if along.ordered else None
+        return Scan(known, sql(_ALONG, along.index, along.bounds, joined(" AND ", parts)), ordered)
+    return Scan(known, sql(_SELECT, joined(" AND ", parts)))

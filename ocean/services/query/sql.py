@@ -1,0 +1,79 @@
+"""sql: one SELECT over folders, each scan of them with the reader's access and price rule in it."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pysqlite3
+
+from ocean.context import Caller, Ocean
+from ocean.core.payloads import loads
+from ocean.errors import OceanError
+from ocean.services.query.scope import scan_of
+from ocean.store.query.pipeline import Scan
+from ocean.store.query.statement import MAX_ROWS, Statement
+
+SAMPLE = 1000  # records whose fields tell what kinds they are
+_PLAIN = ("text", "number", "boolean")
+
+
+async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
+    """`{columns, rows, time_ms}`, at most MAX_ROWS rows, then `truncated`. Raises SQL_ERROR with line and column, LIMIT_REACHED."""
+    started = time.perf_counter()
+    statement = Statement(query)
+    scans = [await scan_of(ocean, caller, folder.route, "sql") for folder in statement.folders]
+    async with ocean.turns.of(caller.holder):
+        known = {folder.route: await fields_of(ocean, scan) for folder, scan in zip(statement.folders, scans, strict=True)}
+        statement.resolve({route: list(kinds) for route, kinds in known.items()})
+        kinds = [
+            await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
+        ]
+        text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
+        rows = await _run(ocean, text.text, text.values)
+    found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]
+    answer = {"columns": names, "rows": found, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+    return {**answer, "truncated": True} if len(rows) > MAX_ROWS else answer
+
+
+async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, str]:
+    """The fields of a scan's newest records, each with its kind: text, number, boolean, or other where it is none of these or several."""
+    statement = ocean.engine.dialect.fields_of(scan.select, most)
+    kinds: dict[str, str] = {}
+    for name, kind in await ocean.engine.scan(statement.text, statement.values):
+        if '"' in name or "\\" in name or not name:
+            continue  # a name that no question can have
+        before = kinds.get(name, "null")
+        kinds[name] = kind if before in ("null", kind) else before if kind == "null" else "other"
+    return {name: kind if kind in _PLAIN else "other" for name, kind in kinds.items()}
+
+
+async def _kinds(ocean: Ocean, scan: Scan, names: dict[str, str], known: dict[str, str]) -> dict[str, str]:
+    """Kinds of the fields that are asked for; those inside others are looked at by themselves."""
+    inside = [name for name in names if name not in known and "." in name]
+    kinds = dict(known)
+    for name in inside:
+        kinds[name] = await ocean.reader.kind_of(scan.select, name, SAMPLE)
+    return kinds
+
+
+async def _run(ocean: Ocean, text: str, values: tuple[Any, ...]) -> list[Any]:
+    try:
+        return list(await ocean.engine.scan(text, values))
+    except (pysqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        raise OceanError("SQL_ERROR", f"The statement can't be run: {str(fault).splitlines()[0][:200]}.") from None
+
+
+def _shown(value: Any, kind: str | None) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if kind == "boolean" and value in (0, 1):
+        return bool(value)
+    if kind == "other" and isinstance(value, str) and value[:1] in "{[":
+        try:
+            return loads(value)
+        except ValueError:
+            return value
+    return value

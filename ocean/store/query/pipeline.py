@@ -1,0 +1,400 @@
+"""Stages to one statement: where, join, group, sort, skip, limit and pick, in any order and number.
+
+Each SELECT takes stages as long as they fit in; one that would change the meaning of those before it (a condition after a limit)
+begins a SELECT around it. What flows between is always a record, or a row whose fields are in `body`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from grammar.conditions import Condition
+from ocean.errors import OceanError
+from ocean.store.query.dialects import Dialect, Field, Key
+from ocean.store.query.fragments import Binds, Sql, joined, sql
+from ocean.store.query.logical import check_name, predicate
+from ocean.store.query.lower import OWN, Lowering, Own
+
+COLUMNS = ("seq", *OWN, "body")  # of a record, as it flows
+MAX_KEYS = 16
+MAX_FIELDS = 100
+MAX_LEVELS = 20
+_SEQ = Sql("r.seq")
+
+Pick = str | dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The records of a folder that the reader may see: a SELECT of COLUMNS, and the names the folder goes by."""
+
+    names: tuple[str, ...]
+    select: Sql
+    ordered: str | None = None  # the field that it goes along, whose values are e_rank, e_number and e_text beside COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A folder beside: `on` has pairs of a field from before and a field of its own."""
+
+    scan: Scan
+    inner: bool
+    on: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where fields come from: the columns of `r` that begin with `prefix`."""
+
+    names: tuple[str, ...]
+    prefix: str
+    own: bool = True  # it is a record: it has a key and so on
+
+    def column(self, name: str) -> Sql:
+        return Sql(f"r.{self.prefix}{name}")
+
+
+@dataclass(slots=True)
+class Level:
+    """One SELECT."""
+
+    inner: exp.Expr
+    sources: list[Source]
+    order: list[tuple[Key, bool]]  # how what comes in is ordered, and which of it descends
+    joins: list[Join] = field(default_factory=list)
+    wheres: list[Sql] = field(default_factory=list)
+    sorts: list[tuple[Key, bool]] = field(default_factory=list)
+    group: tuple[list[str], list[dict[str, str]]] | None = None
+    pick: list[Pick] | None = None
+    limit: int | None = None
+    skip: int = 0
+    backward: bool = False  # of the end, not of the beginning
+
+
+class Pipeline:
+    """A question that is being put together; `rows` or `total` makes the statement."""
+
+    def __init__(self, dialect: Dialect, base: Scan) -> None:
+        self.dialect = dialect
+        self.binds = Binds()
+        self.names: list[str] | None = None  # the fields of rows, where they are known
+        self.levels = 1
+        self._ordered_by = base.ordered
+        self.level = Level(self._derived(base.select, "r"), [Source(base.names, "")], [])
+
+    @property
+    def records(self) -> bool:
+        """Whether records come out, and not rows."""
+        return not self.shaped and self.level.sources[0].own and len(self.level.sources) == 1
+
+    @property
+    def shaped(self) -> bool:
+        return self.level.group is not None or self.level.pick is not None
+
+    @property
+    def _cut(self) -> bool:
+        return self.level.limit is not None or self.level.skip > 0
+
+    def join(self, joins: Sequence[Join]) -> None:
+        if len(joins) > 8:
+            raise OceanError("INVALID_VALUE", "A find joins at most 8 folders.")
+        self.level.joins.extend(joins)
+        for join in joins:
+            number = len(self.level.sources)
+            self.level.inner = self._joined(join, number)
+            self.level.sources.append(Source(join.scan.names, f"j{number}_"))
+
+    def where(self, condition: Condition) -> None:
+        self._fresh()
+        self.level.wheres.append(Lowering(self.dialect, self._resolve).condition(predicate(condition)))
+
+    def sort(self, sorts: Sequence[dict[str, Any]]) -> None:
+        self._fresh()
+        keys = [(key, bool(s["descending"])) for s in sorts for key in self._sort_keys(s["field"])]
+        self.level.sorts = [*keys, *self.level.sorts]
+        if len(sorts) > MAX_KEYS:
+            raise OceanError("INVALID_VALUE", f"A find is sorted by at most {MAX_KEYS} fields.")
+
+    def skip(self, count: int) -> None:
+        if self.level.limit is not None:
+            self._nest()
+        self.level.skip += count
+
+    def limit(self, count: int) -> None:
+        self.level.limit = count if self.level.limit is None else min(count, self.level.limit)
+
+    def last(self, count: int) -> None:
+        if self._cut or self.shaped:
+            self._nest()
+        self.level.backward = True
+        self.level.limit = count
+        self._nest()
+
+    def after(self, values: Sequence[Any]) -> None:
+        """What comes after the row that has these values of the sort keys, and its place in the log as the last of them."""
+        keys = [*self._order(), (Key(_SEQ), False)]
+        if len(values) != len(keys) or not isinstance(values[-1], int):
+            raise OceanError("INVALID_VALUE", "The cursor is of another question.", "Ask from the beginning.")
+        ways: list[Sql] = []
+        same: list[Sql] = []
+        for (key, descending), value in zip(keys, values, strict=True):
+            bound = sql(key.bound, value)
+            if value is None:
+                beyond = Sql("false") if descending else sql("{} IS NOT NULL", key.value)
+                equal = sql("{} IS NULL", key.value)
+            else:
+                beyond = sql(
+                    "({} < {} OR {} IS NULL)" if descending else "{} > {}", *([key.value, bound, key.value][: 3 if descending else 2])
+                )
+                equal = sql("{} = {}", key.value, bound)
+            ways.append(sql("({})", joined(" AND ", [*same, beyond])))
+            same.append(equal)
+        self.level.wheres.append(sql("({})", joined(" OR ", ways)))
+
+    def grouped(self, by: list[str], aggregates: list[dict[str, str]]) -> None:
+        self._fresh()
+        if len(by) + len(aggregates) > MAX_FIELDS or not (by or aggregates):
+            raise OceanError("INVALID_VALUE", f"A group has 1 to {MAX_FIELDS} fields and aggregates.")
+        self.level.group = (by, aggregates)
+        self.names = [*by, *(name_of(a) for a in aggregates)]
+
+    def picked(self, fields: list[Pick]) -> None:
+        if self.shaped:
+            self._nest()
+        if not 0 < len(fields) <= MAX_FIELDS:
+            raise OceanError("INVALID_VALUE", f"A find picks 1 to {MAX_FIELDS} fields.")
+        self.level.pick = fields
+        self.names = None if "*" in fields else [item["as"] if isinstance(item, dict) else item for item in fields]
+
+    def total(self) -> Sql:
+        """How many there are."""
+        if self._cut or self.shaped:
+            self._nest()
+        self.level.sorts, self.level.order = [], []
+        select = self._select([Sql("count(*)")])
+        return self.binds.write(select, self.dialect.name)
+
+    def places(self) -> tuple[exp.Select, int]:
+        """For records: the SELECT of their places in the log with their sort keys, and how many keys there are."""
+        keys = self._order()
+        columns = [_SEQ, *(sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys))]
+        return self._ordered(self._select(columns), [f"o{i}" for i in range(len(keys))]), len(keys)
+
+    def records_with(self, columns: str) -> tuple[Sql, int]:
+        """The records themselves, `columns` of drops `d` and `n` (record), then their sort keys and place; and how many keys there are."""
+        select, keys = self.places()
+        names = [f"q.o{i}" for i in range(keys)]
+        tail = exp.Select().select(exp.Var(this=", ".join([columns, *names, "q.seq"])), copy=False)
+        tail.from_(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("q"))), copy=False)
+        tail.join(exp.Var(this="drops AS d"), on=exp.Var(this="d.seq = q.seq"), copy=False)
+        tail.join(exp.Var(this="record AS n"), on=exp.Var(this="n.seq = q.seq"), copy=False)
+        order = [f"{name}{self.dialect.down(down)}" for name, (_, down) in zip(names, self._order(), strict=True)]
+        tail.order_by(exp.Var(this=", ".join([*order, "q.seq"])), copy=False)
+        return self.binds.write(tail, self.dialect.name), keys
+
+    def rows(self) -> Sql:
+        """Rows: one column, the text of a JSON object; of joined records one for each of them, and each's key behind it."""
+        if self.shaped:
+            columns = [self._body(last=True)]
+        elif len(self.level.sources) > 1:
+            columns = [part for s in self.level.sources for part in (self.dialect.shown(s.column("body")), s.column("key"))]
+        else:
+            columns = [self.dialect.row(Sql("r.body"), self.names)]
+        keys = self._order()
+        columns += [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
+        select = self._select(columns)
+        return self.binds.write(self._ordered(select, [f"o{i}" for i in range(len(keys))]), self.dialect.name)
+
+    def _fresh(self) -> None:
+        """A stage that works on what comes out of those before it."""
+        if self._cut or self.shaped:
+            self._nest()
+
+    def _nest(self) -> None:
+        """A SELECT around what there is."""
+        self.levels += 1
+        if self.levels > MAX_LEVELS:
+            raise OceanError("INVALID_VALUE", "The pipe has too many stages that work on one another.")
+        keys = self._order()
+        carried = [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
+        if self.shaped:
+            seq = sql("min({}) AS seq", _SEQ) if self.level.group else sql("{} AS seq", _SEQ)
+            columns, sources = [sql("{} AS body", self._body(last=False)), seq], [Source((), "", own=False)]
+        else:
+            sources = self.level.sources
+            columns = [
+                sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in sources for name in (COLUMNS if s.own else ("body", "seq"))
+            ]
+        select = self._select([*columns, *carried])
+        if self._cut:
+            select = self._ordered(select, [f"o{i}" for i in range(len(keys))])
+        order = [(Key(Sql(f"r.o{i}"), key.bound), down) for i, (key, down) in enumerate(keys)]
+        self.level = Level(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r"))), sources, order)
+
+    def _order(self) -> list[tuple[Key, bool]]:
+        """What it is ordered by, before the order of writing."""
+        return [] if self.level.group else [*self.level.sorts, *self.level.order]
+
+    def _select(self, columns: list[Sql]) -> exp.Select:
+        level = self.level
+        inner = self._group_input() if level.group else level.inner
+        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(inner, copy=False)
+        if level.wheres and not level.group:
+            select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+        if level.group and level.group[0]:
+            named = [f"r.g{i}_{n}" for i, name in enumerate(level.group[0]) for n in range(self._group_columns(name)[1])]
+            select.group_by(exp.Var(this=", ".join(named)), copy=False)
+        return select
+
+    def _ordered(self, select: exp.Select, keys: list[str]) -> exp.Select:
+        """In order, and cut."""
+        level = self.level
+        downs = [down != level.backward for _, down in self._order()]
+        order = [f"{name}{self.dialect.down(down)}" for name, down in zip(keys, downs, strict=True)]
+        written = "min(r.seq)" if level.group else "r.seq"
+        if level.group and not level.group[0]:
+            order, written = [], ""
+        back = " DESC" if level.backward else ""
+        if written:
+            select.order_by(exp.Var(this=", ".join([*order, written + back])), copy=False)
+        if level.limit is not None or level.skip:
+            limit = level.limit if level.limit is not None else 2**62
+            select.limit(self.binds.leaf(Sql("?", (limit,))), copy=False)
+        if level.skip:
+            select.offset(self.binds.leaf(Sql("?", (level.skip,))), copy=False)
+        return select
+
+    def _group_columns(self, name: str) -> tuple[list[Sql], int]:
+        place = self._resolve(name)
+        if isinstance(place, Own):
+            column = self.dialect.moment(place.column) if place.name == "created_at" else place.column
+            return [column], 1
+        return self.dialect.group_columns(place)
+
+    def _group_input(self) -> exp.Expr:
+        """The SELECT under a group: a column for each value that tells groups apart, so that the group can name it."""
+        level = self.level
+        assert level.group is not None
+        columns = [
+            sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in level.sources for name in (COLUMNS if s.own else ("body", "seq"))
+        ]
+        for i, name in enumerate(level.group[0]):
+            columns += [sql(f"{{}} AS g{i}_{n}", column) for n, column in enumerate(self._group_columns(name)[0])]
+        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(level.inner, copy=False)
+        if level.wheres:
+            select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+        return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r")))
+
+    def _body(self, *, last: bool) -> Sql:
+        """The object that a group or a pick makes."""
+        pairs: dict[str, Sql] = {}
+        if self.level.group:
+            by, aggregates = self.level.group
+            for i, name in enumerate(by):
+                columns = [Sql(f"r.g{i}_{n}") for n in range(len(self._group_columns(name)[0]))]
+                own = isinstance(self._resolve(name), Own)
+                pairs[name] = self.dialect.text_json(columns[0]) if own else self.dialect.group_value(columns)
+            for aggregate in aggregates:
+                pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate)
+            return self.dialect.object(list(pairs.items()), last=last)
+        whole = False
+        for item in self.level.pick or ():
+            if item == "*":
+                whole = True
+                continue
+            name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, item)
+            pairs[check_name(shown)] = self._json(name)
+        if whole:
+            return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
+        return self.dialect.object(list(pairs.items()), last=last)
+
+    def _aggregate(self, aggregate: dict[str, str]) -> Sql:
+        if aggregate["op"] == "count":
+            return self.dialect.number(Sql("count(*)"))
+        place = self._resolve(aggregate["field"])
+        if isinstance(place, Own):  # as a field of an object that is made of it
+            value = self.dialect.object([("v", self._json(aggregate["field"]))], last=False)
+            place = Field(value, ("v",))
+        return self.dialect.aggregate(aggregate["op"], place, _SEQ)
+
+    def _json(self, name: str) -> Sql:
+        place = self._resolve(name)
+        if not isinstance(place, Own):
+            return self.dialect.as_json(place)
+        return self.dialect.text_json(self.dialect.moment(place.column) if place.name == "created_at" else place.column)
+
+    def _sort_keys(self, name: str) -> list[Key]:
+        if name == self._ordered_by and self.levels == 1 and len(self.level.sources) == 1:
+            return [Key(Sql("r.e_rank")), Key(Sql("r.e_number")), Key(Sql("r.e_text"))]
+        place = self._resolve(name)
+        return [Key(place.column)] if isinstance(place, Own) else self.dialect.sort_keys(place)
+
+    def _resolve(self, name: str) -> Field | Own:
+        """Where a field is: `users.name` in the folder that goes by that name, `name` in the first that has it."""
+        check_name(name)
+        sources = self.level.sources
+        first, _, rest = name.partition(".")
+        if rest and len(sources) > 1:
+            for source in sources:
+                if first in source.names:
+                    return self._in(source, rest)
+        if name in OWN and sources[0].own:
+            return Own(name, sources[0].column(name))
+        at = tuple(name.split("."))
+        body = sources[-1].column("body")
+        for source in reversed(sources[:-1]):
+            there = self.dialect.there(Field(source.column("body"), at))
+            body = sql("CASE WHEN {} THEN {} ELSE {} END", there, source.column("body"), body)
+        return Field(body, at)
+
+    @staticmethod
+    def _in(source: Source, name: str) -> Field | Own:
+        if name in OWN and source.own:
+            return Own(name, source.column(name))
+        return Field(source.column("body"), tuple(name.split(".")))
+
+    def _derived(self, select: Sql, alias: str) -> exp.Subquery:
+        return exp.Subquery(this=self.binds.leaf(select), alias=exp.TableAlias(this=exp.to_identifier(alias)))
+
+    def _joined(self, join: Join, number: int) -> exp.Expr:
+        """What there is so far with a folder beside it, as one relation `r`."""
+        beside = Source(join.scan.names, "")
+        left = [sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in self.level.sources for name in COLUMNS]
+        right = [Sql(f"x.{name} AS j{number}_{name}") for name in COLUMNS]
+        on: list[Sql] = []
+        extra: list[Sql] = []
+        for i, (mine, theirs) in enumerate(join.on):
+            first, _, rest = theirs.partition(".")
+            there = self._in(beside, rest if rest and first in join.scan.names else check_name(theirs))
+            here = self._resolve(mine)
+            if isinstance(there, Own):
+                value = here.column if isinstance(here, Own) else self.dialect.joinable_text(here)
+                on.append(sql(f"x.{there.name} = {{}}", value))
+                continue
+            if isinstance(here, Own):
+                extra.append(sql(f"{{}} AS k{i}", self.dialect.joinable_text(there)))
+                on.append(sql(f"x.k{i} = {{}}", here.column))
+                continue
+            for n, (a, b) in enumerate(zip(self.dialect.joinable(here), self.dialect.joinable(there), strict=True)):
+                extra.append(sql(f"{{}} AS k{i}_{n}", b))
+                on.append(sql(f"x.k{i}_{n} = {{}}", a))
+        columns = [Sql(f"r.{name}") for name in COLUMNS]
+        scan = exp.Select().select(self.binds.leaf(joined(", ", [*columns, *extra])), copy=False)
+        scan.from_(self._derived(join.scan.select, "r"), copy=False)
+        if extra:  # kept aside, so that the engine can index it for this one question
+            scan.limit(self.binds.leaf(Sql("?", (2**62,))), copy=False)
+        select = exp.Select().select(self.binds.leaf(joined(", ", [*left, *right])), copy=False).from_(self.level.inner, copy=False)
+        select.join(
+            exp.Subquery(this=scan, alias=exp.TableAlias(this=exp.to_identifier("x"))),
+            on=self.binds.leaf(joined(" AND ", on)), join_type="inner" if join.inner else "left", copy=False,
+        )  # fmt: skip
+        return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r")))
+
+
+def name_of(aggregate: dict[str, str]) -> str:
+    """An aggregate's column: `sum_amount`, `count`."""
+    return aggregate.get("as") or (aggregate["op"] if aggregate["op"] == "count" else f"{aggregate['op']}_{aggregate['field']}")

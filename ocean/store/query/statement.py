@@ -1,0 +1,363 @@
+"""One SELECT of the user's own: read, checked node by node, and its folders replaced by what the reader may see of them.
+
+The text is PostgreSQL's SQL; sqlglot writes it for the engine. Nothing of it is run that is not on a list here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from ocean.core.routes import check_route
+from ocean.errors import OceanError
+from ocean.store.query.dialects import Dialect, Field
+from ocean.store.query.fragments import Binds, Sql, joined, sql
+from ocean.store.query.logical import check_name, regex
+from ocean.store.query.lower import OWN
+
+MAX_TEXT = 20_000  # characters
+MAX_NODES = 5_000
+MAX_TABLES = 20
+MAX_ROWS = 10_000
+
+_SHAPE = (
+    exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Subquery, exp.From, exp.Join, exp.Where, exp.Group, exp.Having, exp.Order,
+    exp.Ordered, exp.Limit, exp.Offset, exp.With, exp.CTE, exp.Table, exp.TableAlias, exp.Alias, exp.Column, exp.Identifier, exp.Star,
+    exp.Distinct, exp.Window, exp.WindowSpec, exp.Filter, exp.Paren, exp.Tuple, exp.Literal, exp.Boolean, exp.Null, exp.DataType, exp.Dot,
+    exp.Case, exp.If, exp.Cast, exp.Var,
+)  # fmt: skip
+_OPERATORS = (
+    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In,
+    exp.Between, exp.Like, exp.ILike, exp.RegexpLike, exp.Exists, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe,
+)  # fmt: skip
+_FUNCTIONS = (
+    exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Lower, exp.Upper, exp.Length, exp.Trim, exp.Substring, exp.Replace, exp.Concat,
+    exp.Coalesce, exp.Nullif, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Pow, exp.Ln, exp.Exp, exp.Sign, exp.Greatest,
+    exp.Least, exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue,
+    exp.LastValue, exp.NthValue, exp.GroupConcat,
+)  # fmt: skip
+_ALLOWED = frozenset((*_SHAPE, *_OPERATORS, *_FUNCTIONS))
+_CASTS = frozenset({
+    exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.INT, exp.DType.BIGINT, exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL,
+    exp.DType.BOOLEAN,
+})  # fmt: skip
+_CALCULATIONS = (
+    exp.Sum,
+    exp.Avg,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Mod,
+    exp.Neg,
+    exp.Abs,
+    exp.Round,
+    exp.Floor,
+    exp.Ceil,
+    exp.Sqrt,
+    exp.Pow,
+)
+_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder where the statement names it: what it is called there, and the fields of it that are asked for."""
+
+    route: str
+    table: exp.Table
+    names: dict[str, str] = field(default_factory=dict)  # field -> column
+
+    def column(self, name: str) -> str:
+        return self.names.setdefault(check_name(name), f"f{len(self.names)}")
+
+
+class Statement:
+    """A checked statement: `folders` names what it reads, `write` makes it what the engine runs."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = _read(text)
+        self._check()
+        self.folders: list[Folder] = []
+        self._of: dict[int, Folder] = {}
+        for scope in traverse_scope(self.tree):
+            for source in scope.sources.values():
+                if isinstance(source, exp.Table) and id(source) not in self._of:
+                    folder = Folder(self._route(source), source)
+                    self._of[id(source)] = folder
+                    self.folders.append(folder)
+        if len(self.folders) > MAX_TABLES:
+            raise self._fault(f"The statement reads more than {MAX_TABLES} folders.")
+
+    @property
+    def stars(self) -> list[Folder]:
+        """The folders of which all fields are asked for."""
+        return [
+            folder for scope in traverse_scope(self.tree) if _has_star(scope.expression)
+            for source in scope.sources.values() if isinstance(source, exp.Table) and (folder := self._of[id(source)])
+        ]  # fmt: skip
+
+    def resolve(self, fields: Mapping[str, Sequence[str]]) -> None:
+        """Finds each column's folder, with `fields` in the place of `*`; raises SQL_ERROR where it could be of several."""
+        for scope in traverse_scope(self.tree):
+            if _has_star(scope.expression):
+                self._expand(scope, fields)
+        for scope in traverse_scope(self.tree):
+            aliases = {e.alias for e in getattr(scope.expression, "selects", ()) if isinstance(e, exp.Alias)}
+            for column in list(scope.columns):
+                if not isinstance(column.this, exp.Star) and not _is_alias(aliases, column):
+                    self._place(scope, column)
+
+    def write(self, dialect: Dialect, scans: Sequence[Sql], kinds: Sequence[Mapping[str, str]]) -> tuple[Sql, list[str], list[str | None]]:
+        """The statement for an engine, its columns' names and, where they are known, kinds.
+
+        `scans` and `kinds` (of fields: text, number, boolean, other) are of each of `folders`.
+        """
+        binds = Binds()
+        shown = [self._kind_of(node, kinds) for node in self.tree.selects]
+        names = [node.alias_or_name or f"column{i + 1}" for i, node in enumerate(self.tree.selects)]
+        counted = self._counted()
+        types = {(folder.table.alias_or_name, column): kind for folder, known in zip(self.folders, kinds, strict=True)
+                 for name, column in folder.names.items() for kind in [_own_kind(name) or known.get(name, "text")]}  # fmt: skip
+        if dialect.name == "sqlite":
+            self._never_mix(types)
+        for folder, scan, known in zip(self.folders, scans, kinds, strict=True):
+            columns = [
+                sql(
+                    f"{{}} AS {c}",
+                    _value(dialect, name, "counted" if (folder.table.alias_or_name, c) in counted else known.get(name, "text")),
+                )
+                for name, c in folder.names.items()
+            ]
+            inner = sql("SELECT {} FROM ({}) r", joined(", ", columns or [Sql("1 AS f0")]), scan)
+            alias = exp.TableAlias(this=exp.to_identifier(folder.table.alias_or_name, quoted=True))
+            folder.table.replace(exp.Subquery(this=binds.leaf(inner), alias=alias))
+        self._limit()
+        self._bind(binds, dialect)
+        self._rename()
+        return binds.write(self.tree, dialect.name, quoted=True), names, shown
+
+    def _check(self) -> None:
+        nodes = list(self.tree.walk())
+        if len(nodes) > MAX_NODES:
+            raise self._fault("The statement is too long.")
+        for node in nodes:
+            if type(node) not in _ALLOWED:
+                raise self._fault(f"{_called(node)} is not allowed here.", node)
+            if isinstance(node, exp.Cast) and node.to.this not in _CASTS:
+                raise self._fault(f"A cast to {node.to.sql()[:40]} is not allowed here.", node)
+            if isinstance(node, exp.With) and node.args.get("recursive"):
+                raise self._fault("WITH RECURSIVE is not allowed here.", node)
+            if isinstance(node, exp.Table | exp.Select) and any(node.args.get(k) for k in _NOT_HERE):
+                raise self._fault("A part of the SELECT is not allowed here.", node)
+
+    def _route(self, table: exp.Table) -> str:
+        if table.args.get("db") or not isinstance(table.this, exp.Identifier):
+            raise self._fault("A folder is one name, in quotes where it has a slash.", table, 'FROM "my/folder"')
+        return check_route(table.name)
+
+    def _expand(self, scope: Scope, fields: Mapping[str, Sequence[str]]) -> None:
+        select = scope.expression
+        assert isinstance(select, exp.Select)
+        expanded: list[exp.Expr] = []
+        for node in select.expressions:
+            star = (
+                node
+                if isinstance(node, exp.Star)
+                else node.this
+                if isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
+                else None
+            )
+            if star is None:
+                expanded.append(node)
+                continue
+            if any(star.args.values()):
+                raise self._fault("* stands alone here.", node)
+            of = node.table if isinstance(node, exp.Column) else None
+            for name, source in scope.sources.items():
+                if of in (None, "", name):
+                    if isinstance(source, exp.Table):
+                        columns = ["key", *fields[self._of[id(source)].route]]
+                        expanded += [
+                            exp.column(exp.to_identifier(c, quoted=True), table=exp.to_identifier(name, quoted=True)) for c in columns
+                        ]
+                    else:
+                        expanded.append(exp.Column(this=exp.Star(), table=exp.to_identifier(name, quoted=True)))
+        select.set("expressions", expanded)
+
+    def _place(self, scope: Scope, column: exp.Column) -> None:
+        parts = [part.name for part in column.parts]
+        within: Scope | None = scope
+        source: Any = None
+        while within is not None and source is None:
+            source = within.sources.get(parts[0]) if len(parts) > 1 else None
+            name = parts[0]
+            within = within.parent
+        path = parts[1:]
+        if source is None:
+            if len(scope.sources) != 1:
+                raise self._fault(
+                    f"The column {'.'.join(parts)[:60]!r} could be of several folders.", column, "Say of which: folder.column"
+                )
+            ((name, source),) = scope.sources.items()
+            path = parts
+        table = exp.to_identifier(name, quoted=True)
+        named = self._of[id(source)].column(".".join(path)) if isinstance(source, exp.Table) else ".".join(path)
+        if column.parent is scope.expression and isinstance(source, exp.Table):
+            column.replace(exp.alias_(exp.column(named, table=table), ".".join(path), quoted=True))
+        else:
+            column.replace(exp.Column(this=exp.to_identifier(named, quoted=True), table=table))
+
+    def _kind_of(self, node: exp.Expr, kinds: Sequence[Mapping[str, str]]) -> str | None:
+        column = node.unalias()
+        if not isinstance(column, exp.Column):
+            return None
+        for folder, known in zip(self.folders, kinds, strict=True):
+            if folder.table.alias_or_name == column.table:
+                name = next((n for n, c in folder.names.items() if c == column.name), None)
+                return known.get(name) if name is not None else None
+        return None
+
+    def _never_mix(self, types: Mapping[tuple[str, str], str]) -> None:
+        """SQLite compares text with numbers, the other engine does not: a field that has both is compared as what it is compared with."""
+        for node in list(self.tree.find_all(*_COMPARED)):
+            for column, other in ((node.this, node.expression), (node.expression, node.this)):
+                if isinstance(column, exp.Column) and isinstance(other, exp.Literal) and (column.table, column.name) in types:
+                    kinds = [exp.Literal.string("text")] if other.is_string else [exp.Literal.string(k) for k in ("integer", "real")]
+                    is_kind = exp.In(this=exp.Anonymous(this="typeof", expressions=[column.copy()]), expressions=kinds)
+                    node.replace(exp.Paren(this=exp.And(this=is_kind, expression=node.copy())))
+                    break
+
+    def _counted(self) -> set[tuple[str, str]]:
+        """The columns that the statement calculates with: of a field that has text too, only the numbers count."""
+        found = set()
+        for column in self.tree.find_all(exp.Column):
+            around = column.parent
+            other = around.expression if isinstance(around, _COMPARED) and around.this is column else around.this if around else None
+            beside_number = isinstance(around, _COMPARED) and isinstance(other, exp.Literal) and not other.is_string
+            if isinstance(around, _CALCULATIONS) or beside_number:
+                found.add((column.table, column.name))
+        return found
+
+    def _rename(self) -> None:
+        """The user's own names for tables and columns, where they are not plain words, as words of ours."""
+        names: dict[str, str] = {}
+        for identifier in self.tree.find_all(exp.Identifier):
+            name = identifier.name
+            if len(name) > 60 or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+                identifier.set("this", names.setdefault(name, f"q_{len(names)}"))
+
+    def _limit(self) -> None:
+        """One row more than may be answered, so that it can be told."""
+        limit = self.tree.args.get("limit")
+        if limit is not None:
+            asked = limit.expression
+            if not isinstance(asked, exp.Literal) or asked.is_string or not asked.name.isdigit():
+                raise self._fault("LIMIT is a whole number here.")
+            if int(asked.name) <= MAX_ROWS:
+                return
+        self.tree.set("limit", exp.Limit(expression=exp.Literal.number(MAX_ROWS + 1)))
+
+    def _bind(self, binds: Binds, dialect: Dialect) -> None:
+        """Text is bound, never pasted; LIKE and ~ mean the same on every engine."""
+        template = "{}::text" if dialect.name == "postgres" else "{}"
+        for node in list(self.tree.find_all(exp.Like, exp.RegexpLike)):
+            if dialect.name == "sqlite":
+                pattern = node.expression
+                if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+                    raise self._fault("LIKE and ~ compare with text in quotes here.", node)
+                wanted = regex(pattern.name) if isinstance(node, exp.RegexpLike) else _like(pattern.name)
+                node.replace(exp.Anonymous(this="matches", expressions=[node.this.copy(), exp.Literal.string(wanted)]))
+        for literal in list(self.tree.find_all(exp.Literal)):
+            if literal.is_string:
+                literal.replace(binds.leaf(sql(template, literal.name)))
+
+    def _fault(self, message: str, node: exp.Expr | None = None, hint: str | None = None) -> OceanError:
+        place = _position(self.text, node)
+        return OceanError("SQL_ERROR", message, hint, **({"line": place[0], "column": place[1]} if place else {}))
+
+
+_NOT_HERE = ("locks", "into", "hint", "laterals", "pivots", "match", "connect", "kind", "sample", "settings", "format", "cluster", "sort",
+             "distribute", "version", "joins_", "when", "only", "partition", "changes", "rows_from", "ordinality")  # fmt: skip
+
+
+def _read(text: str) -> exp.Query:
+    if len(text) > MAX_TEXT or "\x00" in text:
+        raise OceanError("SQL_ERROR", f"The statement is longer than {MAX_TEXT} characters, or has U+0000.")
+    try:
+        trees = [tree for tree in sqlglot.parse(text, read="postgres") if tree is not None]
+    except SqlglotError as fault:
+        first = getattr(fault, "errors", None) or [{}]
+        place = {name: first[0][key] for name, key in (("line", "line"), ("column", "col")) if first[0].get(key)}
+        said = first[0].get("description") or "It can't be read"
+        said = "Something is missing" if said.startswith("Required keyword") else said  # its own words are of its own classes
+        near = f" near {first[0]['highlight'][:40]!r}" if first[0].get("highlight") else ""
+        raise OceanError("SQL_ERROR", f"{said.rstrip('.')}{near}.", "One SELECT over folders: SELECT name FROM users", **place) from None
+    except RecursionError:
+        raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.Union | exp.Intersect | exp.Except):
+        raise OceanError("SQL_ERROR", "One SELECT is wanted.", "SELECT name FROM users WHERE age > 21")
+    return trees[0]
+
+
+def _has_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Select) and any(
+        isinstance(e, exp.Star) or (isinstance(e, exp.Column) and isinstance(e.this, exp.Star)) for e in node.expressions
+    )
+
+
+def _is_alias(aliases: set[str], column: exp.Column) -> bool:
+    """Whether a name is what the SELECT calls one of its own columns, as ORDER BY, GROUP BY and HAVING may."""
+    place = column.find_ancestor(exp.Order, exp.Group, exp.Having, exp.Where, exp.Join, exp.Window, exp.Select)
+    return not column.table and column.name in aliases and isinstance(place, exp.Order | exp.Group | exp.Having)
+
+
+def _own_kind(name: str) -> str | None:
+    return "text" if name in OWN else None
+
+
+def _value(dialect: Dialect, name: str, kind: str) -> Sql:
+    """A field of `r` as SQL compares it."""
+    if name in OWN:
+        return dialect.moment(Sql("r.created_at")) if name == "created_at" else Sql(f"r.{name}")
+    return dialect.scalar(Field(Sql("r.body"), tuple(name.split("."))), kind)
+
+
+def _like(pattern: str) -> str:
+    """LIKE's signs as an expression."""
+    return "(?s)^" + re.sub(r"\\?.", lambda m: {"%": ".*", "_": "."}.get(m[0], re.escape(m[0][-1])), pattern, flags=re.DOTALL) + "$"
+
+
+def _called(node: exp.Expr) -> str:
+    if isinstance(node, exp.Anonymous):
+        return f"The function {node.name[:40]}"
+    return f"The function {node.sql_name()}" if isinstance(node, exp.Func) else node.key.upper()
+
+
+def _position(text: str, node: exp.Expr | None) -> tuple[int, int] | None:
+    """Line and column of a node, from 1."""
+    found = next(_starts(text, node), None) if node is not None else None
+    if found is None:
+        return None
+    before = text[:found]
+    return before.count("\n") + 1, found - (before.rfind("\n") + 1) + 1
+
+
+def _starts(text: str, node: exp.Expr) -> Iterator[int]:
+    name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
+    if name and (match := re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)):
+        yield match.start()
+    for part in node.find_all(exp.Identifier):
+        if "start" in part.meta:
+            yield int(part.meta["start"])
+
+
+__all__ = ["MAX_ROWS", "Folder", "Statement"]

@@ -1,0 +1,175 @@
+"""find in full: groups, joins, pipes and cursors, the same on both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from ocean.commands.dispatch import execute, parse
+from ocean.context import Caller, Ocean
+from ocean.core import keys
+from ocean.errors import OceanError
+from ocean.http.answers import json_
+
+ORDERS = [
+    {"user_id": "u1", "category": "book", "amount": 10},
+    {"user_id": "u2", "category": "book", "amount": 2.5},
+    {"user_id": "u1", "category": "tea", "amount": 7, "gift": True},
+    {"user_id": "u9", "category": "tea", "amount": "seven"},
+    {"user_id": "u2", "amount": 1},
+    {"user_id": "u3", "category": None, "amount": 100},
+]
+USERS = {"u1": {"name": "Ann", "team": "a"}, "u2": {"name": "Bob", "team": "b"}, "u3": {"name": "Cid"}, "u4": {"name": "Dee", "team": "a"}}
+TEAMS = {"a": {"title": "Alpha"}, "b": {"title": "Beta"}}
+
+
+def plain(answer: dict[str, Any]) -> Any:
+    """As a client reads it."""
+    return orjson.loads(json_(answer).body or b"")
+
+
+async def ask(ocean: Ocean, who: Caller, text: str) -> dict[str, Any]:
+    found: dict[str, Any] = plain(await execute(ocean, who, parse(text)))
+    return found
+
+
+async def rows(ocean: Ocean, who: Caller, text: str) -> list[Any]:
+    return list((await ask(ocean, who, text))["results"])
+
+
+@pytest.fixture
+async def shop(ocean: Ocean, alice: Caller) -> Ocean:
+    ops = [{"route": "orders", "key": f"o{i}", "payload": order} for i, order in enumerate(ORDERS)]
+    ops += [{"route": "users", "key": key, "payload": user} for key, user in USERS.items()]
+    ops += [{"route": "teams", "key": key, "payload": team} for key, team in TEAMS.items()]
+    await execute(ocean, alice, parse("bulk (save orders @gone 1)"))
+    from ocean.services.data import records
+
+    await records.bulk(ocean, alice, ops=ops)
+    await execute(ocean, alice, parse("remove orders @gone"))
+    return ocean
+
+
+async def test_group_and_its_aggregates(shop: Ocean, alice: Caller) -> None:
+    assert await rows(shop, alice, "find orders group category sum amount count") == [
+        {"category": "book", "sum_amount": 12.5, "count": 2},
+        {"category": "tea", "sum_amount": 7, "count": 2},
+        {"category": None, "sum_amount": 101, "count": 2},
+    ]
+    (all_,) = await rows(shop, alice, "find orders group sum amount avg amount min amount max amount count first category last gift")
+    assert all_ == {
+        "sum_amount": 120.5, "avg_amount": 24.1, "min_amount": 1, "max_amount": "seven", "count": 6, "first_category": "book",
+        "last_gift": True,
+    }  # fmt: skip
+    (found,) = await rows(shop, alice, "find orders where category = 'tea' group category distinct amount distinct user_id")
+    assert (sorted(map(str, found["distinct_amount"])), sorted(found["distinct_user_id"])) == (["7", "seven"], ["u1", "u9"])
+    assert await rows(shop, alice, "find orders group user_id, category count sort count desc, user_id limit 2") == [
+        {"user_id": "u1", "category": "book", "count": 1},
+        {"user_id": "u1", "category": "tea", "count": 1},
+    ]
+    assert await rows(shop, alice, "find orders group user_id count having count > 1 sort user_id desc") == [
+        {"user_id": "u2", "count": 2},
+        {"user_id": "u1", "count": 2},
+    ]
+    assert await rows(shop, alice, 'find orders group gift count sort gift desc then pick gift as "is it", count') == [
+        {"is it": True, "count": 1},
+        {"is it": None, "count": 5},
+    ]
+    assert (await ask(shop, alice, "find orders group category count then count")) == {"count": 3}
+    assert await rows(shop, alice, "find orders/* group route count") == [{"route": "orders", "count": 6}]
+    times = await rows(shop, alice, "find users group min created_at last key first source")
+    assert times[0]["min_created_at"].endswith("Z")
+    assert (times[0]["last_key"], times[0]["first_source"]) == ("u4", alice.key)
+
+
+async def test_joins_left_and_inner_on_a_key_and_on_a_field(shop: Ocean, alice: Caller) -> None:
+    found = await rows(shop, alice, "find orders join users on user_id = key then pick *, name")
+    assert [row["name"] for row in found] == ["Ann", "Bob", "Ann", None, "Bob", "Cid"]
+    assert found[2] == {"user_id": "u1", "category": "tea", "amount": 7, "gift": True, "name": "Ann"}
+    assert len(await rows(shop, alice, "find orders inner join users on user_id = key pick name")) == 5
+    three = await rows(
+        shop, alice,
+        "find orders inner join users as u on user_id = key join teams on u.team = key where title exists "
+        "pick u.name as who, title, amount",
+    )  # fmt: skip
+    assert three[0] == {"who": "Ann", "title": "Alpha", "amount": 10}
+    assert len(three) == 4
+    by_field = await rows(shop, alice, "find users inner join orders on key = user_id pick key, orders.key as order, amount sort amount")
+    assert by_field[0] == {"key": "u2", "order": "o4", "amount": 1}
+    same_team = await rows(shop, alice, "find users inner join users as other on team = team pick name, other.name as with sort name, with")
+    assert len(same_team) == 5
+    sums = await rows(shop, alice, "find orders join users on user_id = key group name sum amount sort sum_amount desc limit 1")
+    assert sums == [{"name": "Cid", "sum_amount": 100}]
+    (whole,) = await rows(shop, alice, "find orders join users on user_id = key where gift = true")
+    assert whole == {"key": "o2", "user_id": "u1", "category": "tea", "amount": 7, "gift": True, "name": "Ann", "team": "a"}
+
+
+async def test_stages_work_on_what_those_before_them_gave(shop: Ocean, alice: Caller) -> None:
+    def keys_of(found: list[Any]) -> list[str]:
+        return [row["key"] for row in found]
+
+    assert keys_of(await rows(shop, alice, "find orders sort amount desc then first 3 then sort key then pick key")) == ["o0", "o3", "o5"]
+    assert keys_of(await rows(shop, alice, "find orders then limit 4 then where category = 'tea'")) == ["o2", "o3"]
+    assert keys_of(await rows(shop, alice, "find orders then last 2")) == ["o4", "o5"]
+    assert keys_of(await rows(shop, alice, "find orders sort amount then last 2 then first")) == ["o5"]
+    assert keys_of(await rows(shop, alice, "list orders then skip 1 then limit 2 then skip 1 then limit 5")) == ["o2"]
+    assert (await ask(shop, alice, "find orders then first 4 then group category count then count")) == {"count": 2}
+    assert (await ask(shop, alice, "find orders limit 4 then count")) == {"count": 4}
+    assert await rows(shop, alice, "find orders pick amount then where amount > 5 then sort amount") == [
+        {"amount": 7}, {"amount": 10}, {"amount": 100},
+    ]  # fmt: skip
+    assert await rows(shop, alice, "find orders then group category sum amount then where sum_amount > 10 then sort sum_amount desc") == [
+        {"category": None, "sum_amount": 101},
+        {"category": "book", "sum_amount": 12.5},
+    ]
+    for wrong in ("find orders then count then limit 1", "find orders having count > 1", "whoami then count", "find orders limit 0"):
+        with pytest.raises(OceanError):
+            await ask(shop, alice, wrong)
+
+
+async def test_a_cursor_goes_on_just_behind_the_last_row(shop: Ocean, alice: Caller) -> None:
+    for sort in ("", "sort amount", "sort amount desc", "sort category desc, amount", "sort key desc", "sort created_at, category"):
+        whole = [row["key"] for row in await rows(shop, alice, f"find orders {sort}")]
+        seen: list[str] = []
+        cursor = None
+        while True:
+            more = f' after "{cursor}"' if cursor else ""
+            answer = await ask(shop, alice, f"find orders {sort} limit 2{more}")
+            seen += [row["key"] for row in answer["results"]]
+            cursor = answer.get("next_cursor")
+            if cursor is None:
+                break
+        assert seen == whole, sort
+    for wrong in ("x", "W10", "WzFd" * 9):
+        with pytest.raises(OceanError):
+            await ask(shop, alice, f'find orders sort amount after "{wrong}"')
+
+
+async def test_nobody_joins_groups_or_counts_what_is_closed_or_priced(shop: Ocean, alice: Caller, bob: Caller) -> None:
+    await execute(shop, alice, parse('save users @u5 name: "Paid" price 5; save closed @x user_id: "u1" n: 5'))
+    await execute(shop, alice, parse(f"share closed with @{keys.generate().public} mode shared"))
+    assert len(await rows(shop, alice, "find users")) == 5
+    assert len(await rows(shop, bob, "find users")) == 4
+    assert await rows(shop, bob, "find users group count") == [{"count": 4}]
+    assert all(row["name"] != "Paid" for row in await rows(shop, bob, "find orders join users on user_id = key pick name"))
+    for text in ("find closed group sum n", "find orders join closed on user_id = user_id", "find closed/* then count"):
+        with pytest.raises(OceanError) as caught:
+            await ask(shop, bob, text)
+        assert caught.value.code == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("name", ["a b", "naïve", "x'y", "a;b", "--", "select", "日本", "a`b", "a$1", "?", "{}", "%s", ":x"])
+async def test_hostile_names_of_fields_come_back_as_they_went(ocean: Ocean, alice: Caller, name: str) -> None:
+    from ocean.services.data import records
+
+    for i in (2, 1):
+        await records.save(ocean, alice, route="odd", key=f"k{i}", payload={name: i, "same": "x"})
+    quoted = orjson.dumps(name).decode()
+    assert await rows(ocean, alice, f"find odd where {quoted} > 0 sort {quoted} pick {quoted}") == [{name: 1}, {name: 2}]
+    assert await rows(ocean, alice, f"find odd group same sum {quoted}") == [{"same": "x", f"sum_{name}": 3}]
+    assert await rows(ocean, alice, f"find odd group {quoted} count sort {quoted} desc limit 1") == [{name: 2, "count": 1}]
+    assert await rows(ocean, alice, f"find odd pick same as {quoted} limit 1") == [{name: "x"}]
+    joined = await rows(ocean, alice, f"find odd inner join odd as {quoted} on {quoted} = {quoted} pick key sort key")
+    assert joined == [{"key": "k1"}, {"key": "k2"}]
