@@ -64,6 +64,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports that differ: held side by side while they are chosen."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
 @dataclass
 class Running:
     data: Path
@@ -82,7 +94,7 @@ class Running:
 
 
 def start(data: Path, *more: str) -> Running:
-    ports = [free_port() for _ in range(4)]
+    ports = free_ports(4)
     api, view, mail, smtp = (f"127.0.0.1:{p}" for p in ports)
     process = subprocess.Popen(
         [sys.executable, "-m", "ocean.cli", "up", "--data", str(data), "--api", api, "--view", view, "--mail", mail,

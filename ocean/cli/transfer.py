@@ -7,7 +7,9 @@ import hashlib
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +46,34 @@ def import_(file: Path, route: str, kind: str | None, key_field: str | None, as_
     done = int(state.read_text()) if state.exists() else 0
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+
+    def send(number: int, body: bytes) -> int:
+        headers = {"content-type": "application/json", "idempotency-key": f"import-{name}-{number}"}
+        client.must("POST", "/bulk", data=body, headers=headers)
+        return number + 1
+
+    with (
+        Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress,
+        ThreadPoolExecutor(1) as sending,  # one after the other, while the next is read
+    ):
         task = progress.add_task("importing (KB)", total=size // 1024)
         seen = count = 0
+        under_way: deque[Future[int]] = deque()
+
+        def land(most: int) -> None:
+            while len(under_way) > most:
+                landed = under_way.popleft().result()
+                state.parent.mkdir(parents=True, exist_ok=True)
+                state.write_text(str(landed))
+
         for number, (ops, length) in enumerate(_batches(file, chosen, route, key_field)):
             count += len(ops)
             seen += length
             if number >= done:
-                body = orjson.dumps({"ops": ops})
-                headers = {"content-type": "application/json", "idempotency-key": f"import-{name}-{number}"}
-                client.must("POST", "/bulk", data=body, headers=headers)
-                state.parent.mkdir(parents=True, exist_ok=True)
-                state.write_text(str(number + 1))
+                under_way.append(sending.submit(send, number, orjson.dumps({"ops": ops})))
+                land(2)
             progress.update(task, completed=min(seen, size) // 1024)
+        land(0)
     state.unlink(missing_ok=True)
     if as_json:
         click.echo(json.dumps({"route": route, "records": count}))

@@ -55,12 +55,13 @@ def check_prefix(prefix: object) -> tuple[str, bool]:
 
 @lru_cache(maxsize=16384)
 def _key_fault(key: str) -> str | None:
-    if any(c < " " or c == "\x7f" or unicodedata.category(c) in ("Cc", "Cs") for c in key):
-        return "has a control character"
-    if len(key.encode()) > MAX_BYTES:
-        return f"is longer than {MAX_BYTES} bytes"
-    if not unicodedata.is_normalized("NFC", key):
-        return "is not in Unicode normal form C"
+    if not (key.isascii() and key.isprintable()):
+        if any(c < " " or c == "\x7f" or unicodedata.category(c) in ("Cc", "Cs") for c in key):
+            return "has a control character"
+        if len(key.encode()) > MAX_BYTES:
+            return f"is longer than {MAX_BYTES} bytes"
+        if not unicodedata.is_normalized("NFC", key):
+            return "is not in Unicode normal form C"
     if any(segment in ("", ".", "..") for segment in key.split("/")):
         return "has an empty or a dot segment"
     return None

@@ -101,8 +101,26 @@ _MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?,
 _READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
 _ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
 _CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at, r.seq, r.marks"
-_READ_RECORD = f"SELECT {_CURRENT}, NULL FROM record r WHERE r.route = ? AND r.key = ?"
-_READ_WHOLE = f"SELECT {_CURRENT}, d.payload FROM record r JOIN drops d ON d.seq = r.seq WHERE r.route = ? AND r.key = ?"
+_AT_ONCE = 100  # records that one statement reads, where many are wanted
+_PAIRS = ",".join(["(CAST(? AS TEXT), CAST(? AS TEXT))"] * _AT_ONCE)
+
+
+def _reads(column: str, pairs: list[tuple[str, str | None]]) -> list[tuple[str, list[tuple[Any, ...]]]]:
+    """Statements, each with its values, that read records by route and key: one by one, or many at once."""
+    beside = " JOIN drops d ON d.seq = r.seq" if column != "NULL" else ""
+    many, rest = divmod(len(pairs), _AT_ONCE) if len(pairs) >= _AT_ONCE else (0, len(pairs))
+    found: list[tuple[str, list[tuple[Any, ...]]]] = []
+    if many:
+        groups = [tuple(name for pair in pairs[i * _AT_ONCE : (i + 1) * _AT_ONCE] for name in pair) for i in range(many)]
+        wanted = f"WITH w(route, key) AS (VALUES {_PAIRS})"
+        among = f"{wanted} SELECT {_CURRENT}, {column} FROM w JOIN record r ON r.route = w.route AND r.key = w.key"
+        found.append((among + beside, groups))
+    if rest:
+        one = f"SELECT {_CURRENT}, {column} FROM record r{beside} WHERE r.route = ? AND r.key = ?"
+        found.append((one, list(pairs[-rest:])))
+    return found
+
+
 # The lower bound of `route > x/` to `route < x0` is all that lies beneath x: `0` follows `/`.
 _READ_OTHERS = (
     "SELECT CAST(? AS TEXT), CAST(? AS TEXT) FROM rule WHERE route > ? AND route < ? AND rule IS NOT NULL "
@@ -194,9 +212,9 @@ class Batch:
         ops = [(op, write.who) for write in writes for op in write.ops]
         whole = {(op.route, op.key) for op, _ in ops if op.key is not None and needs_payload(op)}
         plain = {(op.route, op.key) for op, _ in ops if op.key is not None} - whole
-        for sql, pairs in ((_READ_WHOLE, whole), (_READ_RECORD, plain)):
-            if pairs:
-                for row in (yield Step(sql, list(pairs), reads=True)):
+        for columns, pairs in (("d.payload", whole), ("NULL", plain)):
+            for sql, each in _reads(columns, list(pairs)):
+                for row in (yield Step(sql, each, reads=True)):
                     self.records[row[0], row[1]] = self._current(row)
                     self.places[row[0], row[1]] = (row[10], row[11])
         removed = [(op.removes,) for op, _ in ops if op.removes is not None]
@@ -400,7 +418,7 @@ class Draft:
         head, now = self.head, self.batch.now
         if change.counters_only:
             assert change.key is not None
-            self.head = head._replace(revision=head.revision + 1)
+            self.head = Head(head.seq, head.revision + 1, head.access_seq, head.moment, head.chain)
             self._count(change.route, change.key, change)
             return {}
         drop_id = change.drop_id or str(uuid_utils.uuid7())
@@ -408,7 +426,7 @@ class Draft:
         digest = chain.payload_digest(salt, change.payload)
         link = chain.link(head.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
         seq = head.seq + 1
-        self.head = head._replace(seq=seq, revision=head.revision + 1, chain=link)
+        self.head = Head(seq, head.revision + 1, head.access_seq, head.moment, link)
         expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
         owner = change.owner or self.who
         self.drops.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ocean.core.payloads import loads
+from ocean.core.payloads import dumps, loads
 from ocean.core.universal import FIELDS, marks_of
 
 ADD_MARK = "INSERT INTO mark (seq, kind, name, text, role, low, high) VALUES (?,?,?,?,?,?,?)"
@@ -44,7 +44,7 @@ def _place(body: Any, field: str) -> tuple[int, float | None, str | None]:
         return 2 if value else 1, None, None
     if isinstance(value, int | float):
         return 3, float(value) if abs(value) < 1e308 else (1e308 if value > 0 else -1e308), None
-    return (4, None, value[:LONGEST]) if isinstance(value, str) else (5, None, None)
+    return (4, None, value[:LONGEST]) if isinstance(value, str) else (5, None, dumps(value)[:LONGEST])
 
 
 def bounds(operator: str, value: Any) -> tuple[str, tuple[Any, ...]] | None:
@@ -70,7 +70,7 @@ def bounds(operator: str, value: Any) -> tuple[str, tuple[Any, ...]] | None:
         return ("e.rank = ?", (rank,)) if sign == "=" else None
     if rank == 3:
         return f"e.rank = ? AND e.number {sign} ?", (rank, number)
-    return (f"e.rank = ? AND e.text {sign} ?", (rank, text)) if text is not None and len(text) < LONGEST else None
+    return (f"e.rank = ? AND e.text {sign} ?", (rank, text)) if rank == 4 and text is not None and len(text) < LONGEST else None
 
 
 def all_entries(rows: Iterable[tuple[int, str | None]], field: str, index: int) -> list[tuple[Any, ...]]:

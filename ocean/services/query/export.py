@@ -19,7 +19,7 @@ from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import OWN, Lowering, Own
-from ocean.store.reader import DROP, now
+from ocean.store.reader import DROP, beneath, now
 
 PAGE = 2000  # records that are read at once
 INSERTS = 500  # rows of one INSERT
@@ -29,7 +29,6 @@ FORMATS = {
     "mongo": "text/javascript; charset=utf-8",
 }  # fmt: skip
 _HEADS = {"json": "[\n", "ndjson": ""}
-Record = tuple[Drop, Any]  # with its payload, of which only what was selected
 
 
 class Export:
@@ -66,41 +65,47 @@ class Export:
         async for piece in maker():
             yield piece
 
-    async def pages(self) -> AsyncIterator[list[Record]]:
+    async def pages(self) -> AsyncIterator[list[Drop]]:
         """Records, by folder and in the order they were written."""
-        last: tuple[str, int] = ("", 0)
+        route, seq = self.route, 0
+        beyond = False  # whether the folder is at its end: the next page begins with the next one
         while True:
             async with self.ocean.turns.of(self.caller.holder):
                 condition = await self._condition()  # anew for each page: access may have been taken away
-                statement = self._page(condition, last)
+                here = "{0}.route > {{}}" if beyond else "{0}.route = {{}} AND {0}.seq > {{}}"
+                from_here = sql(here.format("r" if self.latest else "d"), *((route,) if beyond else (route, seq)))
+                statement = self._page(joined(" AND ", [condition, from_here]))
                 rows = await self.ocean.engine.scan(statement.text, statement.values, cut=True)
             if not rows:
-                return
+                if beyond:
+                    return
+                beyond = True
+                continue
             drops = [Drop(*row) for row in rows]
-            last = (drops[-1].route, drops[-1].seq)
-            yield [(drop, self._selected(drop)) for drop in drops]
+            route, seq, beyond = drops[-1].route, drops[-1].seq, False
+            yield drops
 
     async def _condition(self) -> Sql:
         seen = await visible(self.ocean, self.caller, self.route, True, "export")
-        parts = [seen, affordable(self.caller)]
+        # All routes from this one to the last beneath it, and a few beside them that `seen` leaves out: one walk along the index.
+        along = sql("r.route >= {} AND r.route < {}", self.route, beneath(self.route)[1])
+        parts = [along, seen, affordable(self.caller)]
         if self._where is not None:
             parts.append(self._where)
         parts += [sql(f"{'r' if self.latest else 'd'}.created_at {sign} {{}}", moment) for sign, moment in self._times]
         return joined(" AND ", parts)
 
-    def _page(self, condition: Sql, last: tuple[str, int]) -> Sql:
+    def _page(self, condition: Sql) -> Sql:
         if self.latest:
-            tail = "WHERE {} AND (r.route, r.seq) > ({}, {}) ORDER BY r.route, r.seq LIMIT {}"
-            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq {tail}"  # noqa: S608
-            return sql(text, condition, *last, PAGE)
+            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.route, r.seq LIMIT {{}}"  # noqa: S608
+            return sql(text, condition, PAGE)
         # All versions of what is there and matches now; what was removed or has expired took its history out of sight.
         beside = "JOIN record r ON r.route = d.route AND (r.key = d.key OR r.seq = d.seq)"
         there = (
             "d.kind = {} AND d.payload IS NOT NULL AND (d.expires_at IS NULL OR d.expires_at > {}) AND (d.price IS NULL OR d.owner = {})"
         )
-        tail = f"WHERE {{}} AND {there} AND (d.route, d.seq) > ({{}}, {{}}) ORDER BY d.route, d.seq LIMIT {{}}"
-        text = f"SELECT {DROP} FROM drops d {beside} {tail}"  # noqa: S608
-        return sql(text, condition, SAVED, now(), self.caller.key or "", *last, PAGE)
+        text = f"SELECT {DROP} FROM drops d {beside} WHERE {{}} AND {there} ORDER BY d.route, d.seq LIMIT {{}}"  # noqa: S608
+        return sql(text, condition, SAVED, now(), self.caller.key or "", PAGE)
 
     def _selected(self, drop: Drop) -> Any:
         body = loads(drop.body())
@@ -114,23 +119,23 @@ class Export:
             yield "["
         first = True
         async for page in self.pages():
-            lines = [self._line(drop, body) for drop, body in page]
+            lines = [self._line(drop) for drop in page]
             yield ("" if first or not array else ",\n") + (",\n" if array else "\n").join(lines) + ("" if array else "\n")
             first = False
         if array:
             yield "]\n"
 
-    def _line(self, drop: Drop, body: Any) -> str:
+    def _line(self, drop: Drop) -> str:
         if self.select is None:
             return orjson.dumps(drop.to_json()).decode()
-        return dumps({**{k: v for k, v in drop.to_json().items() if k != "payload"}, "payload": body})
+        return dumps({**{k: v for k, v in drop.to_json().items() if k != "payload"}, "payload": self._selected(drop)})
 
     async def _columns(self) -> dict[str, exporters.Columns]:
         """The fields of each folder, over all of its records."""
         found: dict[str, exporters.Columns] = {}
         async for page in self.pages():
-            for drop, body in page:
-                found.setdefault(drop.route, exporters.Columns()).meet(body)
+            for drop in page:
+                found.setdefault(drop.route, exporters.Columns()).meet(self._selected(drop))
         return found
 
     async def _csv(self) -> AsyncIterator[str]:
@@ -140,8 +145,8 @@ class Export:
         yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=True)
         async for page in self.pages():
             rows = []
-            for drop, body in page:
-                found = exporters.fields_of(body)
+            for drop in page:
+                found = exporters.fields_of(self._selected(drop))
                 own = [drop.route] if routed else []
                 rows.append([*own, drop.key or drop.drop_id, show_time(drop.created_at), *(found.get(name) for name in names)])
             yield exporters.csv_lines(rows, raw=self.raw)
@@ -151,7 +156,7 @@ class Export:
         table: exporters.SqlTable | None = None
         route = None
         async for page in self.pages():
-            for at, rows in _by_route(page):
+            for at, rows in self._by_route(page):
                 if table is None or at != route:
                     route = at
                     table = exporters.SqlTable(at, columns.get(at, exporters.Columns()), self.dialect, keyed=self.latest)
@@ -160,18 +165,17 @@ class Export:
 
     async def _mongo(self) -> AsyncIterator[str]:
         async for page in self.pages():
-            for route, rows in _by_route(page):
+            for route, rows in self._by_route(page):
                 yield exporters.mongo_insert(route, rows, keyed=self.latest)
 
-
-def _by_route(page: list[Record]) -> list[tuple[str, list[tuple[str, str | None, str, Any]]]]:
-    """Rows by folder, INSERTS at a time."""
-    groups: list[tuple[str, list[tuple[str, str | None, str, Any]]]] = []
-    for drop, body in page:
-        if not groups or groups[-1][0] != drop.route or len(groups[-1][1]) >= INSERTS:
-            groups.append((drop.route, []))
-        groups[-1][1].append((drop.drop_id, drop.key, show_time(drop.created_at), body))
-    return groups
+    def _by_route(self, page: list[Drop]) -> list[tuple[str, list[tuple[str, str | None, str, Any]]]]:
+        """Rows by folder, INSERTS at a time."""
+        groups: list[tuple[str, list[tuple[str, str | None, str, Any]]]] = []
+        for drop in page:
+            if not groups or groups[-1][0] != drop.route or len(groups[-1][1]) >= INSERTS:
+                groups.append((drop.route, []))
+            groups[-1][1].append((drop.drop_id, drop.key, show_time(drop.created_at), self._selected(drop)))
+        return groups
 
 
 def _reach(body: Any, name: str) -> Any:
