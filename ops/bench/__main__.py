@@ -1,7 +1,7 @@
 """`make bench`: our servers beside raw Sanic and soul-cli, in one run; ratios are what counts.
 
 python -m ops.bench             the table
-python -m ops.bench --flat      also reads and writes at 10 thousand and at 1 million records
+python -m ops.bench --flat      also reads, writes and questions at 10 thousand and at 1 million records
 python -m ops.bench --pairs N   also N save-then-fetch pairs, none of which may be stale
 """
 
@@ -11,8 +11,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, pairs, peers, probes
+from ops.bench import flat, pairs, peers, probes, queries
 from ops.bench.table import Row, show
+from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
 
 
@@ -32,7 +33,12 @@ def main() -> None:
                 rows += probes.against_raw(wrk, running, raw)
             rows.append(probes.counter(running))
             with peers.soul(Path(folder)) as soul:
-                rows += probes.against_soul(wrk, running, soul) if soul else []
+                if soul:
+                    rows += probes.against_soul(wrk, running, soul)
+                    rows += queries.against_soul(wrk, running, soul, Path(folder) / "soul.db")
+            with peers.datasette(Path(folder)) as datasette:
+                rows += queries.against_datasette(wrk, running, datasette)
+            rows.append(queries.imported(running, ocean, Path(folder)))
             rows.append(Row("ten-token statements parsed a second", probes.parse_rate(), None, None, 30_000))
             if asked.pairs:
                 name = f"stale pages of {asked.pairs} saved and fetched"
@@ -41,6 +47,7 @@ def main() -> None:
                 rows += flat.rows(wrk, running)
         finally:
             stop(running)
+        rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
     show(rows)
 
 

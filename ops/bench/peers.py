@@ -56,6 +56,31 @@ def raw_sanic() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def datasette(folder: Path) -> Iterator[str]:
+    """Datasette's address, serving a database `people` with a table of that name (`queries.people`)."""
+    from ops.bench.queries import people
+
+    home = Path.home() / ".cache" / "ocean-bench" / "datasette"
+    if not (home / "bin" / "datasette").exists():
+        print("installing Datasette (about a minute, once) ...")
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        subprocess.run([str(home / "bin" / "pip"), "install", "-q", "datasette==0.65.1"], check=True)
+    database = folder / "people.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, amount REAL, category TEXT)")
+        connection.executemany("INSERT INTO people VALUES (:id, :name, :age, :amount, :category)", people(10_000))
+    port = free_port()
+    command = [str(home / "bin" / "datasette"), "serve", str(database), "-p", str(port), "--setting", "num_sql_threads", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _ready(f"http://127.0.0.1:{port}/-/versions.json")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
 def soul(folder: Path) -> Iterator[str | None]:
     """soul-cli's address with a table `events`, or None where npm is not there. It commits without waiting for the disk."""
     if not shutil.which("npm"):

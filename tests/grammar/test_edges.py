@@ -137,3 +137,33 @@ def test_a_bracket_too_many_does_not_swallow_the_next_line() -> None:
     with pytest.raises(DropsSyntaxError) as caught:
         LANGUAGE.parse("get a @k )\nget b @k")
     assert (caught.value.line, caught.value.column) == (1, 10)
+
+
+def test_groups_without_fields_quoted_aggregates_and_recipients() -> None:
+    for text in (
+        "find a group sum n, count",
+        'find a group "sum", b sum n count',
+        'find a then send email to email subject "S" body "B"',
+        'find a then send email to "b@example.com" subject "S" body "B"',
+        "export a pick b, c.d",
+        "find a inner join b as x on c = x.d and e = key left join f on g = h",
+    ):
+        (statement,) = LANGUAGE.parse(text)
+        assert LANGUAGE.parse(LANGUAGE.show(statement)) == [statement]
+    for wrong in (
+        "find a join b on c > d",
+        "every : run x",
+        "define 'a' fields",
+        "find a group",
+        "run a { } async async",
+        "rsvp a @k 'e' @x",
+    ):
+        with pytest.raises(DropsSyntaxError):
+            LANGUAGE.parse(wrong)
+
+
+def test_the_tables_of_a_language() -> None:
+    assert "where" in LANGUAGE.clauses
+    assert "find" in LANGUAGE.words
+    assert LANGUAGE.forms["get"][0].fits({"route": "a", "key": "b"})
+    assert LANGUAGE.stages["count"].words == ("count",)
