@@ -9,6 +9,7 @@ from pathlib import Path
 from ocean import settings as settings_
 from ocean.core import keys
 from ocean.errors import OceanError
+from ocean.kept import Kept
 from ocean.sources import Sources
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
@@ -56,6 +57,7 @@ class Ocean:
     turns: Turns = field(default_factory=Turns)
     sources: Sources = field(default_factory=Sources)
     usage: Usage = field(default_factory=Usage)
+    kept: Kept = field(default_factory=Kept)
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:

@@ -1,4 +1,4 @@
-"""Turns: what is dear is done for one caller at a time, so that many requests of one don't stand in everybody's way."""
+"""Turns: of what is dear little is done for one caller at a time, so that many requests of one don't stand in everybody's way."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from contextlib import asynccontextmanager
 from ocean.errors import OceanError
 
 MOST = 32  # of one caller that wait
+SIDE_BY_SIDE = 2  # of one caller: fewer than there are threads to scan in
 
 
 class Turns:
-    """One turn at a time for each address (or key, where there is no address)."""
+    """SIDE_BY_SIDE turns at a time for each address (or key, where there is no address)."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
     async def of(self, holder: str) -> AsyncIterator[None]:
         """Raises LIMIT_REACHED where too many of this holder's wait already."""
-        lock, waiting = self._locks.get(holder, (asyncio.Lock(), 0))
+        lock, waiting = self._locks.get(holder, (asyncio.Semaphore(SIDE_BY_SIDE), 0))
         if waiting >= MOST:
             raise OceanError("LIMIT_REACHED", "Too many queries of yours wait.", "Let some of them end first.")
         self._locks[holder] = (lock, waiting + 1)

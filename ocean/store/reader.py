@@ -62,6 +62,11 @@ class Reader:
         (row,) = await self.engine.rows(_HEAD)
         return row[0], row[1]
 
+    async def next_expiry(self, after: int) -> int:
+        """When the next of all records expires (milliseconds), or the end of time."""
+        rows = await self.engine.rows("SELECT min(expires_at) FROM record WHERE expires_at > ?", (after,))
+        return int(rows[0][0]) if rows and rows[0][0] is not None else 2**62
+
     async def rules(self, route: str) -> dict[str, Rule | None]:
         """The rule, or None, of `route` and of each folder above it."""
         ((at,),) = await self.engine.rows("SELECT access_seq FROM head WHERE id = 1")

@@ -173,3 +173,27 @@ async def test_hostile_names_of_fields_come_back_as_they_went(ocean: Ocean, alic
     assert await rows(ocean, alice, f"find odd pick same as {quoted} limit 1") == [{name: "x"}]
     joined = await rows(ocean, alice, f"find odd inner join odd as {quoted} on {quoted} = {quoted} pick key sort key")
     assert joined == [{"key": "k1"}, {"key": "k2"}]
+
+
+async def test_a_kept_answer_ends_with_any_change_of_what_it_says_or_of_who_may_hear_it(shop: Ocean, alice: Caller, bob: Caller) -> None:
+    import ocean.services.query.find as finding
+
+    dear, finding.DEAR = finding.DEAR, -1.0  # everything is dear
+    try:
+        question = "find orders group count"
+        assert await rows(shop, bob, question) == [{"count": 6}]
+        assert await rows(shop, bob, question) == [{"count": 6}]
+        assert len(shop.kept._answers) == 1
+        await execute(shop, alice, parse("save orders @new n: 1"))
+        assert await rows(shop, bob, question) == [{"count": 7}]
+        await execute(shop, alice, parse("add 1 to orders @new n"))
+        assert await rows(shop, bob, "find orders where n = 2 pick key") == [{"key": "new"}]
+        await execute(shop, alice, parse("save orders @brief n: 9 keep 1"))
+        assert await rows(shop, bob, question) == [{"count": 8}]
+        soon = min(until for _, until, _, _ in shop.kept._answers.values())
+        assert shop.kept.get(next(reversed(shop.kept._answers)), (await shop.reader.head())[1], soon) is None
+        await execute(shop, alice, parse(f"share orders with @{alice.key} mode shared"))
+        with pytest.raises(OceanError):
+            await rows(shop, bob, question)
+    finally:
+        finding.DEAR = dear

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import ancestors, check_prefix
 from ocean.errors import OceanError
+from ocean.kept import DEAR
 from ocean.services.access import reading
 from ocean.services.data.embeds import resolved
 from ocean.services.query.scope import Along, affordable, scan_of, visible
@@ -25,7 +27,7 @@ from ocean.store.projections import bounds
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.lower import OWN
 from ocean.store.query.pipeline import Join, Pick, Pipeline
-from ocean.store.reader import DROP, beneath
+from ocean.store.reader import DROP, beneath, now
 
 MAX_LIMIT = 1000
 LIMIT = 100
@@ -45,7 +47,25 @@ async def find(
     `resolve`: with their embeds, one deep.
     """
     started = time.perf_counter()
-    stages = clauses(where, group, having, sort, limit, skip, pick)
+    asked = (caller.key, prefix, repr((joins, where, group, having, sort, limit, skip, pick, after, counted, pipe)))
+    (_, revision), moment = await ocean.reader.head(), now()
+    answer = None if resolve else ocean.kept.get(asked, revision, moment)
+    if answer is None:
+        answer = await _find(
+            ocean, caller, prefix, joins, clauses(where, group, having, sort, limit, skip, pick), after, counted, resolve, pipe
+        )
+        if not resolve and time.perf_counter() - started > DEAR:  # whatever moved meanwhile, this is of then or later: the next look tells
+            with contextlib.suppress(TypeError):  # whole numbers beyond 64 bits have no quick measure: then it is asked again
+                ocean.kept.put(asked, revision, await ocean.reader.next_expiry(moment), len(orjson.dumps(answer)), answer)
+    if "results" in answer:
+        answer = {**answer, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+    return answer
+
+
+async def _find(
+    ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]] | None, stages: list[Stage], after: str | None, counted: bool,
+    resolve: bool, pipe: Sequence[Stage],
+) -> dict[str, Any]:  # fmt: skip
     if counted:
         stages = [stage for stage in stages if stage.name not in ("limit", "sort")] + [Stage("count", {})]
     question = await ask(ocean, caller, prefix, joins or [], [*stages, *pipe], after)
@@ -53,7 +73,7 @@ async def find(
         ((total,),) = await question.run(ocean, caller)
         return {"count": int(total)}
     results, cursor = await question.results(ocean, caller, embeds=int(resolve))
-    answer = {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
+    answer = {"results": results, "count": len(results), "time_ms": 0.0}
     return {**answer, "next_cursor": cursor} if cursor else answer
 
 

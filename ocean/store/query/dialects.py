@@ -99,12 +99,17 @@ class Dialect(Protocol):
     def row(self, body: Sql, names: Sequence[str] | None) -> Sql:
         """The text of a row that was made before; its fields are `names`, in this order, where they are known."""
 
-    def group_columns(self, field: Field) -> tuple[list[Sql], int]:
-        """Columns of which the first few (their number) tell groups apart; `group_value` makes the group's own value of them."""
+    def value(self, field: Field) -> Sql:
+        """The field as it is cheapest to read, to be a column `value` for the next two."""
+
+    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
+        """What tells groups apart, and `group_value` makes the group's own value of, as JSON."""
 
     def group_value(self, columns: Sequence[Sql]) -> Sql: ...
-    def aggregate(self, op: str, field: Field, seq: Sql) -> Sql:
-        """sum, avg, min, max, first, last or distinct of a field over a group, as JSON; `seq` is the order of writing."""
+    def operand(self, op: str, value: Sql, field: Field) -> Sql:
+        """What `aggregate` takes for sum, avg, min, max, first, last or distinct over a group, as JSON; `seq` is the order of writing."""
+
+    def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql: ...
 
     def number(self, value: Sql) -> Sql:
         """A number as JSON."""
@@ -151,7 +156,7 @@ class Sqlite:
         for group, kinds in ((texts, "'text'"), (numbers, "'integer','real'")):
             if group:
                 among = Sql(",".join("?" * len(group)), tuple(group))
-                parts.append(sql(f"({{}} IN ({kinds}) AND {{}} IN ({{}}))", self._type(field), self._value(field), among))
+                parts.append(sql(f"({{}} IN ({{}}) AND {{}} IN ({kinds}))", self._value(field), among, self._type(field)))
         for constant, kind in ((None, "null"), (True, "true"), (False, "false")):
             if any(v is constant for v in values):
                 parts.append(sql(f"{{}} = '{kind}'", self._type(field)))
@@ -159,10 +164,11 @@ class Sqlite:
 
     def ordered(self, field: Field, operator: str, value: str | float) -> Sql:
         kinds = "'text'" if isinstance(value, str) else "'integer','real'"
-        return sql(f"({{}} IN ({kinds}) AND {{}} {operator} {{}})", self._type(field), self._value(field), value)
+        # The value first: most records fail by it, and only of the others the type is asked.
+        return sql(f"({{}} {operator} {{}} AND {{}} IN ({kinds}))", self._value(field), value, self._type(field))
 
     def like(self, field: Field, pattern: str) -> Sql:
-        return sql("({} = 'text' AND {})", self._type(field), self.column_like(self._value(field), pattern))
+        return sql("({} AND {} = 'text')", self.column_like(self._value(field), pattern), self._type(field))
 
     def matches(self, field: Field, pattern: str) -> Sql:
         return sql("({} = 'text' AND {})", self._type(field), self.column_matches(self._value(field), pattern))
@@ -252,23 +258,43 @@ class Sqlite:
     def row(self, body: Sql, names: Sequence[str] | None) -> Sql:
         return self.shown(body)  # JSONB keeps the order of fields
 
-    def group_columns(self, field: Field) -> tuple[list[Sql], int]:
-        return [self.rank(field), self._value(field), self.as_json(field)], 2
+    def value(self, field: Field) -> Sql:
+        return self._value(field)
+
+    def _class(self, value: Sql, field: Field) -> Sql:
+        """0 for null, a number or text, 1 for true and false, 2 for lists and objects.
+
+        The type is asked only where the value leaves it open: true and false come out as 1 and 0, lists and objects as text.
+        """
+        kind = self._type(field)
+        return sql(
+            "CASE typeof({}) WHEN 'integer' THEN CASE WHEN {} IN (0, 1) AND {} IN ('true', 'false') THEN 1 ELSE 0 END "
+            "WHEN 'text' THEN CASE WHEN substr({}, 1, 1) IN ('[', '{{') AND {} <> 'text' THEN 2 ELSE 0 END ELSE 0 END",
+            value, value, kind, value, kind,
+        )  # fmt: skip
+
+    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
+        return [value, self._class(value, field)]
 
     def group_value(self, columns: Sequence[Sql]) -> Sql:
-        return sql("json({})", columns[2])
+        value, kind = columns
+        flag = sql("json(CASE {} WHEN 1 THEN 'true' ELSE 'false' END)", value)
+        return sql("CASE {} WHEN 1 THEN {} WHEN 2 THEN json({}) ELSE {} END", kind, flag, value, value)
 
-    def aggregate(self, op: str, field: Field, seq: Sql) -> Sql:
+    def operand(self, op: str, value: Sql, field: Field) -> Sql:
         if op in ("sum", "avg"):
-            return sql(f"{op}(CASE WHEN {{}} IN ('integer','real') THEN {{}} END)", self._type(field), self._value(field))
+            return sql("CASE WHEN typeof({}) IN ('integer', 'real') AND NOT {} THEN {} END", value, self._class(value, field), value)
         if op in ("min", "max"):
-            return sql(f"{op}(CASE WHEN {{}} IN ('integer','real','text') THEN {{}} END)", self._type(field), self._value(field))
-        here = self.as_json(field)
-        known = sql("FILTER (WHERE {})", self.exists(field))
+            return sql("CASE WHEN NOT {} THEN {} END", self._class(value, field), value)
+        return sql("nullif({}, 'null')", self.as_json(field))
+
+    def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql:
+        if op in ("sum", "avg", "min", "max"):
+            return sql(f"{op}({{}})", operand)
         if op == "distinct":
-            return sql("json('[' || coalesce(group_concat(DISTINCT {}) {}, '') || ']')", here, known)
+            return sql("json('[' || coalesce(group_concat(DISTINCT {}), '') || ']')", operand)
         order = Sql("" if op == "first" else " DESC")
-        return sql("(json_group_array(json({}) ORDER BY {}{}) {} -> '$[0]')", here, seq, order, known)
+        return sql("(json_group_array(json({}) ORDER BY {}{}) FILTER (WHERE {} IS NOT NULL) -> '$[0]')", operand, seq, order, operand)
 
 
 class Postgres:
@@ -395,26 +421,33 @@ class Postgres:
             return self.shown(body)
         return self.object([(name, self._field(Field(body, (name,)))) for name in names], last=True)
 
-    def group_columns(self, field: Field) -> tuple[list[Sql], int]:
-        return [sql("nullif({}, 'null'::jsonb)", self._field(field))], 1
+    def value(self, field: Field) -> Sql:
+        return sql("nullif({}, 'null'::jsonb)", self._field(field))
+
+    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
+        return [value]
 
     def group_value(self, columns: Sequence[Sql]) -> Sql:
         return columns[0]
 
-    def aggregate(self, op: str, field: Field, seq: Sql) -> Sql:
-        kind, number = self._kind(field), sql("{}::numeric", self._text(field))
+    def operand(self, op: str, value: Sql, field: Field) -> Sql:
+        return value
+
+    def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql:
+        here = Field(operand, ())
+        kind, number = self._kind(here), sql("{}::numeric", self._text(here))
         if op in ("sum", "avg"):
             return sql(f"to_jsonb(trim_scale({op}({{}})))", number_of(kind, number))
         if op in ("min", "max"):
             of_numbers = sql(f"to_jsonb({op}({{}}))", number_of(kind, number))
-            of_texts = sql(f"to_jsonb({op}((CASE WHEN {{}} = 'string' THEN {{}} END) COLLATE \"C\"))", kind, self._text(field))
+            of_texts = sql(f"to_jsonb({op}((CASE WHEN {{}} = 'string' THEN {{}} END) COLLATE \"C\"))", kind, self._text(here))
             first, second = (of_numbers, of_texts) if op == "min" else (of_texts, of_numbers)
             return sql("coalesce({}, {})", first, second)
-        known = sql("FILTER (WHERE {})", self.exists(field))
+        known = sql("FILTER (WHERE {} IS NOT NULL)", operand)
         if op == "distinct":
-            return sql("coalesce(jsonb_agg(DISTINCT {}) {}, '[]'::jsonb)", self._field(field), known)
+            return sql("coalesce(jsonb_agg(DISTINCT {}) {}, '[]'::jsonb)", operand, known)
         order = Sql("" if op == "first" else " DESC")
-        return sql("((array_agg({} ORDER BY {}{}) {})[1])", self._field(field), seq, order, known)
+        return sql("((array_agg({} ORDER BY {}{}) {})[1])", operand, seq, order, known)
 
 
 def number_of(kind: Sql, number: Sql) -> Sql:

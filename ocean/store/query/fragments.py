@@ -61,4 +61,4 @@ class Binds:
             order.append(self._values[int(match[1])])
             return "?"
 
-        return Sql(_MARK.sub(place, tree.sql(dialect=dialect, comments=False, identify=quoted)), tuple(order))
+        return Sql(_MARK.sub(place, tree.sql(dialect=dialect, comments=False, identify=quoted, copy=False)), tuple(order))

@@ -246,8 +246,8 @@ class Pipeline:
         if level.wheres and not level.group:
             select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
         if level.group and level.group[0]:
-            named = [f"r.g{i}_{n}" for i, name in enumerate(level.group[0]) for n in range(self._group_columns(name)[1])]
-            select.group_by(exp.Var(this=", ".join(named)), copy=False)
+            keys = [column.text for i, name in enumerate(level.group[0]) for column in self._group_columns(i, name)]
+            select.group_by(exp.Var(this=", ".join(keys)), copy=False)
         return select
 
     def _ordered(self, select: exp.Select, keys: list[str]) -> exp.Select:
@@ -268,26 +268,49 @@ class Pipeline:
             select.offset(self.binds.leaf(Sql("?", (level.skip,))), copy=False)
         return select
 
-    def _group_columns(self, name: str) -> tuple[list[Sql], int]:
-        place = self._resolve(name)
-        if isinstance(place, Own):
-            column = self.dialect.moment(place.column) if place.name == "created_at" else place.column
-            return [column], 1
-        return self.dialect.group_columns(place)
-
     def _group_input(self) -> exp.Expr:
-        """The SELECT under a group: a column for each value that tells groups apart, so that the group can name it."""
+        """What a group is made over, in two SELECTs that are kept apart: each field is read once a record, then made what is grouped or
+        calculated with, so that nothing but plain values is sorted."""
         level = self.level
         assert level.group is not None
-        columns = [
-            sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in level.sources for name in (COLUMNS if s.own else ("body", "seq"))
-        ]
-        for i, name in enumerate(level.group[0]):
-            columns += [sql(f"{{}} AS g{i}_{n}", column) for n, column in enumerate(self._group_columns(name)[0])]
-        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(level.inner, copy=False)
+        by, aggregates = level.group
+        fields = {f"g{i}": name for i, name in enumerate(by)}
+        fields |= {f"a{i}": a["field"] for i, a in enumerate(aggregates) if a["op"] != "count"}
+        bodies = [Sql(f"r.{s.prefix}body") for s in level.sources]
+        read = [Sql("r.seq"), *bodies, *(sql(f"{{}} AS v_{column}", self._read(name)) for column, name in fields.items())]
+        made = [Sql("r.seq")]
+        for column, name in fields.items():
+            place, value = self._resolve(name), Sql(f"r.v_{column}")
+            if isinstance(place, Own):
+                columns = [value]
+            elif column.startswith("g"):
+                columns = self.dialect.group_columns(value, place)
+            else:
+                columns = [self.dialect.operand(aggregates[int(column[1:])]["op"], value, place)]
+            made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(columns)]
+        inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(level.inner, copy=False)
         if level.wheres:
-            select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+            inner.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+        select = exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(self._apart(inner), copy=False)
+        return self._apart(select)
+
+    def _apart(self, select: exp.Select) -> exp.Subquery:
+        """A SELECT that the engine does not take into the one around it."""
+        select.limit(self.binds.leaf(Sql("?", (2**62,))), copy=False)
         return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r")))
+
+    def _read(self, name: str) -> Sql:
+        """A field as a column to group or to calculate by."""
+        place = self._resolve(name)
+        if isinstance(place, Own):
+            return self.dialect.moment(place.column) if place.name == "created_at" else place.column
+        return self.dialect.value(place)
+
+    def _group_columns(self, i: int, name: str) -> list[Sql]:
+        """The columns of one field that a group is made by."""
+        place = self._resolve(name)
+        count = 1 if isinstance(place, Own) else len(self.dialect.group_columns(Sql(""), place))
+        return [Sql(f"r.g{i}_{n}") for n in range(count)]
 
     def _body(self, *, last: bool) -> Sql:
         """The object that a group or a pick makes."""
@@ -295,11 +318,10 @@ class Pipeline:
         if self.level.group:
             by, aggregates = self.level.group
             for i, name in enumerate(by):
-                columns = [Sql(f"r.g{i}_{n}") for n in range(len(self._group_columns(name)[0]))]
-                own = isinstance(self._resolve(name), Own)
+                own, columns = isinstance(self._resolve(name), Own), self._group_columns(i, name)
                 pairs[name] = self.dialect.text_json(columns[0]) if own else self.dialect.group_value(columns)
-            for aggregate in aggregates:
-                pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate)
+            for i, aggregate in enumerate(aggregates):
+                pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
             return self.dialect.object(list(pairs.items()), last=last)
         whole = False
         for item in self.level.pick or ():
@@ -312,14 +334,16 @@ class Pipeline:
             return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
         return self.dialect.object(list(pairs.items()), last=last)
 
-    def _aggregate(self, aggregate: dict[str, str]) -> Sql:
-        if aggregate["op"] == "count":
+    def _aggregate(self, aggregate: dict[str, str], column: Sql) -> Sql:
+        op = aggregate["op"]
+        if op == "count":
             return self.dialect.number(Sql("count(*)"))
-        place = self._resolve(aggregate["field"])
-        if isinstance(place, Own):  # as a field of an object that is made of it
-            value = self.dialect.object([("v", self._json(aggregate["field"]))], last=False)
-            place = Field(value, ("v",))
-        return self.dialect.aggregate(aggregate["op"], place, _SEQ)
+        if not isinstance(self._resolve(aggregate["field"]), Own):
+            return self.dialect.aggregate(op, column, _SEQ)
+        if op in ("min", "max"):
+            return self.dialect.text_json(sql(f"{op}({{}})", column))
+        made = Field(self.dialect.object([("v", self.dialect.text_json(column))], last=False), ("v",))  # as a field of an object made of it
+        return self.dialect.aggregate(op, self.dialect.operand(op, self.dialect.value(made), made), _SEQ)
 
     def _json(self, name: str) -> Sql:
         place = self._resolve(name)
