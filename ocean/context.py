@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,6 @@ from ocean import settings as settings_
 from ocean.core import keys
 from ocean.errors import OceanError
 from ocean.kept import Kept
-from ocean.sources import Sources
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
 from ocean.store.log import Log
@@ -55,7 +55,9 @@ class Ocean:
     blobs: Blobs
     server: ServerKey
     turns: Turns = field(default_factory=Turns)
-    sources: Sources = field(default_factory=Sources)
+    views: Counter[tuple[str, str, str]] = field(
+        default_factory=Counter
+    )  # (route, key, owner) of embeds that were seen since the last count
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
 

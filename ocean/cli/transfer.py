@@ -10,6 +10,8 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +88,11 @@ def _batches(file: Path, kind: str, route: str, key_field: str | None) -> Iterat
     ops: list[dict[str, Any]] = []
     length = 0
     for number, (record, size) in enumerate(_records(file, kind), 1):
-        ops.append(_op(record, route, key_field, number))
+        op = _op(record, route, key_field, number)
         length += size
+        if op is None:
+            continue
+        ops.append(op)
         if len(ops) >= BATCH or length >= BATCH_BYTES:
             yield ops, length
             ops, length = [], 0
@@ -140,10 +145,14 @@ def _value(cell: str | list[str] | None) -> Any:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _op(record: Any, route: str, key_field: str | None, number: int) -> dict[str, Any]:
-    """A line of an export as the record that it was; anything else as a payload."""
+def _op(record: Any, route: str, key_field: str | None, number: int) -> dict[str, Any] | None:
+    """A line of an export as the record that it was, None where its time is over; anything else as a payload."""
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
         own = {name: record[name] for name in ("key", "price") if record.get(name) is not None}
+        if record.get("expires_at"):
+            own["ttl"] = ceil((datetime.fromisoformat(record["expires_at"]) - datetime.now(UTC)).total_seconds())
+            if own["ttl"] <= 0:
+                return None
         return {"op": "save", "route": route, **own, "payload": record["payload"]}
     if isinstance(record, dict):
         field = key_field or ("_key" if "_key" in record else None)

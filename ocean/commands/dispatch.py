@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from grammar import DropsSyntaxError, Statement
+from grammar.conditions import Test
 from ocean.commands.command import run
 from ocean.commands.table import COMMANDS, LANGUAGE
 from ocean.context import Caller, Ocean
@@ -46,7 +47,7 @@ async def _one(ocean: Ocean, caller: Caller, statement: Statement) -> dict[str, 
         return await run(COMMANDS[statement.command], ocean, caller, statement.args)
     args = dict(statement.args)
     if statement.command == "list":
-        args["prefix"] = args.pop("route")
+        args = {"prefix": args.pop("route"), "where": Test("key", "exists"), **args}  # records, as a list has them: no events
     elif statement.command != "find":
         raise OceanError("INVALID_VALUE", f"'{statement.command}' has no results for 'then' to work on.")
     return await pipes.run(ocean, caller, args, statement.pipe)

@@ -16,6 +16,7 @@ from ocean.errors import OceanError
 from ocean.services.query.pipes import ACTIONS
 
 TARGETS = ("sql", "mysql", "curl", "rest")
+_ORDER = ("where", "group", "sort", "skip", "first", "limit", "pick", "count")
 _FOLDED = {"where": "filter", "sort": "sort", "pick": "select", "group": "group"}
 
 
@@ -45,7 +46,12 @@ def _question(statement: Statement) -> dict[str, Any]:
     """A find with its stages as the body of POST /query."""
     args = {**statement.args}
     body: dict[str, Any] = {"prefix": args.pop("prefix", None) or args.pop("route")}
+    last = -1
     for stage in statement.pipe:
+        place = _ORDER.index(stage.name) if stage.name in _ORDER else last
+        if place < last or (last >= _ORDER.index("skip") and stage.name == "count") or ("limit" in args and stage.name != "pick"):
+            raise OceanError("INVALID_VALUE", f"'then {stage.name}' works on what came before it: it has no address but POST /exec.")
+        last = place
         if stage.name == "count":
             args["counted"] = True
         elif stage.name == "first":
@@ -69,6 +75,8 @@ def _question(statement: Statement) -> dict[str, Any]:
             named = {f"{a['op']}_{a.get('field', '')}".rstrip("_"): a for a in value["aggregates"]}
             body["aggregate"] = {name: {f"${a['op']}": a.get("field", True)} for name, a in named.items()}
         elif name == "joins":
+            if any(len(dict(join["on"])) < len(join["on"]) for join in value):
+                raise OceanError("INVALID_VALUE", "A join of one field with two has no address but POST /exec.")
             body["join"] = [{**{k: v for k, v in join.items() if k != "on"}, "on": dict(join["on"])} for join in value]
         else:
             body[name] = value

@@ -39,6 +39,8 @@ def condition_of(filter_: Any, depth: int = 0) -> Condition:
 def _field(name: str, wanted: Any, depth: int) -> list[Condition]:
     if not isinstance(wanted, dict):
         return [Test(name, "=", wanted)]
+    if not wanted:
+        raise OceanError("INVALID_VALUE", f"The filter asks nothing of {name[:60]!r}.", f"Known: {', '.join(_OPERATORS)}.")
     tests: list[Condition] = []
     for operator, value in wanted.items():
         if operator == "$exists":
@@ -122,7 +124,7 @@ def joins_of(join: Any) -> list[dict[str, Any]] | None:
 
 
 def filter_of(condition: Condition) -> dict[str, Any]:
-    """The filter that means what a condition does: `condition_of` gives it back."""
+    """The filter that means what a condition does; `between` as its two bounds."""
     if isinstance(condition, AllOf):
         return {"$and": [filter_of(part) for part in condition.parts]}
     if isinstance(condition, AnyOf):

@@ -135,6 +135,7 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
+    if not op.restoring:
         _check_schema(op.route, changes[-1], state)
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
@@ -169,7 +170,8 @@ def _check_schema(route: str, change: Change, state: State) -> None:
     schema = state.schema(route)
     if schema is None or change.kind != SAVED or (change.key or "").startswith("_"):  # a site's settings are no records of its kind
         return
-    faults = schema.faults(loads(structured(change.payload)))
+    body = loads(structured(change.payload))
+    faults = schema.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
     if faults:
         raise violation(f"the schema of {route!r}", faults)
 
@@ -316,7 +318,7 @@ def _remove_event(op: Op, who: str, verdict: access.Verdict, state: State) -> Ch
         raise OceanError("NOT_FOUND", f"There is no event {op.removes[:60]!r} in {op.route!r}.")
     if verdict == "own" and found[1] != who:
         raise access.refusal(op.route, who, "remove")
-    return Change(op.route, None, "null", kind=REMOVED, owner=who, removes=op.removes)
+    return Change(op.route, None, encode({"removes": op.removes}), kind=REMOVED, owner=who, removes=op.removes)
 
 
 def _add(op: Op, who: str, current: Current | None) -> Change:

@@ -28,7 +28,7 @@ async def run(ocean: Ocean) -> None:
         try:
             if await purge(ocean.engine, now()):
                 ocean.log.wake()
-            if ocean.sources.views:
+            if ocean.views:
                 await count_views(ocean)
             if time.monotonic() - swept > _SWEEP:
                 swept = time.monotonic()

@@ -30,7 +30,7 @@ _OLD = (
 
 async def create(engine: Engine, route: str, field: str, now: int) -> int:
     """Makes an index and fills it; its number. Others write meanwhile."""
-    put = "INSERT INTO field_index (route, field, ready, used_at) VALUES (?,?,0,?) ON CONFLICT (route, field) DO NOTHING"
+    put = "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) ON CONFLICT (route, field) DO NOTHING"
     await engine.transact(_only(Step(put, [(route, field, now)])))
     ((index,),) = await engine.rows("SELECT id FROM field_index WHERE route = ? AND field = ?", (route, field))
     await engine.transact(_rename(route, field, -int(index)))
@@ -41,17 +41,15 @@ async def create(engine: Engine, route: str, field: str, now: int) -> int:
         await engine.transact(_fill(route, field, int(index), after, until, filled))
         after = filled[-1] if len(filled) == PAGE else until
     await engine.transact(_rename(route, field, int(index)))
-    await engine.transact(_only(Step("UPDATE field_index SET ready = 1 WHERE id = ?", [(index,)])))
     return int(index)
 
 
 async def drop(engine: Engine, route: str, field: str, index: int) -> None:
     """Takes an index away."""
-    await engine.transact(_rename(route, field, None))
+    await engine.transact(_forget(route, field, index))
     while await engine.rows("SELECT id FROM entry WHERE field = ? LIMIT 1", (index,)):
         few = f"DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE field = ? LIMIT {PAGE})"
         await engine.transact(_only(Step(few, [(index,)])))
-    await engine.transact(_only(Step("DELETE FROM field_index WHERE id = ?", [(index,)])))
 
 
 async def used(engine: Engine, indexes: set[int], now: int) -> None:
@@ -77,6 +75,12 @@ def _rename(route: str, field: str, index: int | None) -> Steps:
     if index is not None:
         names[field] = index
     yield Step(_NAME, [(route, orjson.dumps(names).decode() if names else None)])
+
+
+def _forget(route: str, field: str, index: int) -> Steps:
+    """Together: its number is never given again, so what is left of its entries belongs to nobody else."""
+    yield from _rename(route, field, None)
+    yield Step("DELETE FROM field_index WHERE id = ?", [(index,)])
 
 
 def _fill(route: str, field: str, index: int, after: int, until: int, filled: list[int]) -> Steps:

@@ -178,7 +178,6 @@ class FieldIndex(Model):
     id = fields.BigIntField(primary_key=True, generated=True)
     route = Name()
     field = Name()
-    ready = fields.SmallIntField()  # 1 once it holds every record of the folder
     used_at = fields.BigIntField()
 
     class Meta:

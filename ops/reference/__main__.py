@@ -51,6 +51,9 @@ BY_HAND = (
     "`key` where no header can be set.",
     "Beside a stream's data: `caught-up`, `gap` (what was written between two places is gone), `lagged` (too slow: resume), "
     "`closed` (access was taken away).",
+    "`GET /export/ROUTE`: a folder and all beneath as a stream. `format` is ndjson, json, csv, sql or mongo; `dialect` postgres or mysql; "
+    "`latest=true` gives each record's newest version alone; `filter` as in /query; `from`, `to`, `select=a,b`; `raw=true` leaves the "
+    "cells of a CSV as they are.",
     "`POST /blob`: a file of up to 100 MB as the body, its folder in `X-Blob-Route`. `GET`, `HEAD /blob/ID`: whole, or one range.",
     "`PUT /publish/ROUTE?sha256=HEX`: the bytes of one file of a site, kept until `POST /publish/ROUTE` switches it.",
     "`GET /health` and `GET /metrics` (Prometheus) on each of the three processes.",

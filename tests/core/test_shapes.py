@@ -51,6 +51,8 @@ def test_filters_of_what_has_no_sign_of_its_own() -> None:
     assert filter_of(Test("a", "between", [1, 2])) == {"a": {"$gte": 1, "$lte": 2}}
     assert condition_of({"a": {"$not": {"$gt": 5}}}) == Not(Test("a", ">", 5))
     assert condition_of({"a": {"$has": "x"}}) == Test("a", "contains", "x")
+    with pytest.raises(OceanError):
+        condition_of({"a": {}})
 
 
 def test_picks_groups_joins_and_sorts() -> None:

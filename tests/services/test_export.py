@@ -243,6 +243,8 @@ async def test_translations_run_where_they_are_for(ocean: Ocean, alice: Caller, 
         ("find t sort n desc then first 2", 2),
         ("find t then pick name as who", 3),
         ("list t", 3),
+        ("find t limit 2 then skip 1", 1),
+        ("find t limit 2 then limit 5", 2),
         ("get t @a", 1),
         ("find t where n not in (1)", 2),
     ):
@@ -285,6 +287,14 @@ async def test_every_data_command_has_its_request(ocean: Ocean, alice: Caller) -
             continue
         told = (await ask(ocean, alice, f'translate "{statement}" to rest'))["text"]
         assert told.splitlines()[0] == line, told
+    for statement in (
+        "find a then limit 5 then where x = 1",
+        "find a join b on x = y and x = z",
+        "find a then count then limit 1",
+        "find a then last",
+    ):
+        with pytest.raises(OceanError):
+            await ask(ocean, alice, f'translate "{statement}" to rest')
     curl = (await ask(ocean, alice, 'translate "find users where .active = true" to curl'))["text"]
     assert curl.startswith("curl -X POST http://127.0.0.1:8000/query -H ")
     assert "-d '{" in curl

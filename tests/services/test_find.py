@@ -197,3 +197,23 @@ async def test_a_kept_answer_ends_with_any_change_of_what_it_says_or_of_who_may_
             await rows(shop, bob, question)
     finally:
         finding.DEAR = dear
+
+
+async def test_a_cursor_before_a_change_is_where_the_change_begins(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse("; ".join(f"save c @k{i} n: {i}" for i in range(6))))
+    cursor = (await ask(ocean, alice, "find c sort n limit 2"))["next_cursor"]
+    await ask(ocean, alice, f'find c sort n limit 2 after "{cursor}" then remove')
+    assert await rows(ocean, alice, "find c sort n pick key") == [{"key": f"k{i}"} for i in (0, 1, 4, 5)]
+
+
+async def test_a_field_of_a_row_is_called_by_its_whole_name(shop: Ocean, alice: Caller) -> None:
+    await execute(shop, alice, parse("save d @a u: { v: 2 } n: 1; save d @b u: { v: 1 } n: 2; save d @c u: { v: 3 } n: 3"))
+    assert [row["n"] for row in await rows(shop, alice, "find d group n sum u.v sort sum_u.v desc")] == [3, 1, 2]
+    assert await rows(shop, alice, "find d pick u.v then where u.v = 3") == [{"u.v": 3}]
+    joined = 'find orders inner join users as u on user_id = key pick u.name then where u.name = "Cid"'
+    assert await rows(shop, alice, joined) == [{"u.name": "Cid"}]
+
+
+async def test_a_list_in_a_pipe_has_what_a_list_has(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse("save l @a 1; save l 2"))
+    assert (len((await ask(ocean, alice, "list l"))["entities"]), await ask(ocean, alice, "list l then count")) == (1, {"count": 1})

@@ -102,3 +102,25 @@ async def test_a_small_folder_gets_none(ocean: Ocean, alice: Caller) -> None:
     for _ in range(indexes.ENOUGH + 5):
         await ask(ocean, alice, "find small where n = 1")
     assert await indexes.Keeper(ocean).look() == 0
+
+
+async def test_a_cursor_goes_on_though_an_index_came_between(ocean: Ocean, alice: Caller) -> None:
+    await fill(ocean, alice)
+    for sort in ("v", "v desc", "v desc, n"):
+        first = await ask(ocean, alice, f"find big sort {sort} limit 500")
+        await field_indexes.create(ocean.engine, "big", "v", now())
+        second = await ask(ocean, alice, f'find big sort {sort} limit 400 after "{first["next_cursor"]}"')
+        await field_indexes.drop(ocean.engine, "big", "v", (await ocean.reader.indexed("big"))["v"])
+        third = await ask(ocean, alice, f'find big sort {sort} limit 500 after "{second["next_cursor"]}"')
+        whole = [row["drop_id"] for page in (first, second, third) for row in page["results"]]
+        assert (len(whole), len(set(whole))) == (1202, 1202), sort
+
+
+async def test_who_may_not_ask_makes_no_index(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await fill(ocean, alice)
+    await execute(ocean, alice, parse(f"share big with @{alice.key} mode shared"))
+    for _ in range(30):
+        with contextlib.suppress(OceanError):
+            await execute(ocean, bob, parse("find big where junk = 1"))
+        await execute(ocean, alice, parse("explain find big where junk = 1"))
+    assert not ocean.usage.asked

@@ -42,8 +42,12 @@ async def test_a_schema_is_checked_on_save_update_and_bulk(ocean: Ocean, alice: 
     assert status["schema"]["fields"]["name"] == {"type": "text", "required": True}
     assert (await refused(ocean, bob, 'define "users" fields { x: "text" }')).code == "FORBIDDEN"
     assert (await refused(ocean, bob, 'undefine "users"')).code == "FORBIDDEN"
-    await ask(ocean, alice, 'define "users" version "2" fields { name: "text" }')
+    await ask(ocean, alice, 'define "users" version "2" fields { name: "text required" }')
     assert (await ask(ocean, alice, "status users"))["schema"]["version"] == "2"
+    assert (await refused(ocean, alice, "add 5 to users @a name")).code == "CONFLICT"
+    assert (await refused(ocean, alice, "add 5 to users @new visits")).code == "SCHEMA_VIOLATION"  # a record without a name
+    await execute(ocean, alice, parse(f"share users with @{alice.key} mode shared"))
+    assert (await refused(ocean, bob, "validate users x: 1")).code == "NOT_FOUND"  # what it wants is not for everyone
     await ask(ocean, alice, 'undefine "users"')
     await ask(ocean, alice, "save users @b age: 5")
     assert (await refused(ocean, alice, 'undefine "users"')).code == "NOT_FOUND"
@@ -192,4 +196,6 @@ async def test_embeds_are_read_with_the_readers_own_rights_and_counted(ocean: Oc
     await count_views(ocean)
     assert (await ask(ocean, bob, "get photos @sun"))["payload"]["embed_views"] == 6
     await execute(ocean, alice, parse(f"share photos with @{keys.generate().public} mode shared"))
-    assert (await ask(ocean, bob, "get gallery @g"))["payload"]["hero"]["$embedded"] is False  # remembered, and asked for anew
+    assert (await ask(ocean, bob, "get gallery @g"))["payload"]["hero"]["$embedded"] is False
+    await execute(ocean, alice, parse("save dear @d n: 1; get gallery @g; save dear @d n: 2 price 9"))
+    assert (await ask(ocean, bob, "get gallery @g"))["payload"]["dear"]["error"]["code"] == "RATE_LIMITED"

@@ -49,24 +49,20 @@ class _Look:
                 raise OceanError("INVALID_VALUE", f"An embed has no mode {str(mode)[:40]!r}.", "data or view.")
             if (route, key) in path:
                 return {"$embedded": False, "mode": mode, "route": route, "key": key, "cycle": True}
-            drop = await self._source(route, key, live=wanted.get("live") is True)
+            drop = await self._source(route, key)
         except OceanError as fault:
             return {"$embedded": False, "mode": mode, "error": {"code": fault.code, "message": fault.message}}
-        self.ocean.sources.views[route, key, drop.owner] += 1
+        self.ocean.views[route, key, drop.owner] += 1
         if mode == "view":
             return {"$embedded": True, "mode": mode, "url": f"{view_url(self.ocean.settings)}/{route}/{key}", "summary": _summary(drop)}
         payload = await self.walk(loads(drop.body()), depth - 1, (*path, (route, key)))
         return {"$embedded": True, "mode": mode, "route": route, "key": key, "payload": payload}
 
-    async def _source(self, route: str, key: str, *, live: bool) -> Drop:
-        """The record that is embedded, if this reader may have it. Who may is asked anew each time; only the record is remembered."""
-        sources = self.ocean.sources
-        drop = None if live else sources.get(route, key)
-        if drop is None:
-            drop = (await self.ocean.reader.look(route, key)).drop
-            if drop is not None and drop.live(now()):
-                sources.put(drop)
-        if drop is None or not drop.live(now()) or not may_see(self.caller, drop, "entity", await self.ocean.reader.rules(route)):
+    async def _source(self, route: str, key: str) -> Drop:
+        """The record that is embedded, as it is now, if this reader may have it."""
+        found = await self.ocean.reader.look(route, key)
+        drop = found.drop
+        if drop is None or not drop.live(now()) or not may_see(self.caller, drop, "entity", found.rules):
             raise OceanError("NOT_FOUND", f"There is nothing to embed at {route!r} @{key[:60]!r} for this reader.")
         if gated(self.caller, drop):
             raise OceanError("RATE_LIMITED", f"The record @{key[:60]!r} in {route!r} has a price.", "Buy it first.")
@@ -98,7 +94,7 @@ def check_depth(depth: int | None, resolve: bool) -> int:
 
 async def count_views(ocean: Ocean) -> None:
     """Adds what was seen to the sources' counters; each in its owner's name, since nobody else may write there."""
-    views, ocean.sources.views = ocean.sources.views, Counter()
+    views, ocean.views = ocean.views, Counter()
     for (route, key, owner), seen in views.items():
         try:
             await ocean.log.append(Write([Op("add", route, key, counter=COUNTER, by=seen)], owner))

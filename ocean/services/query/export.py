@@ -28,7 +28,6 @@ FORMATS = {
     "ndjson": "application/x-ndjson", "json": "application/json", "csv": "text/csv; charset=utf-8", "sql": "application/sql; charset=utf-8",
     "mongo": "text/javascript; charset=utf-8",
 }  # fmt: skip
-_HEADS = {"json": "[\n", "ndjson": ""}
 
 
 class Export:

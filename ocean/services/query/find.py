@@ -77,6 +77,12 @@ async def _find(
     return {**answer, "next_cursor": cursor} if cursor else answer
 
 
+def stages_of(args: dict[str, Any]) -> list[Stage]:
+    """The clauses of a find, given by name, as stages."""
+    named = {name: args.get(name) for name in ("where", "group", "having", "sort", "limit", "pick")}
+    return clauses(**named, skip=args.get("skip") or 0)
+
+
 def clauses(
     where: Condition | None, group: Grouping | None, having: Condition | None, sort: list[dict[str, Any]] | None, limit: int | None,
     skip: int, pick: list[Pick] | None,
@@ -125,7 +131,7 @@ class Question:
         rows = await self.run(ocean, caller, statement)
         width = len(rows[0]) - keys - 1 if rows else 0
         drops = [Drop(*row[:width]) for row in rows]
-        return drops, _cursor(rows[-1][width:]) if self.pages and rows and len(rows) == self.limit else None
+        return drops, _cursor(self.pipeline.cursor(rows[-1][width:])) if self.pages and rows and len(rows) == self.limit else None
 
     async def results(self, ocean: Ocean, caller: Caller, *, embeds: int = 0) -> tuple[list[Any], str | None]:
         """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""
@@ -152,14 +158,17 @@ def _beside(row: Sequence[Any]) -> dict[str, Any]:
 
 async def ask(
     ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]], stages: Sequence[Stage], after: str | None = None,
-    *, all_of_them: int | None = None,
+    *, all_of_them: int | None = None, noted: bool = True,
 ) -> Question:  # fmt: skip
     """A find, put together for this caller: LIMIT results if no stage says how many, or `all_of_them` up to that number.
 
     Raises what its stages and its access refuse.
     """
-    along = await _index_for(ocean, prefix, stages, joins)
+    tests, sort = _asked_first(stages)
+    along = await _index_for(ocean, prefix, tests, sort, joined_too=bool(joins))
     question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, prefix, "query", along=along)))
+    if noted:  # once it is known that this caller may ask
+        _note(ocean, prefix, tests, sort, along)
     question.index = along.field if along else None
     pipeline = question.pipeline
     if joins:
@@ -180,24 +189,28 @@ async def ask(
     return question
 
 
-async def _index_for(ocean: Ocean, prefix: str, stages: Sequence[Stage], joins: Sequence[Any]) -> Along | None:
-    """The index that serves a question best, if the folder has one; what it asks for is noted, so that it may have one soon."""
+async def _index_for(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, *, joined_too: bool) -> Along | None:
+    """The index that serves a question best, if the folder has one."""
     route, deep = check_prefix(prefix)
     if deep:
         return None
-    tests, sort = _asked_first(stages)
-    for field in dict.fromkeys([*(test.field for test in tests), *([sort] if sort else [])]):
-        if field not in OWN:
-            ocean.usage.note(route, field)
     indexed = {field: index for field, index in (await ocean.reader.indexed(route)).items() if index > 0}
     for test in sorted(tests, key=lambda test: test.operator not in ("=", "in")):
         if test.field in indexed and (found := bounds(test.operator, test.value)) is not None:
-            ocean.usage.used.add(indexed[test.field])
             return Along(test.field, indexed[test.field], Sql(*found), ordered=sort == test.field)
-    if sort in indexed and not joins and ocean.engine.dialect.walks_in_order:
-        ocean.usage.used.add(indexed[sort])
+    if sort in indexed and not joined_too and ocean.engine.dialect.walks_in_order:
         return Along(sort, indexed[sort], Sql("e.rank >= 0"), ordered=True)
     return None
+
+
+def _note(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, along: Along | None) -> None:
+    """What was asked for, so that it may have an index soon; and the index that answers."""
+    route, deep = check_prefix(prefix)
+    for field in dict.fromkeys([*(test.field for test in tests), *([sort] if sort else [])]):
+        if not deep and field not in OWN:
+            ocean.usage.note(route, field)
+    if along is not None:
+        ocean.usage.used.add(along.index)
 
 
 def _asked_first(stages: Sequence[Stage]) -> tuple[list[Test], str | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from grammar import Stage
 from ocean.context import Caller, Ocean
-from ocean.services.query.find import ask, clauses
+from ocean.services.query.find import ask, stages_of
 from ocean.store import field_indexes
 from ocean.store.reader import now
 
@@ -47,7 +47,8 @@ class Keeper:
     async def _make(self, route: str, field: str) -> bool:
         ocean = self._ocean
         there = await ocean.reader.indexed(route)
-        if field in there or len(there) >= MOST or not await _large(ocean, route):
+        begun = field in there and there[field] < 0  # and never ended: whoever made it has gone
+        if (field in there and not begun) or (len(there) >= MOST and not begun) or not await _large(ocean, route):
             return False
         await field_indexes.create(ocean.engine, route, field, now())
         ocean.log.wake()
@@ -74,9 +75,8 @@ async def _large(ocean: Ocean, route: str) -> bool:
 
 async def explain(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence[Stage]) -> dict[str, Any]:
     """`{sql, plan, index}`: the statement that is run, the engine's own account of how, and the field whose index it goes by."""
-    given = {name: args.get(name) for name in ("where", "group", "having", "sort", "limit", "pick")}
-    stages = [*clauses(**given, skip=args.get("skip", 0)), *pipe]
-    question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages)
+    stages = [*stages_of(args), *pipe]
+    question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages, args.get("after"), noted=False)
     statement = question.statement()
     async with ocean.turns.of(caller.holder):
         rows = await ocean.engine.scan(ocean.engine.dialect.explain + statement.text, statement.values)

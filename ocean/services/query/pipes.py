@@ -16,7 +16,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK
 from ocean.services.data.writing import write
-from ocean.services.query.find import Question, ask, clauses, find
+from ocean.services.query.find import Question, ask, find, stages_of
 
 CHANGES = frozenset({"save", "update", "remove"})
 ACTIONS = frozenset({*CHANGES, "send email", "run", "call"})
@@ -45,11 +45,8 @@ async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence
 
 async def _asked(ocean: Ocean, caller: Caller, args: dict[str, Any], stages: Sequence[Stage]) -> Question:
     """All that matches: without a limit of its own a change is not cut short at the hundred that a find shows."""
-    given = {name: args.get(name) for name in ("where", "group", "having", "sort", "limit", "pick")}
-    question = await ask(
-        ocean, caller, args["prefix"], args.get("joins") or [], [*clauses(**given, skip=args.get("skip", 0)), *stages],
-        all_of_them=MAX_BULK + 1,
-    )  # fmt: skip
+    stages = [*stages_of(args), *stages]
+    question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages, args.get("after"), all_of_them=MAX_BULK + 1)
     if question.counts:
         raise OceanError("INVALID_VALUE", "A count is a number: there is nothing to change.")
     return question

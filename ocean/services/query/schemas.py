@@ -12,6 +12,7 @@ from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
+from ocean.services.access.reading import require_read
 from ocean.services.data.writing import write
 from ocean.services.query.find import MAX_LIMIT, entities
 from ocean.store.reader import now
@@ -55,14 +56,14 @@ async def list_patterns(ocean: Ocean, caller: Caller) -> dict[str, Any]:
 
 async def validate(ocean: Ocean, caller: Caller, *, pattern: str, payload: Any) -> dict[str, Any]:
     """`{valid, errors}` of a payload against a pattern, or against the schema of the folder of that name."""
-    schema = await _pattern(ocean, pattern)
+    schema = await _pattern(ocean, caller, pattern)
     if schema is None:
         raise OceanError("NOT_FOUND", f"There is no pattern {pattern[:60]!r}.", 'Make one: define todo fields title: "text required"')
     faults = schema.faults(payload)
     return {"valid": not faults, "errors": faults}
 
 
-async def _pattern(ocean: Ocean, name: str) -> patterns.Schema | None:
+async def _pattern(ocean: Ocean, caller: Caller, name: str) -> patterns.Schema | None:
     drop = await ocean.reader.entity(PATTERNS, check_key(name))
     if drop is not None and drop.live(now()):
         kept = loads(drop.body())
@@ -71,6 +72,7 @@ async def _pattern(ocean: Ocean, name: str) -> patterns.Schema | None:
         except OceanError:
             raise OceanError("CONFLICT", f"The record patterns @{name[:60]} is not a pattern.", "Its owner can define it again.") from None
     try:
+        await require_read(ocean, caller, check_route(name), "query")
         return await ocean.reader.schema(check_route(name))
     except OceanError:
         return None

@@ -13,6 +13,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.services.query.scope import scan_of
+from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
 from ocean.store.query.statement import MAX_ROWS, Statement
 
@@ -43,8 +44,8 @@ async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, s
     statement = ocean.engine.dialect.fields_of(scan.select, most)
     kinds: dict[str, str] = {}
     for name, kind in await ocean.engine.scan(statement.text, statement.values):
-        if '"' in name or "\\" in name or not name:
-            continue  # a name that no question can have
+        if not is_name(name):
+            continue  # no question can have it
         before = kinds.get(name, "null")
         kinds[name] = kind if before in ("null", kind) else before if kind == "null" else "other"
     return {name: kind if kind in _PLAIN else "other" for name, kind in kinds.items()}

@@ -20,8 +20,6 @@ _OWN = {"key": "_key", "created_at": "_created_at", "drop_id": "_drop_id", "rout
 _AGGREGATES: dict[str, Callable[[exp.Expr], exp.Expr]] = {
     "sum": lambda field: exp.Sum(this=field), "avg": lambda field: exp.Avg(this=field), "min": lambda field: exp.Min(this=field),
     "max": lambda field: exp.Max(this=field), "distinct": lambda field: exp.ArrayAgg(this=exp.Distinct(expressions=[field])),
-    "first": lambda field: exp.Anonymous(this="FIRST_VALUE", expressions=[field]),
-    "last": lambda field: exp.Anonymous(this="LAST_VALUE", expressions=[field]),
 }  # fmt: skip
 
 
@@ -53,6 +51,8 @@ def _portable(dialect: str) -> Callable[[exp.Expr], exp.Expr]:
             first, *rest = node.name.split(".")
             path = [exp.JSONPathRoot(), *(exp.JSONPathKey(this=part) for part in rest)]
             return exp.JSONExtractScalar(this=exp.column(exp.to_identifier(first, quoted=True)), expression=exp.JSONPath(expressions=path))
+        if isinstance(node, exp.Select) and dialect == "mysql" and node.args.get("offset") and not node.args.get("limit"):
+            node.set("limit", exp.Limit(expression=exp.Literal.number(2**64 - 1)))  # it knows no OFFSET alone
         if isinstance(node, exp.Ordered):  # as each system has it by itself
             node.set("nulls_first", bool(node.args.get("desc")) != (dialect == "mysql"))
         return node
@@ -121,8 +121,17 @@ def _stage(select: exp.Select, name: str, args: dict[str, Any]) -> exp.Select:
     if name == "group":
         return _grouped(select, args["group"])
     if name in ("limit", "first"):
-        return select.limit(int(args.get("n", args.get("limit", 1))))
+        before = select.args.get("limit")
+        count = int(args.get("n", args.get("limit", 1)))
+        return select.limit(min(count, int(before.expression.name)) if before is not None else count)
     if name == "skip":
+        if select.args.get("limit") is not None:
+            select = (
+                exp.Select()
+                .select("*")
+                .from_(exp.Subquery(this=_all(select), alias=exp.TableAlias(this=exp.to_identifier("t", quoted=True))))
+            )
+            select.set("expressions", [])
         return select.offset(int(args.get("n", args.get("skip", 0))))
     if name == "pick":
         return select.select(*(_picked(item) for item in args["pick"]))
@@ -147,6 +156,8 @@ def _grouped(select: exp.Select, group: dict[str, Any]) -> exp.Select:
     by = [_name(name) for name in group["by"]]
     shown: list[exp.Expr] = [node.copy() for node in by]
     for aggregate in group["aggregates"]:
+        if aggregate["op"] in ("first", "last"):
+            raise OceanError("INVALID_VALUE", f"'{aggregate['op']}' in a group has no form in SQL that all have.", "min and max have.")
         tree = exp.Count(this=exp.Star()) if aggregate["op"] == "count" else _AGGREGATES[aggregate["op"]](_name(aggregate["field"]))
         shown.append(exp.alias_(tree, name_of(aggregate), quoted=True))
     return select.select(*shown).group_by(*by) if by else select.select(*shown)

@@ -36,7 +36,6 @@ class Migration(migrations.Migration):
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("route", Name(generated=False, null=False, unique=False)),
                 ("field", Name(generated=False, null=False, unique=False)),
-                ("ready", fields.SmallIntField()),
                 ("used_at", fields.BigIntField()),
             ],
             options={

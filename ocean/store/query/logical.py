@@ -34,8 +34,14 @@ def column(name: str) -> exp.Column:
     return exp.Column(this=exp.to_identifier(name, quoted=True))
 
 
+def is_name(name: str) -> bool:
+    """Whether a question can have a field of this name."""
+    return 0 < len(name) <= MAX_FIELD and not any(mark in name for mark in '\x00"\\')
+
+
 def check_name(name: str) -> str:
-    if not name or len(name) > MAX_FIELD or any(mark in name for mark in '\x00"\\'):
+    """The name. Raises INVALID_VALUE."""
+    if not is_name(name):
         raise OceanError("INVALID_VALUE", f"{name[:60]!r} can't name a field.")
     return name
 

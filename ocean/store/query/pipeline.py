@@ -70,6 +70,7 @@ class Level:
     sorts: list[tuple[Key, bool]] = field(default_factory=list)
     group: tuple[list[str], list[dict[str, str]]] | None = None
     pick: list[Pick] | None = None
+    names: list[str] | None = None  # of rows that come in, where they are known
     limit: int | None = None
     skip: int = 0
     backward: bool = False  # of the end, not of the beginning
@@ -137,6 +138,9 @@ class Pipeline:
     def after(self, values: Sequence[Any]) -> None:
         """What comes after the row that has these values of the sort keys, and its place in the log as the last of them."""
         keys = [*self._order(), (Key(_SEQ), False)]
+        if self._walks and len(values) == len(keys) - 1:  # (rank, value) as (rank, number, text)
+            number = values[1] if not isinstance(values[1], str) else None
+            values = [values[0], number, values[1] if number is None else None, *values[2:]]
         if len(values) != len(keys) or not isinstance(values[-1], int):
             raise OceanError("INVALID_VALUE", "The cursor is of another question.", "Ask from the beginning.")
         ways: list[Sql] = []
@@ -154,6 +158,17 @@ class Pipeline:
             ways.append(sql("({})", joined(" AND ", [*same, beyond])))
             same.append(equal)
         self.level.wheres.append(sql("({})", joined(" OR ", ways)))
+
+    def cursor(self, values: Sequence[Any]) -> list[Any]:
+        """What `after` goes on behind, of a row's sort keys and place: the same whether an index was gone along or not."""
+        if not self._walks:
+            return list(values)
+        return [values[0], values[1] if values[1] is not None else values[2], *values[3:]]
+
+    @property
+    def _walks(self) -> bool:
+        """Whether the order is that of an index."""
+        return bool(self.level.sorts) and self.level.sorts[0][0].value.text == "r.e_rank"
 
     def grouped(self, by: list[str], aggregates: list[dict[str, str]]) -> None:
         self._fresh()
@@ -233,7 +248,8 @@ class Pipeline:
         if self._cut:
             select = self._ordered(select, [f"o{i}" for i in range(len(keys))])
         order = [(Key(Sql(f"r.o{i}"), key.bound), down) for i, (key, down) in enumerate(keys)]
-        self.level = Level(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r"))), sources, order)
+        rows = self.names if self.shaped or not sources[0].own else None
+        self.level = Level(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r"))), sources, order, names=rows)
 
     def _order(self) -> list[tuple[Key, bool]]:
         """What it is ordered by, before the order of writing."""
@@ -361,6 +377,8 @@ class Pipeline:
         """Where a field is: `users.name` in the folder that goes by that name, `name` in the first that has it."""
         check_name(name)
         sources = self.level.sources
+        if self.level.names and name in self.level.names:  # a dot in it leads nowhere: the row has a field of just that name
+            return Field(sources[0].column("body"), (name,))
         first, _, rest = name.partition(".")
         if rest and len(sources) > 1:
             for source in sources:

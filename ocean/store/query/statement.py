@@ -97,14 +97,6 @@ class Statement:
         if len(self.folders) > MAX_TABLES:
             raise self._fault(f"The statement reads more than {MAX_TABLES} folders.")
 
-    @property
-    def stars(self) -> list[Folder]:
-        """The folders of which all fields are asked for."""
-        return [
-            folder for scope in traverse_scope(self.tree) if _has_star(scope.expression)
-            for source in scope.sources.values() if isinstance(source, exp.Table) and (folder := self._of[id(source)])
-        ]  # fmt: skip
-
     def resolve(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Finds each column's folder, with `fields` in the place of `*`; raises SQL_ERROR where it could be of several."""
         for scope in traverse_scope(self.tree):
