@@ -89,10 +89,11 @@ def _integer(cursor: Cursor) -> int:
 
 def _number(cursor: Cursor) -> int | float:
     token = cursor.peek
-    if token.kind != NUMBER or len(token.text) > 18:
+    found = number(token.text) if token.kind == NUMBER and len(token.text) <= 40 else None
+    if found is None or abs(found) > (10**18 if isinstance(found, int) else 1e300):
         raise cursor.error("a number")
     cursor.advance()
-    return number(token.text)
+    return found
 
 
 def _body(cursor: Cursor) -> Any:
