@@ -40,7 +40,7 @@ class Engine(Protocol):
         """A point read or a short range: what is committed now, whoever wrote it."""
 
     async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
-        """A read that may be long, off the loop's thread. Raises LIMIT_REACHED after SCAN_SECONDS, and beyond SCAN_BYTES of text:
+        """A read that may be long, off the loop's thread. Raises StatementError, LIMIT_REACHED after SCAN_SECONDS, and beyond SCAN_BYTES:
         with `cut` it ends there instead, with at least one row; whoever asks goes on behind the last one."""
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
@@ -60,6 +60,10 @@ class Engine(Protocol):
         """Calls `heard` when another process may have written, where the engine can tell."""
 
     async def close(self) -> None: ...
+
+
+class StatementError(Exception):
+    """The engine can't carry out a statement that it was given: a sum that is too large, a value that is none of its kind."""
 
 
 class Gathered:

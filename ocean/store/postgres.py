@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from ocean.errors import OceanError
-from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
+from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, StatementError, Step, Steps, too_long
 from ocean.store.query.dialects import Dialect, Postgres
 
 CHANNEL = "ocean_log"
@@ -71,10 +71,10 @@ class PostgresEngine:
                         break
         except TimeoutError:
             raise too_long() from None
-        except asyncpg.DataError as fault:
-            raise OceanError("INVALID_VALUE", f"The query can't be run: {fault}.") from None
         except _AWAY as fault:
             raise _away(fault) from fault
+        except asyncpg.PostgresError as fault:
+            raise StatementError(str(fault)) from fault
         finally:
             self._scanning -= 1
         return found.rows

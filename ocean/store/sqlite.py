@@ -16,7 +16,7 @@ import pysqlite3
 import re2
 
 from ocean.errors import OceanError
-from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, Step, Steps, too_long
+from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, StatementError, Step, Steps, too_long
 from ocean.store.query.dialects import Dialect, Sqlite
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
@@ -151,10 +151,10 @@ class SqliteEngine:
                 if not found.add(row):
                     break
             return found.rows
-        except pysqlite3.OperationalError:
+        except pysqlite3.Error as fault:
             if clock.over():
                 raise too_long() from None
-            raise
+            raise StatementError(str(fault)) from fault
         finally:
             clock.deadline = None
             connection.set_progress_handler(None, 0)

@@ -217,3 +217,12 @@ async def test_a_field_of_a_row_is_called_by_its_whole_name(shop: Ocean, alice: 
 async def test_a_list_in_a_pipe_has_what_a_list_has(ocean: Ocean, alice: Caller) -> None:
     await execute(ocean, alice, parse("save l @a 1; save l 2"))
     assert (len((await ask(ocean, alice, "list l"))["entities"]), await ask(ocean, alice, "list l then count")) == (1, {"count": 1})
+
+
+async def test_a_sum_that_no_number_holds_is_an_error_of_the_question(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse(f"save s @a n: {2**62}; save s @b n: {2**62}; save s @c n: {2**62}"))
+    try:
+        assert await rows(ocean, alice, "find s group sum n") == [{"sum_n": 3 * 2**62}]
+    except OceanError as fault:
+        if (ocean.engine.dialect.name, fault.code) != ("sqlite", "INVALID_VALUE"):
+            raise

@@ -14,7 +14,7 @@ from ocean.core.drop import SAVED, Drop, read_time, show_time
 from ocean.core.payloads import dumps, loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.services.query.scope import affordable, visible
+from ocean.services.query.scope import affordable, run, visible
 from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
@@ -69,12 +69,11 @@ class Export:
         route, seq = self.route, 0
         beyond = False  # whether the folder is at its end: the next page begins with the next one
         while True:
-            async with self.ocean.turns.of(self.caller.holder):
-                condition = await self._condition()  # anew for each page: access may have been taken away
-                here = "{0}.route > {{}}" if beyond else "{0}.route = {{}} AND {0}.seq > {{}}"
-                from_here = sql(here.format("r" if self.latest else "d"), *((route,) if beyond else (route, seq)))
-                statement = self._page(joined(" AND ", [condition, from_here]))
-                rows = await self.ocean.engine.scan(statement.text, statement.values, cut=True)
+            condition = await self._condition()  # anew for each page: access may have been taken away
+            here = "{0}.route > {{}}" if beyond else "{0}.route = {{}} AND {0}.seq > {{}}"
+            from_here = sql(here.format("r" if self.latest else "d"), *((route,) if beyond else (route, seq)))
+            statement = self._page(joined(" AND ", [condition, from_here]))
+            rows = await run(self.ocean, self.caller, statement, cut=True)
             if not rows:
                 if beyond:
                     return

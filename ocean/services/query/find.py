@@ -22,7 +22,7 @@ from ocean.errors import OceanError
 from ocean.kept import DEAR
 from ocean.services.access import reading
 from ocean.services.data.embeds import resolved
-from ocean.services.query.scope import Along, affordable, scan_of, visible
+from ocean.services.query.scope import Along, affordable, run, scan_of, visible
 from ocean.store.projections import bounds
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.lower import OWN
@@ -115,9 +115,7 @@ class Question:
         self.index: str | None = None  # the field whose index it goes along
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
-        text, values = statement or self.statement()
-        async with ocean.turns.of(caller.holder):
-            return await ocean.engine.scan(text, values)
+        return await run(ocean, caller, statement or self.statement())
 
     def statement(self) -> Sql:
         """What is run."""
@@ -294,15 +292,13 @@ async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: 
     condition = joined(" AND ", [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL AND r.seq > {}", after)])
     text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.seq LIMIT {{}}"  # noqa: S608
     query = sql(text, condition, limit)
-    async with ocean.turns.of(caller.holder):
-        return [Drop(*row) for row in await ocean.engine.scan(query.text, query.values, cut=True)]
+    return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
 
 
 async def count(ocean: Ocean, caller: Caller, route: str) -> int:
     """How many records of a folder the caller may see."""
     condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), affordable(caller)])
-    async with ocean.turns.of(caller.holder):
-        ((total,),) = await ocean.engine.scan(f"SELECT count(*) FROM record r WHERE {condition.text}", condition.values)  # noqa: S608
+    ((total,),) = await run(ocean, caller, sql("SELECT count(*) FROM record r WHERE {}", condition))
     return int(total)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from grammar import Stage
 from ocean.context import Caller, Ocean
 from ocean.services.query.find import ask, stages_of
+from ocean.services.query.scope import run
 from ocean.store import field_indexes
+from ocean.store.query.fragments import Sql
 from ocean.store.reader import now
 
 ENOUGH = 20  # questions about a field, within
@@ -78,6 +80,5 @@ async def explain(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequ
     stages = [*stages_of(args), *pipe]
     question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages, args.get("after"), noted=False)
     statement = question.statement()
-    async with ocean.turns.of(caller.holder):
-        rows = await ocean.engine.scan(ocean.engine.dialect.explain + statement.text, statement.values)
+    rows = await run(ocean, caller, Sql(ocean.engine.dialect.explain + statement.text, statement.values))
     return {"sql": statement.text, "plan": [str(row[-1]) for row in rows], "index": question.index}

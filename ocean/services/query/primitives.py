@@ -12,7 +12,7 @@ from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.query.find import LIMIT, check_page
-from ocean.services.query.scope import affordable
+from ocean.services.query.scope import affordable, run
 from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
@@ -40,15 +40,12 @@ async def primitives(
     if where is not None:
         parts.append(Lowering(ocean.engine.dialect, _resolve).condition(predicate(where)))
     matching = joined(" AND ", parts)
-    async with ocean.turns.of(caller.holder):
-        allowed = await _allowed(ocean, caller, matching)
-        if allowed is None:
-            drops = []
-        else:
-            order = "ORDER BY r.seq DESC LIMIT {}"
-            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} AND {{}} {order}"  # noqa: S608
-            statement = sql(text, matching, allowed, limit)
-            drops = [Drop(*row) for row in await ocean.engine.scan(statement.text, statement.values)]
+    allowed = await _allowed(ocean, caller, matching)
+    drops: list[Drop] = []
+    if allowed is not None:
+        order = "ORDER BY r.seq DESC LIMIT {}"
+        text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} AND {{}} {order}"  # noqa: S608
+        drops = [Drop(*row) for row in await run(ocean, caller, sql(text, matching, allowed, limit))]
     results = [drop.to_json() for drop in drops]
     return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
@@ -56,7 +53,7 @@ async def primitives(
 async def _allowed(ocean: Ocean, caller: Caller, matching: Sql) -> Sql | None:
     """The condition that a record lies in a folder where the caller may query it; None where there is no such folder."""
     statement = sql("SELECT DISTINCT r.route FROM record r WHERE {} LIMIT {}", matching, MAX_FOLDERS + 1)
-    routes = [row[0] for row in await ocean.engine.scan(statement.text, statement.values)]
+    routes = [row[0] for row in await run(ocean, caller, statement)]
     if len(routes) > MAX_FOLDERS:
         raise OceanError(
             "LIMIT_REACHED", f"What is asked for is in more than {MAX_FOLDERS} folders.", "Narrow it, or name a folder: in my/data/*."

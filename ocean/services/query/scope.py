@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ocean.context import Caller, Ocean
 from ocean.core.routes import check_prefix
+from ocean.errors import OceanError
 from ocean.services.access import reading
+from ocean.store.engine import Row, StatementError
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import COLUMNS, Scan
 from ocean.store.reader import LIVE, now, within
@@ -61,3 +63,12 @@ async def scan_of(
         ordered = along.field if along.ordered else None
         return Scan(known, sql(_ALONG, along.index, along.bounds, joined(" AND ", parts)), ordered)
     return Scan(known, sql(_SELECT, joined(" AND ", parts)))
+
+
+async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False) -> list[Row]:
+    """The rows of a question, in one of the caller's turns. Raises INVALID_VALUE where the engine can't answer it."""
+    async with ocean.turns.of(caller.holder):
+        try:
+            return await ocean.engine.scan(statement.text, statement.values, cut=cut)
+        except StatementError as fault:
+            raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None

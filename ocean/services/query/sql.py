@@ -6,13 +6,11 @@ import time
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
-import pysqlite3
-
 from ocean.context import Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.services.query.scope import scan_of
+from ocean.store.engine import StatementError
 from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
 from ocean.store.query.statement import MAX_ROWS, Statement
@@ -63,7 +61,7 @@ async def _kinds(ocean: Ocean, scan: Scan, names: dict[str, str], known: dict[st
 async def _run(ocean: Ocean, text: str, values: tuple[Any, ...]) -> list[Any]:
     try:
         return list(await ocean.engine.scan(text, values))
-    except (pysqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+    except StatementError as fault:
         raise OceanError("SQL_ERROR", f"The statement can't be run: {str(fault).splitlines()[0][:200]}.") from None
 
 
