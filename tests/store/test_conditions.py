@@ -14,7 +14,8 @@ from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 from ocean.services.data import records
-from ocean.services.query.find import find, folders_beneath
+from ocean.services.query.find import find
+from ocean.services.query.folders import folders_beneath
 
 ROWS: list[Any] = [
     {"v": 5},

@@ -13,7 +13,7 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
 from ocean.services.data.embeds import check_depth, resolved
 from ocean.services.data.writing import write
-from ocean.services.query.find import entities
+from ocean.services.query.folders import entities
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.services.access.reading import gated
-from ocean.services.query.find import entities, folders_beneath
+from ocean.services.query.folders import entities, folders_beneath
 
 MOST = 500
 

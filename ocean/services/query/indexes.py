@@ -9,7 +9,8 @@ from typing import Any
 
 from grammar import Stage
 from ocean.context import Caller, Ocean
-from ocean.services.query.find import ask, stages_of
+from ocean.services.query.find import stages_of
+from ocean.services.query.question import ask
 from ocean.services.query.scope import run
 from ocean.store import field_indexes
 from ocean.store.query.fragments import Sql

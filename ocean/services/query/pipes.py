@@ -16,7 +16,8 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK
 from ocean.services.data.writing import write
-from ocean.services.query.find import Question, ask, find, stages_of
+from ocean.services.query.find import find, stages_of
+from ocean.services.query.question import Question, ask
 
 CHANGES = frozenset({"save", "update", "remove"})
 ACTIONS = frozenset({*CHANGES, "send email", "run", "call"})

@@ -11,8 +11,8 @@ from ocean.core import access
 from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
-from ocean.services.query.find import LIMIT, check_page
-from ocean.services.query.scope import affordable, run
+from ocean.services.query.question import LIMIT
+from ocean.services.query.scope import affordable, check_page, run
 from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate

@@ -14,7 +14,8 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read
 from ocean.services.data.writing import write
-from ocean.services.query.find import MAX_LIMIT, entities
+from ocean.services.query.folders import entities
+from ocean.services.query.scope import MAX_LIMIT
 from ocean.store.reader import now
 
 PATTERNS = "patterns"  # the folder of patterns; each belongs to its first writer

@@ -13,6 +13,7 @@ from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import COLUMNS, Scan
 from ocean.store.reader import LIVE, now, within
 
+MAX_LIMIT = 1000
 _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
 
 
@@ -72,3 +73,8 @@ async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False
             return await ocean.engine.scan(statement.text, statement.values, cut=cut)
         except StatementError as fault:
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
+
+
+def check_page(limit: int, skip: int) -> None:
+    if not 0 < limit <= MAX_LIMIT or not 0 <= skip <= 10**9:
+        raise OceanError("INVALID_VALUE", f"limit is 1 to {MAX_LIMIT}, and skip is not negative.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core.routes import check_route
-from ocean.services.query.find import count
+from ocean.services.query.folders import count
 
 
 async def status(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""What a folder holds, without a question: its records, their number, the folders in it."""
+
+from __future__ import annotations
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import Drop
+from ocean.core.routes import ancestors
+from ocean.services.access import reading
+from ocean.services.query.scope import affordable, check_page, run, visible
+from ocean.store.query.fragments import joined, sql
+from ocean.store.reader import DROP, beneath
+
+MAX_SEEKS = 2000
+
+
+async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: int) -> list[Drop]:
+    """The folder's live entities behind a place in the log, priced ones too; fewer than `limit` where they are large."""
+    check_page(limit, 0)
+    condition = joined(" AND ", [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL AND r.seq > {}", after)])
+    text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.seq LIMIT {{}}"  # noqa: S608
+    query = sql(text, condition, limit)
+    return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
+
+
+async def count(ocean: Ocean, caller: Caller, route: str) -> int:
+    """How many records of a folder the caller may see."""
+    condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), affordable(caller)])
+    ((total,),) = await run(ocean, caller, sql("SELECT count(*) FROM record r WHERE {}", condition))
+    return int(total)
+
+
+async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) -> list[str]:
+    """The names of the folders directly inside `route` that hold records the caller may see; one seek for each, MAX_SEEKS in all."""
+    verdict = await reading.require_read(ocean, caller, route, "entity")
+    if verdict == "own":
+        return []
+    async with ocean.turns.of(caller.holder):
+        closed = set(await reading.denied_beneath(ocean, caller, route, "entity"))
+        names: list[str] = []
+        cursor, end = beneath(route)
+        for _ in range(MAX_SEEKS):
+            found = await ocean.reader.next_folder(cursor, end)
+            if found is None or len(names) >= limit:
+                break
+            shut = next((folder for folder in ancestors(found) if folder in closed), None)
+            if shut is None:
+                names.append(found[len(route) + 1 :].split("/", 1)[0])
+            cursor = f"{shut or f'{route}/{names[-1]}'}0"  # past all that lies in it
+        return names

@@ -1,0 +1,211 @@
+"""A find that is put together for one caller: its stages checked, the index that serves it, the rows that answer it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from grammar import Stage
+from grammar.conditions import AllOf, Condition, Test
+from ocean.context import Caller, Ocean
+from ocean.core.drop import Drop
+from ocean.core.payloads import loads
+from ocean.core.routes import check_prefix
+from ocean.errors import OceanError
+from ocean.services.data.embeds import resolved
+from ocean.services.query.scope import Along, check_page, run, scan_of
+from ocean.store.projections import bounds
+from ocean.store.query.fragments import Sql
+from ocean.store.query.lower import OWN
+from ocean.store.query.pipeline import Join, Pipeline
+from ocean.store.reader import DROP
+
+LIMIT = 100  # results where nobody says how many
+MAX_CURSOR = 8192  # characters
+
+
+class Question:
+    """A find that is put together: `counts`, or gives records or rows."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.counts = False
+        self.limit: int | None = None  # of the last stage that has one
+        self.pages = True  # whether a cursor can go on behind its end
+        self.index: str | None = None  # the field whose index it goes along
+
+    async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
+        return await run(ocean, caller, statement or self.statement())
+
+    def statement(self) -> Sql:
+        """What is run."""
+        if self.counts:
+            return self.pipeline.total()
+        return self.pipeline.records_with(f"{DROP}, n.counters")[0] if self.pipeline.records else self.pipeline.rows()
+
+    async def drops(self, ocean: Ocean, caller: Caller) -> tuple[list[Drop], str | None]:
+        """The records, and a cursor to what follows them."""
+        statement, keys = self.pipeline.records_with(f"{DROP}, n.counters")
+        rows = await self.run(ocean, caller, statement)
+        width = len(rows[0]) - keys - 1 if rows else 0
+        drops = [Drop(*row[:width]) for row in rows]
+        return drops, _cursor(self.pipeline.cursor(rows[-1][width:])) if self.pages and rows and len(rows) == self.limit else None
+
+    async def results(self, ocean: Ocean, caller: Caller, *, embeds: int = 0) -> tuple[list[Any], str | None]:
+        """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""
+        if self.pipeline.records:
+            drops, cursor = await self.drops(ocean, caller)
+            return [await resolved(ocean, caller, drop, drop.to_json(), embeds) for drop in drops], cursor
+        joined_folders = not self.pipeline.shaped and len(self.pipeline.level.sources)
+        rows = await self.run(ocean, caller)
+        if joined_folders and joined_folders > 1:
+            return [_beside(row[: joined_folders * 2]) for row in rows], None
+        return [orjson.Fragment(row[0]) if row[0] is not None else {} for row in rows], None
+
+
+def _beside(row: Sequence[Any]) -> dict[str, Any]:
+    """A joined row: the fields of all its records, where two have the same the first one's."""
+    merged: dict[str, Any] = {}
+    for i in range(0, len(row), 2):
+        body = loads(row[i]) if row[i] is not None else None
+        own = {"key": row[i + 1]} if row[i + 1] is not None and i == 0 else {}
+        for name, value in {**own, **(body if isinstance(body, dict) else {})}.items():
+            merged.setdefault(name, value)
+    return merged
+
+
+async def ask(
+    ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]], stages: Sequence[Stage], after: str | None = None,
+    *, all_of_them: int | None = None, noted: bool = True,
+) -> Question:  # fmt: skip
+    """A find, put together for this caller: LIMIT results if no stage says how many, or `all_of_them` up to that number.
+
+    Raises what its stages and its access refuse.
+    """
+    tests, sort = _asked_first(stages)
+    along = await _index_for(ocean, prefix, tests, sort, joined_too=bool(joins))
+    question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, prefix, "query", along=along)))
+    if noted:  # once it is known that this caller may ask
+        _note(ocean, prefix, tests, sort, along)
+    question.index = along.field if along else None
+    pipeline = question.pipeline
+    if joins:
+        pipeline.join([await _join(ocean, caller, join) for join in joins])
+    for stage in stages:
+        if question.counts:
+            raise OceanError("INVALID_VALUE", f"'then {stage.name}' can't follow 'count', which is a number.")
+        _add(question, stage)
+    if not question.counts:
+        if question.limit is None:
+            question.limit = all_of_them or LIMIT
+            pipeline.limit(question.limit)
+        question.pages = pipeline.levels == 1 and pipeline.records
+        if after is not None:
+            if not question.pages:
+                raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
+            pipeline.after(_values(after))
+    return question
+
+
+async def _index_for(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, *, joined_too: bool) -> Along | None:
+    """The index that serves a question best, if the folder has one."""
+    route, deep = check_prefix(prefix)
+    if deep:
+        return None
+    indexed = {field: index for field, index in (await ocean.reader.indexed(route)).items() if index > 0}
+    for test in sorted(tests, key=lambda test: test.operator not in ("=", "in")):
+        if test.field in indexed and (found := bounds(test.operator, test.value)) is not None:
+            return Along(test.field, indexed[test.field], Sql(*found), ordered=sort == test.field)
+    if sort in indexed and not joined_too and ocean.engine.dialect.walks_in_order:
+        return Along(sort, indexed[sort], Sql("e.rank >= 0"), ordered=True)
+    return None
+
+
+def _note(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, along: Along | None) -> None:
+    """What was asked for, so that it may have an index soon; and the index that answers."""
+    route, deep = check_prefix(prefix)
+    for field in dict.fromkeys([*(test.field for test in tests), *([sort] if sort else [])]):
+        if not deep and field not in OWN:
+            ocean.usage.note(route, field)
+    if along is not None:
+        ocean.usage.used.add(along.index)
+
+
+def _asked_first(stages: Sequence[Stage]) -> tuple[list[Test], str | None]:
+    """The tests that every record has to pass, and the field that it is sorted by first, before anything else is done."""
+    tests: list[Test] = []
+    sort: str | None = None
+    for stage in stages:
+        if stage.name == "where" and sort is None:
+            tests += [part for part in _all_of(stage.args["where"]) if part.operator in _INDEXABLE]
+        elif stage.name == "sort" and sort is None:
+            sort = stage.args["sort"][0]["field"] if len(stage.args["sort"]) == 1 else None
+            if sort is None:
+                break
+        else:
+            break
+    return tests, sort
+
+
+_INDEXABLE = ("=", "in", ">", ">=", "<", "<=", "between")
+
+
+def _all_of(condition: Condition) -> list[Test]:
+    if isinstance(condition, Test):
+        return [condition]
+    return [test for part in condition.parts for test in _all_of(part)] if isinstance(condition, AllOf) else []
+
+
+def _add(question: Question, stage: Stage) -> None:
+    pipeline, args = question.pipeline, stage.args
+    if stage.name == "where":
+        pipeline.where(args["where"])
+    elif stage.name == "group":
+        pipeline.grouped(args["group"]["by"], args["group"]["aggregates"])
+        question.limit = None
+    elif stage.name == "sort":
+        pipeline.sort(args["sort"])
+    elif stage.name == "pick":
+        pipeline.picked(args["pick"])
+    elif stage.name == "count":
+        question.counts = True
+    elif stage.name == "skip":
+        check_page(1, args["n"])
+        pipeline.skip(args["n"])
+    else:
+        count = args.get("n", 1)
+        check_page(count, 0)
+        if stage.name == "last":
+            pipeline.last(count)
+        else:
+            pipeline.limit(count)
+        question.limit = count if question.limit is None else min(count, question.limit)
+
+
+async def _join(ocean: Ocean, caller: Caller, join: dict[str, Any]) -> Join:
+    names = (join["as"],) if "as" in join else ()
+    scan = await scan_of(ocean, caller, join["route"], "query", names, entities=True)
+    return Join(scan, join.get("kind") == "inner", join["on"])
+
+
+def _cursor(values: Sequence[Any]) -> str | None:
+    """What goes on behind a row, or None where its values are too long for it."""
+    text = base64.urlsafe_b64encode(json.dumps(list(values), separators=(",", ":")).encode()).decode().rstrip("=")
+    return text if len(text) <= MAX_CURSOR else None
+
+
+def _values(cursor: str) -> list[Any]:
+    try:
+        if len(cursor) > MAX_CURSOR:
+            raise ValueError
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or not all(isinstance(v, str | int | float | None) for v in values):
+            raise ValueError
+    except (ValueError, binascii.Error, RecursionError):
+        raise OceanError("INVALID_VALUE", "The cursor is not one that a find gave.") from None
+    return values
