@@ -51,7 +51,9 @@ class PostgresEngine:
     async def open(cls, url: str) -> PostgresEngine:
         """`url` is postgres://user:password@host:port/database."""
         pool = await asyncpg.create_pool(url, min_size=1, max_size=READERS, command_timeout=60)
-        return cls(url, pool, await asyncpg.create_pool(url, min_size=1, max_size=SCANNERS, command_timeout=60))
+        limits = {"statement_timeout": str(int(SCAN_SECONDS * 1000))}  # the server's own clock: it ends what no client waits for
+        scans = await asyncpg.create_pool(url, min_size=1, max_size=SCANNERS, command_timeout=60, server_settings=limits)
+        return cls(url, pool, scans)
 
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         try:
@@ -69,7 +71,7 @@ class PostgresEngine:
                 async for row in connection.cursor(numbered(sql), *args, prefetch=100):
                     if not found.add(row):
                         break
-        except TimeoutError:
+        except (TimeoutError, asyncpg.QueryCanceledError):
             raise too_long() from None
         except _AWAY as fault:
             raise _away(fault) from fault

@@ -22,6 +22,7 @@ from ocean.store.query.dialects import Dialect, Sqlite
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 SCANNERS = 3  # threads that scan
 SCANS_WAITING = 64
+HEAP = 1024**3  # bytes
 _EVERY = 2_000  # virtual machine steps between looks at the clock
 
 
@@ -36,6 +37,7 @@ def connect(database: Path, *, read_only: bool) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA mmap_size=2147418112")
+    connection.execute(f"PRAGMA hard_heap_limit={HEAP}")  # of the process: a question that wants more fails, the process goes on
     connection.create_function("lowered", 1, _lowered, deterministic=True)
     connection.create_function("matches", 2, _matches, deterministic=True)
     return connection
@@ -151,6 +153,8 @@ class SqliteEngine:
                 if not found.add(row):
                     break
             return found.rows
+        except MemoryError:
+            raise OceanError("LIMIT_REACHED", "The question takes too much memory.", "Narrow it, or ask for less.") from None
         except pysqlite3.Error as fault:
             if clock.over():
                 raise too_long() from None

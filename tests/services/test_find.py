@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import orjson
@@ -142,7 +144,10 @@ async def test_a_cursor_goes_on_just_behind_the_last_row(shop: Ocean, alice: Cal
             if cursor is None:
                 break
         assert seen == whole, sort
-    for wrong in ("x", "W10", "WzFd" * 9):
+    forged = [
+        base64.urlsafe_b64encode(json.dumps(v).encode()).decode() for v in ([3, 10**30, 5], [3, 1, 10**30], [3, "\ud800", 5], [[1], 2, 3])
+    ]
+    for wrong in ("x", "W10", "WzFd" * 9, *forged):
         with pytest.raises(OceanError):
             await ask(shop, alice, f'find orders sort amount after "{wrong}"')
 
@@ -226,3 +231,13 @@ async def test_a_sum_that_no_number_holds_is_an_error_of_the_question(ocean: Oce
     except OceanError as fault:
         if (ocean.engine.dialect.name, fault.code) != ("sqlite", "INVALID_VALUE"):
             raise
+
+
+async def test_a_hundred_fields_are_picked_and_summed(ocean: Ocean, alice: Caller) -> None:
+    from ocean.services.data import records
+
+    await records.save(ocean, alice, route="wide", key="a", payload={f"f{i}": i for i in range(100)})
+    names = ", ".join(f"f{i}" for i in range(100))
+    assert await rows(ocean, alice, f"find wide pick {names}") == [{f"f{i}": i for i in range(100)}]
+    sums = " ".join(f"sum f{i}" for i in range(99))
+    assert (await rows(ocean, alice, f"find wide group {sums}"))[0]["sum_f98"] == 98

@@ -194,8 +194,37 @@ async def test_embeds_are_read_with_the_readers_own_rights_and_counted(ocean: Oc
     with pytest.raises(OceanError):
         await records.get(ocean, bob, route="gallery", key="g", embed_depth=6)
     await count_views(ocean)
-    assert (await ask(ocean, bob, "get photos @sun"))["payload"]["embed_views"] == 6
+    assert (await ask(ocean, bob, "get photos @sun"))["payload"]["embed_views"] == 3  # once an answer
+    own = f"save mine @m embed_views: 7; save names @n x: {embed('mine', 'm')}; get names @n"
+    await execute(ocean, alice, parse(own))
+    await count_views(ocean)
+    assert (await ask(ocean, bob, "get mine @m"))["payload"] == {"embed_views": 7}
     await execute(ocean, alice, parse(f"share photos with @{keys.generate().public} mode shared"))
     assert (await ask(ocean, bob, "get gallery @g"))["payload"]["hero"]["$embedded"] is False
     await execute(ocean, alice, parse("save dear @d n: 1; get gallery @g; save dear @d n: 2 price 9"))
     assert (await ask(ocean, bob, "get gallery @g"))["payload"]["dear"]["error"]["code"] == "RATE_LIMITED"
+
+
+async def test_embeds_of_an_answer_have_a_budget(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    from ocean.services.data import records
+
+    await records.save(ocean, alice, route="large", key="a", payload={"text": "x" * 1_000_000})
+    embed = {"$embed": {"route": "large", "key": "a"}}
+    await records.save(ocean, alice, route="many", key="m", payload={"all": [embed] * 150})
+    seen = (await ask(ocean, bob, "get many @m"))["payload"]["all"]
+    assert sum("$embedded" in item for item in seen) == 5
+    assert seen[-1] == embed
+
+
+async def test_how_many_hidden_folders_match_is_not_told(ocean: Ocean, alice: Caller, bob: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ocean.services.query import primitives as asking
+
+    monkeypatch.setattr(asking, "MAX_FOLDERS", 5)
+    monkeypatch.setattr(asking, "FOLDERS", 3)
+    from ocean.services.data import records
+
+    who = {"_identifiers": [{"type": "email", "value": "bob@x.io"}]}
+    await records.bulk(ocean, alice, ops=[{"route": f"{alice.key}/f{i}", "key": "k", "payload": who} for i in range(20)])
+    await records.bulk(ocean, alice, ops=[{"route": f"open{i}", "key": "k", "payload": who} for i in range(4)])
+    assert len(await found(ocean, bob, 'identifiers { $value: "bob@x.io" }')) == 4
+    assert (await refused(ocean, alice, 'primitives identifiers { $value: "bob@x.io" }')).code == "LIMIT_REACHED"

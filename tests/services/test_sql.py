@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -146,3 +147,54 @@ async def test_types_are_not_mixed_and_ten_thousand_rows_are_the_most(ocean: Oce
     assert await rows(ocean, alice, "SELECT count(*) FROM many WHERE n > '9999z'") == [[1]]
     answer = plain(await sql(ocean, alice, query="SELECT key FROM many"))
     assert (len(answer["rows"]), answer["truncated"]) == (10_000, True)
+
+
+HOLES = (
+    "SELECT 0 AS n UNION ALL SELECT 1 ORDER BY 1 LIMIT 1 OFFSET (SELECT count(*) FROM drops)",
+    "SELECT 0 AS n UNION ALL SELECT 1 ORDER BY (SELECT count(*) FROM rule)",
+    "SELECT n FROM (SELECT 0 AS n UNION ALL SELECT 1 ORDER BY (SELECT max(payload) FROM drops)) t",
+    "SELECT n FROM (SELECT 1 AS n LIMIT (SELECT count(*) FROM record)) t",
+    "SELECT key FROM users ORDER BY (SELECT payload FROM drops LIMIT 1)",
+    "SELECT 1 AS a FROM users GROUP BY (SELECT payload FROM drops LIMIT 1)",
+    "SELECT sum(1) OVER (ORDER BY (SELECT payload FROM drops LIMIT 1)) AS s FROM users",
+    "WITH record AS (SELECT 1 AS x) SELECT x, (SELECT count(*) FROM drops) AS y FROM record",
+    "SELECT CASE WHEN EXISTS (SELECT 1 FROM drops WHERE payload LIKE '%secret%') THEN 1 ELSE 0 END AS found",
+)
+
+
+@pytest.mark.parametrize("query", HOLES)
+async def test_no_place_of_a_statement_reads_the_stores_own_tables(shop: Ocean, alice: Caller, bob: Caller, query: str) -> None:
+    """What is named like one of them is at most a folder of that name, which is empty; in some places no folder can be read at all."""
+    await execute(shop, alice, parse('save shut @a secret: "s3cret"'))
+    found: list[Any] = []
+    with contextlib.suppress(OceanError):
+        found = await rows(shop, bob, query)
+    assert "s3cret" not in str(found)
+    assert all(value in (0, 1, 2, 4, None) or isinstance(value, str) for row in found for value in row), found
+
+
+async def test_a_name_that_a_select_gives_is_never_a_table_of_the_store(shop: Ocean, alice: Caller) -> None:
+    assert await rows(shop, alice, "WITH record AS (SELECT name FROM users) SELECT count(*) FROM record") == [[4]]
+    named = "WITH drops AS (SELECT name AS payload FROM users) SELECT min(payload) FROM drops"
+    assert await rows(shop, alice, named) == [["Ann"]]
+    assert await rows(
+        shop, alice, "SELECT * FROM (SELECT * FROM (SELECT name, count(*) FROM users GROUP BY name) a) b ORDER BY name LIMIT 1"
+    ) == [["Ann", 1]]
+
+
+async def test_text_does_not_grow_without_an_end(shop: Ocean, alice: Caller) -> None:
+    query = "SELECT name AS v FROM users WHERE key = 'u1'"
+    for _ in range(7):
+        query = f"SELECT {'||'.join(['v'] * 16)} AS v FROM ({query}) t"
+    assert await rows(shop, alice, f"SELECT length(v) AS n FROM ({query}) t") == [[1_000_000]]
+    for refused in (
+        "SELECT replace(name, 'A', name) FROM users",
+        "SELECT string_agg(name, ',') FROM users",
+        "SELECT power(9, 9) FROM users",
+        f"SELECT name FROM users LIMIT {'9' * 5000}",
+        f"SELECT {'9' * 5000} FROM users",
+        "SELECT name FROM users OFFSET -1",
+    ):
+        with pytest.raises(OceanError) as caught:
+            await rows(shop, alice, refused)
+        assert caught.value.code == "SQL_ERROR"

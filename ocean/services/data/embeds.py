@@ -17,18 +17,28 @@ from ocean.store.batch import Write
 from ocean.store.reader import now
 
 MAX_DEPTH = 5
-MOST = 200  # embeds of one answer
+MOST = 200  # embeds of one answer, and
+BYTES = 4 * 1024 * 1024  # of what they hold
 SUMMARY = 200  # characters
 COUNTER = "embed_views"
 
 
-class _Look:
-    """One answer that is being resolved."""
+class Look:
+    """One answer whose embeds are resolved: beyond MOST of them, or BYTES of what they hold, the rest stays as it was written."""
 
     def __init__(self, ocean: Ocean, caller: Caller) -> None:
         self.ocean = ocean
         self.caller = caller
         self.left = MOST
+        self.bytes = BYTES
+        self._seen: set[tuple[str, str]] = set()
+
+    async def record(self, drop: Drop, record: dict[str, Any], depth: int) -> dict[str, Any]:
+        """A record's answer with its embeds resolved, `depth` deep; `drop` is what it was made of."""
+        if not depth or "payload" not in record or drop.payload is None or "$embed" not in drop.payload:
+            return record
+        payload = await self.walk(loads(drop.body()), depth, ((drop.route, drop.key or ""),))
+        return {**record, "payload": payload}
 
     async def walk(self, value: Any, depth: int, path: tuple[tuple[str, str], ...]) -> Any:
         if isinstance(value, list):
@@ -36,7 +46,7 @@ class _Look:
         if not isinstance(value, dict):
             return value
         if set(value) == {"$embed"} and isinstance(value["$embed"], dict):
-            return await self._embed(value, depth, path) if depth > 0 and self.left > 0 else value
+            return await self._embed(value, depth, path) if depth > 0 and self.left > 0 and self.bytes > 0 else value
         return {name: await self.walk(item, depth, path) for name, item in value.items()}
 
     async def _embed(self, raw: dict[str, Any], depth: int, path: tuple[tuple[str, str], ...]) -> dict[str, Any]:
@@ -52,7 +62,10 @@ class _Look:
             drop = await self._source(route, key)
         except OceanError as fault:
             return {"$embedded": False, "mode": mode, "error": {"code": fault.code, "message": fault.message}}
-        self.ocean.views[route, key, drop.owner] += 1
+        self.bytes -= len(drop.payload or "")
+        if (route, key) not in self._seen:  # once an answer, however often it is named there
+            self._seen.add((route, key))
+            self.ocean.views[route, key, drop.owner] += 1
         if mode == "view":
             return {"$embedded": True, "mode": mode, "url": f"{view_url(self.ocean.settings)}/{route}/{key}", "summary": _summary(drop)}
         payload = await self.walk(loads(drop.body()), depth - 1, (*path, (route, key)))
@@ -77,14 +90,6 @@ def _summary(drop: Drop) -> str:
     return str(body)[:SUMMARY] if isinstance(body, str | int | float) else ""
 
 
-async def resolved(ocean: Ocean, caller: Caller, drop: Drop, record: dict[str, Any], depth: int) -> dict[str, Any]:
-    """A record's answer with its embeds resolved, `depth` deep; `drop` is what it was made of."""
-    if not depth or "payload" not in record or drop.payload is None or "$embed" not in drop.payload:
-        return record
-    payload = await _Look(ocean, caller).walk(loads(drop.body()), depth, ((drop.route, drop.key or ""),))
-    return {**record, "payload": payload}
-
-
 def check_depth(depth: int | None, resolve: bool) -> int:
     """How deep to resolve: 1 if nothing is said. Raises INVALID_VALUE."""
     if depth is not None and not 0 <= depth <= MAX_DEPTH:
@@ -96,6 +101,10 @@ async def count_views(ocean: Ocean) -> None:
     """Adds what was seen to the sources' counters; each in its owner's name, since nobody else may write there."""
     views, ocean.views = ocean.views, Counter()
     for (route, key, owner), seen in views.items():
+        drop = await ocean.reader.entity(route, key)
+        body = loads(drop.payload) if drop is not None and drop.payload else None
+        if not isinstance(body, dict) or COUNTER in body:  # a field of the writer's own is not counted on
+            continue
         try:
             await ocean.log.append(Write([Op("add", route, key, counter=COUNTER, by=seen)], owner))
         except OceanError:

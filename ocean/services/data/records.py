@@ -11,7 +11,7 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
-from ocean.services.data.embeds import check_depth, resolved
+from ocean.services.data.embeds import Look, check_depth
 from ocean.services.data.writing import write
 from ocean.services.query.folders import entities
 from ocean.store.engine import SCAN_BYTES
@@ -155,7 +155,7 @@ async def get(
     if at is not None:
         drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
     there = _live(drop, route, key)
-    return await resolved(ocean, caller, there, shown(caller, there), depth)
+    return await Look(ocean, caller).record(there, shown(caller, there), depth)
 
 
 def _live(drop: Drop | None, route: str, key: str) -> Drop:

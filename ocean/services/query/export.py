@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +24,8 @@ from ocean.store.reader import DROP, beneath, now
 
 PAGE = 2000  # records that are read at once
 INSERTS = 500  # rows of one INSERT
+CELLS = 20_000  # that are written in one go: the loop goes on between
+MAX_COLUMNS = 2000
 MAX_TEXT = 16 * 1024 * 1024  # characters that a statement's answer may have
 FORMATS = {
     "ndjson": "application/x-ndjson", "json": "application/json", "csv": "text/csv; charset=utf-8", "sql": "application/sql; charset=utf-8",
@@ -45,6 +48,7 @@ class Export:
             raise OceanError("INVALID_VALUE", f"There is no dialect {dialect[:40]!r}.", f"Dialects: {', '.join(exporters.DIALECTS)}.")
         self.ocean, self.caller, self.route, self.format, self.dialect, self.raw = ocean, caller, check_route(route), format, dialect, raw
         self.latest = latest
+        self._found: dict[str, exporters.Columns] | None = None
         self.select = [check_name(name) for name in select] if select is not None else None
         self._times = [(sign, read_time(at)) for sign, at in ((">=", since), ("<=", until)) if at is not None]
         resolve = lambda name: Own(name, Sql(f"r.{name}")) if name in OWN else Field(Sql("r.body"), tuple(name.split(".")))  # noqa: E731
@@ -55,8 +59,10 @@ class Export:
         return FORMATS[self.format]
 
     async def check(self) -> None:
-        """Raises what keeps the caller from exporting, before anything is sent."""
+        """Raises what keeps the caller from exporting, before anything is sent; a table's columns are known then too."""
         await self._condition()
+        if self.format in ("csv", "sql"):
+            self._found = await self._columns()
 
     async def text(self) -> AsyncIterator[str]:
         """The file, in pieces."""
@@ -133,24 +139,33 @@ class Export:
         found: dict[str, exporters.Columns] = {}
         async for page in self.pages():
             for drop in page:
-                found.setdefault(drop.route, exporters.Columns()).meet(self._selected(drop))
+                columns = found.setdefault(drop.route, exporters.Columns())
+                columns.meet(self._selected(drop))
+                if len(columns.by_name) > MAX_COLUMNS:
+                    raise OceanError(
+                        "LIMIT_REACHED", f"The folder {drop.route!r} has more than {MAX_COLUMNS} different fields.", "Name some: select."
+                    )
+            await asyncio.sleep(0)
         return found
 
     async def _csv(self) -> AsyncIterator[str]:
-        by_route = await self._columns()
+        by_route = self._found if self._found is not None else await self._columns()
         names = list(dict.fromkeys(name for columns in by_route.values() for name in columns.by_name))
         routed = ["_route"] if len(by_route) > 1 else []
-        yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=True)
+        yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=self.raw)
         async for page in self.pages():
-            rows = []
-            for drop in page:
-                found = exporters.fields_of(self._selected(drop))
-                own = [drop.route] if routed else []
-                rows.append([*own, drop.key or drop.drop_id, show_time(drop.created_at), *(found.get(name) for name in names)])
-            yield exporters.csv_lines(rows, raw=self.raw)
+            step = max(1, CELLS // (len(names) + 1))
+            for start in range(0, len(page), step):
+                rows = []
+                for drop in page[start : start + step]:
+                    found = exporters.fields_of(self._selected(drop))
+                    own = [drop.route] if routed else []
+                    rows.append([*own, drop.key or drop.drop_id, show_time(drop.created_at), *(found.get(name) for name in names)])
+                yield exporters.csv_lines(rows, raw=self.raw)
+                await asyncio.sleep(0)
 
     async def _sql(self) -> AsyncIterator[str]:
-        columns = await self._columns()
+        columns = self._found if self._found is not None else await self._columns()
         table: exporters.SqlTable | None = None
         route = None
         async for page in self.pages():
@@ -159,7 +174,10 @@ class Export:
                     route = at
                     table = exporters.SqlTable(at, columns.get(at, exporters.Columns()), self.dialect, keyed=self.latest)
                     yield table.create()
-                yield table.insert(rows)
+                step = max(1, CELLS // (len(table.columns) + 1))
+                for start in range(0, len(rows), step):
+                    yield table.insert(rows[start : start + step])
+                    await asyncio.sleep(0)
 
     async def _mongo(self) -> AsyncIterator[str]:
         async for page in self.pages():

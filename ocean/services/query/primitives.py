@@ -21,6 +21,7 @@ from ocean.store.query.marks import NAMES, conditions
 from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_FOLDERS = 20_000
+FOLDERS = 500  # that are looked at at once: the loop goes on between
 
 
 async def primitives(
@@ -52,20 +53,24 @@ async def primitives(
 
 async def _allowed(ocean: Ocean, caller: Caller, matching: Sql) -> Sql | None:
     """The condition that a record lies in a folder where the caller may query it; None where there is no such folder."""
-    statement = sql("SELECT DISTINCT r.route FROM record r WHERE {} LIMIT {}", matching, MAX_FOLDERS + 1)
-    routes = [row[0] for row in await run(ocean, caller, statement)]
-    if len(routes) > MAX_FOLDERS:
-        raise OceanError(
-            "LIMIT_REACHED", f"What is asked for is in more than {MAX_FOLDERS} folders.", "Narrow it, or name a folder: in my/data/*."
-        )
     whole: list[str] = []
     own: list[str] = []
-    for route in routes:
-        try:
-            verdict = access.decide(route, caller.key, "query", await ocean.reader.rules(route))
-        except OceanError:
-            continue
-        (whole if verdict == "allow" else own if verdict == "own" else []).append(route)
+    last = ""
+    while True:  # page by page, and only what may be seen counts: how much else there is is not told
+        page = sql("SELECT DISTINCT r.route FROM record r WHERE {} AND r.route > {} ORDER BY r.route LIMIT {}", matching, last, FOLDERS)
+        routes = [row[0] for row in await run(ocean, caller, page)]
+        for route in routes:
+            try:
+                verdict = access.decide(route, caller.key, "query", await ocean.reader.rules(route))
+            except OceanError:
+                continue
+            (whole if verdict == "allow" else own if verdict == "own" else []).append(route)
+        if len(whole) + len(own) > MAX_FOLDERS:
+            hint = "Narrow it, or name a folder: in my/data/*."
+            raise OceanError("LIMIT_REACHED", f"What is asked for is in more than {MAX_FOLDERS} folders.", hint)
+        if len(routes) < FOLDERS:
+            break
+        last = routes[-1]
     ways = [ocean.engine.dialect.among(Sql("r.route"), whole)] if whole else []
     if own and caller.key is not None:
         ways.append(sql("({} AND r.owner = {})", ocean.engine.dialect.among(Sql("r.route"), own), caller.key))

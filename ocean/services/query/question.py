@@ -17,7 +17,7 @@ from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
-from ocean.services.data.embeds import resolved
+from ocean.services.data.embeds import Look
 from ocean.services.query.scope import Along, check_page, run, scan_of
 from ocean.store.projections import bounds
 from ocean.store.query.fragments import Sql
@@ -60,7 +60,8 @@ class Question:
         """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""
         if self.pipeline.records:
             drops, cursor = await self.drops(ocean, caller)
-            return [await resolved(ocean, caller, drop, drop.to_json(), embeds) for drop in drops], cursor
+            look = Look(ocean, caller)
+            return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         joined_folders = not self.pipeline.shaped and len(self.pipeline.level.sources)
         rows = await self.run(ocean, caller)
         if joined_folders and joined_folders > 1:
@@ -199,12 +200,19 @@ def _cursor(values: Sequence[Any]) -> str | None:
     return text if len(text) <= MAX_CURSOR else None
 
 
+def _sound(value: Any) -> bool:
+    """Whether a value is one that an engine takes."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    return value is None or (isinstance(value, int | float) and abs(value) < 2**63)
+
+
 def _values(cursor: str) -> list[Any]:
     try:
         if len(cursor) > MAX_CURSOR:
             raise ValueError
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(values, list) or not all(isinstance(v, str | int | float | None) for v in values):
+        if not isinstance(values, list) or not all(map(_sound, values)):
             raise ValueError
     except (ValueError, binascii.Error, RecursionError):
         raise OceanError("INVALID_VALUE", "The cursor is not one that a find gave.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
 from ocean.store.query.statement import MAX_ROWS, Statement
 
+LONG = 1000  # characters of a statement that is read in a thread: the loop goes on meanwhile
 SAMPLE = 1000  # records whose fields tell what kinds they are
 _PLAIN = ("text", "number", "boolean")
 
@@ -22,7 +24,7 @@ _PLAIN = ("text", "number", "boolean")
 async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
     """`{columns, rows, time_ms}`, at most MAX_ROWS rows, then `truncated`. Raises SQL_ERROR with line and column, LIMIT_REACHED."""
     started = time.perf_counter()
-    statement = Statement(query)
+    statement = await asyncio.to_thread(Statement, query) if len(query) > LONG else Statement(query)
     scans = [await scan_of(ocean, caller, folder.route, "sql") for folder in statement.folders]
     async with ocean.turns.of(caller.holder):
         known = {folder.route: await fields_of(ocean, scan) for folder, scan in zip(statement.folders, scans, strict=True)}
@@ -67,7 +69,9 @@ async def _run(ocean: Ocean, text: str, values: tuple[Any, ...]) -> list[Any]:
 
 def _shown(value: Any, kind: str | None) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        if not value.is_finite():
+            return None
+        return int(value) if value == value.to_integral_value() and abs(value) < 10**40 else float(value)
     if kind == "boolean" and value in (0, 1):
         return bool(value)
     if kind == "other" and isinstance(value, str) and value[:1] in "{[":

@@ -184,12 +184,10 @@ def _save(statement: Statement, dialect: str) -> list[exp.Expr]:
         return [insert]
     changed = identifiers[1:]
     if dialect == "mysql":
-        sets = [
-            exp.EQ(this=exp.column(i.copy()), expression=exp.Anonymous(this="VALUES", expressions=[exp.column(i.copy())])) for i in changed
-        ]
+        sets = [exp.EQ(this=i.copy(), expression=exp.Anonymous(this="VALUES", expressions=[i.copy()])) for i in changed]
         insert.set("conflict", exp.OnConflict(duplicate=True, expressions=sets, action=exp.Var(this="UPDATE")))
     else:
-        sets = [exp.EQ(this=exp.column(i.copy()), expression=exp.column(i.copy(), table=exp.to_identifier("excluded"))) for i in changed]
+        sets = [exp.EQ(this=i.copy(), expression=exp.column(i.copy(), table=exp.to_identifier("excluded"))) for i in changed]
         conflict = [exp.to_identifier("_key", quoted=True)]
         insert.set("conflict", exp.OnConflict(conflict_keys=conflict, expressions=sets, action=exp.Var(this="DO UPDATE")))
     return [insert]
@@ -201,7 +199,9 @@ def _at(statement: Statement) -> exp.Expr:
 
 def _update(statement: Statement, dialect: str) -> list[exp.Expr]:
     names, values = _columns(statement, statement.args["changes"])
-    sets = [exp.EQ(this=column(name), expression=value) for name, value in zip(names, values, strict=True)]
+    sets = [
+        exp.EQ(this=exp.to_identifier(check_name(name), quoted=True), expression=value) for name, value in zip(names, values, strict=True)
+    ]
     return [exp.Update(this=_table(statement.args["route"]), expressions=sets, where=exp.Where(this=_at(statement)))]
 
 

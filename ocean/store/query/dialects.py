@@ -297,6 +297,9 @@ class Sqlite:
         return sql("(json_group_array(json({}) ORDER BY {}{}) FILTER (WHERE {} IS NOT NULL) -> '$[0]')", operand, seq, order, operand)
 
 
+_ARGUMENTS = 45  # pairs of one call: a function of PostgreSQL has at most 100 arguments
+
+
 class Postgres:
     """JSONB; text compared byte by byte (COLLATE "C"), case folded by ICU."""
 
@@ -404,6 +407,9 @@ class Postgres:
         return sql("to_char(to_timestamp({} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')", column)
 
     def object(self, pairs: Sequence[tuple[str, Sql]], *, last: bool) -> Sql:
+        if len(pairs) > _ARGUMENTS:
+            parts = [self.object(pairs[i : i + _ARGUMENTS], last=False) for i in range(0, len(pairs), _ARGUMENTS)]
+            return sql("({})::text" if last else "({})", joined(" || ", parts))
         inner = joined(", ", [sql("{}::text, {}", name, value) for name, value in pairs])
         return sql("json_build_object({})::text" if last else "jsonb_build_object({})", inner)
 

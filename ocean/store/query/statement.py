@@ -22,8 +22,11 @@ from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, regex
 from ocean.store.query.lower import OWN
 
-MAX_TEXT = 20_000  # characters
-MAX_NODES = 5_000
+MAX_TEXT = 10_000  # characters
+MAX_NODES = 2_000
+MAX_NUMBER = 40  # characters of a number
+MAX_LIKE = 1000  # characters of a pattern
+MAX_MADE = 1_000_000  # characters of a text that || makes
 MAX_TABLES = 20
 MAX_ROWS = 10_000
 
@@ -38,10 +41,9 @@ _OPERATORS = (
     exp.Between, exp.Like, exp.ILike, exp.RegexpLike, exp.Exists, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe,
 )  # fmt: skip
 _FUNCTIONS = (
-    exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Lower, exp.Upper, exp.Length, exp.Trim, exp.Substring, exp.Replace, exp.Concat,
-    exp.Coalesce, exp.Nullif, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Pow, exp.Ln, exp.Exp, exp.Sign, exp.Greatest,
-    exp.Least, exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue,
-    exp.LastValue, exp.NthValue, exp.GroupConcat,
+    exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Lower, exp.Upper, exp.Length, exp.Trim, exp.Substring, exp.Coalesce, exp.Nullif,
+    exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Sign, exp.Greatest, exp.Least, exp.RowNumber, exp.Rank, exp.DenseRank,
+    exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue,
 )  # fmt: skip
 _ALLOWED = frozenset((*_SHAPE, *_OPERATORS, *_FUNCTIONS))
 _CASTS = frozenset({
@@ -62,7 +64,6 @@ _CALCULATIONS = (
     exp.Floor,
     exp.Ceil,
     exp.Sqrt,
-    exp.Pow,
 )
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
@@ -88,12 +89,17 @@ class Statement:
         self._check()
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
+        seen: set[int] = set()
         for scope in traverse_scope(self.tree):
+            seen.update(id(table) for table in scope.tables)
             for source in scope.sources.values():
                 if isinstance(source, exp.Table) and id(source) not in self._of:
                     folder = Folder(self._route(source), source)
                     self._of[id(source)] = folder
                     self.folders.append(folder)
+        for table in self.tree.find_all(exp.Table):
+            if id(table) not in seen:  # in a place where sources are not looked for: nothing would stand between it and the store
+                raise self._fault("A folder can't be read in this place.", table)
         if len(self.folders) > MAX_TABLES:
             raise self._fault(f"The statement reads more than {MAX_TABLES} folders.")
 
@@ -115,7 +121,7 @@ class Statement:
         """
         binds = Binds()
         shown = [self._kind_of(node, kinds) for node in self.tree.selects]
-        names = [node.alias_or_name or f"column{i + 1}" for i, node in enumerate(self.tree.selects)]
+        names = [_name_of(node, i) for i, node in enumerate(self.tree.selects)]
         counted = self._counted()
         types = {(folder.table.alias_or_name, column): kind for folder, known in zip(self.folders, kinds, strict=True)
                  for name, column in folder.names.items() for kind in [_own_kind(name) or known.get(name, "text")]}  # fmt: skip
@@ -133,6 +139,7 @@ class Statement:
             alias = exp.TableAlias(this=exp.to_identifier(folder.table.alias_or_name, quoted=True))
             folder.table.replace(exp.Subquery(this=binds.leaf(inner), alias=alias))
         self._limit()
+        self._fence()
         self._bind(binds, dialect)
         self._rename()
         return binds.write(self.tree, dialect.name, quoted=True), names, shown
@@ -144,6 +151,10 @@ class Statement:
         for node in nodes:
             if type(node) not in _ALLOWED:
                 raise self._fault(f"{_called(node)} is not allowed here.", node)
+            if isinstance(node, exp.Limit | exp.Offset) and not _is_count(node.expression):
+                raise self._fault(f"{node.key.upper()} is a whole number here.", node)
+            if isinstance(node, exp.Literal) and not node.is_string and len(node.name) > MAX_NUMBER:
+                raise self._fault(f"A number has at most {MAX_NUMBER} characters here.")
             if isinstance(node, exp.Cast) and node.to.this not in _CASTS:
                 raise self._fault(f"A cast to {node.to.sql()[:40]} is not allowed here.", node)
             if isinstance(node, exp.With) and node.args.get("recursive"):
@@ -182,7 +193,10 @@ class Statement:
                             exp.column(exp.to_identifier(c, quoted=True), table=exp.to_identifier(name, quoted=True)) for c in columns
                         ]
                     else:
-                        expanded.append(exp.Column(this=exp.Star(), table=exp.to_identifier(name, quoted=True)))
+                        expanded += [
+                            exp.column(exp.to_identifier(c, quoted=True), table=exp.to_identifier(name, quoted=True))
+                            for c in _columns(source)
+                        ]
         select.set("expressions", expanded)
 
     def _place(self, scope: Scope, column: exp.Column) -> None:
@@ -203,10 +217,12 @@ class Statement:
             path = parts
         table = exp.to_identifier(name, quoted=True)
         named = self._of[id(source)].column(".".join(path)) if isinstance(source, exp.Table) else ".".join(path)
-        if column.parent is scope.expression and isinstance(source, exp.Table):
-            column.replace(exp.alias_(exp.column(named, table=table), ".".join(path), quoted=True))
-        else:
-            column.replace(exp.Column(this=exp.to_identifier(named, quoted=True), table=table))
+        own = exp.to_identifier(named, quoted=True)
+        if isinstance(source, exp.Table):
+            own.meta["ours"] = True
+        placed = exp.Column(this=own, table=table)
+        shown = column.parent is scope.expression and isinstance(source, exp.Table)
+        column.replace(exp.alias_(placed, ".".join(path), quoted=True) if shown else placed)
 
     def _kind_of(self, node: exp.Expr, kinds: Sequence[Mapping[str, str]]) -> str | None:
         column = node.unalias()
@@ -239,23 +255,29 @@ class Statement:
                 found.add((column.table, column.name))
         return found
 
+    def _fence(self) -> None:
+        """SELECTs inside that make values are not taken into the one around them: there each use of a value would be a copy of what
+        makes it, and copies of copies are more than any machine has room to plan."""
+        for select in self.tree.find_all(exp.Select):
+            made = any(not isinstance(node.unalias(), exp.Column | exp.Literal) for node in select.expressions)
+            if made and isinstance(select.parent, exp.Subquery | exp.CTE):
+                if select.args.get("limit") is None:
+                    select.set("limit", exp.Limit(expression=exp.Literal.number(2**62)))
+                if select.args.get("offset") is None:
+                    select.set("offset", exp.Offset(expression=exp.Literal.number(0)))
+
     def _rename(self) -> None:
-        """The user's own names for tables and columns, where they are not plain words, as words of ours."""
+        """Every name that the user chose as a word of ours: none of them can be that of a table of the store."""
         names: dict[str, str] = {}
         for identifier in self.tree.find_all(exp.Identifier):
-            name = identifier.name
-            if len(name) > 60 or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
-                identifier.set("this", names.setdefault(name, f"q_{len(names)}"))
+            if not identifier.meta.get("ours"):
+                identifier.set("this", names.setdefault(identifier.name, f"q_{len(names)}"))
 
     def _limit(self) -> None:
         """One row more than may be answered, so that it can be told."""
         limit = self.tree.args.get("limit")
-        if limit is not None:
-            asked = limit.expression
-            if not isinstance(asked, exp.Literal) or asked.is_string or not asked.name.isdigit():
-                raise self._fault("LIMIT is a whole number here.")
-            if int(asked.name) <= MAX_ROWS:
-                return
+        if limit is not None and int(limit.expression.name) <= MAX_ROWS:
+            return
         self.tree.set("limit", exp.Limit(expression=exp.Literal.number(MAX_ROWS + 1)))
 
     def _bind(self, binds: Binds, dialect: Dialect) -> None:
@@ -266,8 +288,13 @@ class Statement:
                 pattern = node.expression
                 if not isinstance(pattern, exp.Literal) or not pattern.is_string:
                     raise self._fault("LIKE and ~ compare with text in quotes here.", node)
+                if len(pattern.name) > MAX_LIKE:
+                    raise self._fault(f"A pattern has at most {MAX_LIKE} characters.", node)
                 wanted = regex(pattern.name) if isinstance(node, exp.RegexpLike) else _like(pattern.name)
                 node.replace(exp.Anonymous(this="matches", expressions=[node.this.copy(), exp.Literal.string(wanted)]))
+        for made in list(self.tree.find_all(exp.DPipe))[::-1]:  # the inner ones first: no text grows without an end
+            bounds = [exp.Literal.number(1), exp.Literal.number(MAX_MADE)]
+            made.replace(exp.Anonymous(this="substr", expressions=[made.copy(), *bounds]))
         for literal in list(self.tree.find_all(exp.Literal)):
             if literal.is_string:
                 literal.replace(binds.leaf(sql(template, literal.name)))
@@ -304,6 +331,28 @@ def _has_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Select) and any(
         isinstance(e, exp.Star) or (isinstance(e, exp.Column) and isinstance(e.this, exp.Star)) for e in node.expressions
     )
+
+
+def _name_of(node: exp.Expr, place: int) -> str:
+    """What a column of an answer is called: as the SELECT says, by its function, or by its place."""
+    if isinstance(node, exp.Alias | exp.Column):
+        return node.alias_or_name
+    return node.sql_name().lower() if isinstance(node, exp.Func) else f"column{place + 1}"
+
+
+def _is_count(node: exp.Expr | None) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and len(node.name) <= 18
+
+
+def _columns(source: Scope) -> list[str]:
+    """The columns of a SELECT inside, each of which gets a name."""
+    names = []
+    for i, node in enumerate(getattr(source.expression, "selects", ())):
+        name = _name_of(node, i)
+        if not isinstance(node, exp.Alias | exp.Column):
+            node.replace(exp.alias_(node.copy(), name, quoted=True))
+        names.append(name)
+    return list(dict.fromkeys(names))
 
 
 def _is_alias(aliases: set[str], column: exp.Column) -> bool:
