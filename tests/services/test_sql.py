@@ -43,6 +43,8 @@ async def test_a_select_over_folders(shop: Ocean, alice: Caller) -> None:
         "SELECT key, row_number() OVER (PARTITION BY category ORDER BY key) AS place FROM orders WHERE category IS NOT NULL ORDER BY key"
     )
     assert [row[1] for row in await rows(shop, alice, window)] == [1, 2, 1, 2]
+    several = "WITH a AS (SELECT team FROM users), b AS (SELECT team FROM a WHERE team = 'a') SELECT count(*) FROM b"
+    assert await rows(shop, alice, several) == [[2]]
     cte = "WITH big AS (SELECT user_id, amount FROM orders WHERE amount >= 7) SELECT count(*) AS n, max(amount) FROM big"
     assert await rows(shop, alice, cte) == [[3, 100]]
     assert await rows(shop, alice, "SELECT name FROM users WHERE key IN (SELECT user_id FROM orders WHERE gift = true)") == [["Ann"]]

@@ -92,7 +92,7 @@ class Statement:
         seen: set[int] = set()
         for scope in traverse_scope(self.tree):
             seen.update(id(table) for table in scope.tables)
-            for source in scope.sources.values():
+            for source in _sources(scope).values():
                 if isinstance(source, exp.Table) and id(source) not in self._of:
                     folder = Folder(self._route(source), source)
                     self._of[id(source)] = folder
@@ -185,7 +185,7 @@ class Statement:
             if any(star.args.values()):
                 raise self._fault("* stands alone here.", node)
             of = node.table if isinstance(node, exp.Column) else None
-            for name, source in scope.sources.items():
+            for name, source in _sources(scope).items():
                 if of in (None, "", name):
                     if isinstance(source, exp.Table):
                         columns = ["key", *fields[self._of[id(source)].route]]
@@ -204,16 +204,16 @@ class Statement:
         within: Scope | None = scope
         source: Any = None
         while within is not None and source is None:
-            source = within.sources.get(parts[0]) if len(parts) > 1 else None
+            source = _sources(within).get(parts[0]) if len(parts) > 1 else None
             name = parts[0]
             within = within.parent
         path = parts[1:]
         if source is None:
-            if len(scope.sources) != 1:
+            if len(_sources(scope)) != 1:
                 raise self._fault(
                     f"The column {'.'.join(parts)[:60]!r} could be of several folders.", column, "Say of which: folder.column"
                 )
-            ((name, source),) = scope.sources.items()
+            ((name, source),) = _sources(scope).items()
             path = parts
         table = exp.to_identifier(name, quoted=True)
         named = self._of[id(source)].column(".".join(path)) if isinstance(source, exp.Table) else ".".join(path)
@@ -338,6 +338,11 @@ def _name_of(node: exp.Expr, place: int) -> str:
     if isinstance(node, exp.Alias | exp.Column):
         return node.alias_or_name
     return node.sql_name().lower() if isinstance(node, exp.Func) else f"column{place + 1}"
+
+
+def _sources(scope: Scope) -> dict[str, Any]:
+    """What a SELECT is from, by name: not every CTE that it could be from."""
+    return {name: source for name, (_, source) in scope.selected_sources.items()}
 
 
 def _is_count(node: exp.Expr | None) -> bool:
