@@ -20,6 +20,19 @@ def answer(body: dict[str, Any]) -> None:
             answer(each)
         _pair(body)
         return
+    if isinstance(body.get("affected"), int):
+        records = f"{body['affected']} record{'' if body['affected'] == 1 else 's'}"
+        click.echo(f"{records} would change; nothing was changed." if body.get("dry") else f"{records} changed.")
+        return
+    if isinstance(body.get("columns"), list) and isinstance(body.get("rows"), list):
+        table([dict(zip(body["columns"], row, strict=True)) for row in body["rows"]])
+        return
+    if isinstance(body.get("text"), str) and set(body) <= {"text", "to", "format"}:
+        click.echo(body["text"].rstrip("\n"))
+        return
+    if isinstance(body.get("plan"), list):
+        click.echo("\n".join([body["sql"], "", *body["plan"], "", f"index: {body.get('index') or 'none'}"]))
+        return
     if isinstance(body.get("commands"), list):
         _commands(body["commands"])
         return
@@ -70,7 +83,8 @@ def error(body: dict[str, Any]) -> str:
     """An error's code, sentence and way out."""
     fault = body.get("error", {})
     hint = f"\n  {fault['hint']}" if fault.get("hint") else ""
-    return f"{click.style(fault.get('code', 'ERROR'), fg='red', bold=True)}  {fault.get('message', body)}{hint}"
+    place = f" (line {fault['line']}, column {fault['column']})" if "line" in fault and "line " not in str(fault.get("message")) else ""
+    return f"{click.style(fault.get('code', 'ERROR'), fg='red', bold=True)}  {fault.get('message', body)}{place}{hint}"
 
 
 def table(rows: list[dict[str, Any]]) -> None:

@@ -34,16 +34,17 @@ _GUARDED = re.compile(r"'[=+\-@\t\r]")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("route")
 @click.option("--format", "kind", type=click.Choice(["ndjson", "json", "csv"]), help="what FILE is; else by its ending")
+@click.option("--from", "root", metavar="FOLDER", help="the folder that FILE was exported from; else the one of its first record")
 @click.option(
     "--key", "key_field", metavar="FIELD", help="the field that is each record's key; without one, records of no export are events"
 )
 @as_json
-def import_(file: Path, route: str, kind: str | None, key_field: str | None, as_json: bool) -> None:
+def import_(file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, as_json: bool) -> None:
     """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE. One that was cut off goes on where it was."""
     chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    name = hashlib.sha256(f"{digest}\n{route}\n{key_field}\n{chosen}".encode()).hexdigest()[:40]
+    name = hashlib.sha256(f"{digest}\n{route}\n{root}\n{key_field}\n{chosen}".encode()).hexdigest()[:40]
     client, state = Client(), Path.home() / ".cache" / "ocean" / "imports" / name
     done = int(state.read_text()) if state.exists() else 0
     size = file.stat().st_size
@@ -68,7 +69,7 @@ def import_(file: Path, route: str, kind: str | None, key_field: str | None, as_
                 state.parent.mkdir(parents=True, exist_ok=True)
                 state.write_text(str(landed))
 
-        for number, (ops, length) in enumerate(_batches(file, chosen, route, key_field)):
+        for number, (ops, length) in enumerate(_batches(file, chosen, Place(route, root), key_field)):
             count += len(ops)
             seen += length
             if number >= done:
@@ -83,12 +84,29 @@ def import_(file: Path, route: str, kind: str | None, key_field: str | None, as_
     click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
 
 
-def _batches(file: Path, kind: str, route: str, key_field: str | None) -> Iterator[tuple[list[dict[str, Any]], int]]:
+class Place:
+    """Where records go: a folder's own into `route`, those beneath it beneath that."""
+
+    def __init__(self, route: str, root: str | None) -> None:
+        self.route = route
+        self._root = root
+
+    def of(self, exported: object, number: int) -> str:
+        if not isinstance(exported, str) or not exported:
+            return self.route
+        if self._root is None:
+            self._root = exported
+        if exported != self._root and not exported.startswith(self._root + "/"):
+            fail(f"Record {number} is of {exported!r}, which is not beneath {self._root!r}. Say what was exported: --from FOLDER.", 1)
+        return self.route + exported[len(self._root) :]
+
+
+def _batches(file: Path, kind: str, place: Place, key_field: str | None) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """Operations of a bulk, and about how many bytes of the file they are."""
     ops: list[dict[str, Any]] = []
     length = 0
     for number, (record, size) in enumerate(_records(file, kind), 1):
-        op = _op(record, route, key_field, number)
+        op = _op(record, place, key_field, number)
         length += size
         if op is None:
             continue
@@ -145,7 +163,7 @@ def _value(cell: str | list[str] | None) -> Any:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _op(record: Any, route: str, key_field: str | None, number: int) -> dict[str, Any] | None:
+def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[str, Any] | None:
     """A line of an export as the record that it was, None where its time is over; anything else as a payload."""
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
         own = {name: record[name] for name in ("key", "price") if record.get(name) is not None}
@@ -153,15 +171,15 @@ def _op(record: Any, route: str, key_field: str | None, number: int) -> dict[str
             own["ttl"] = ceil((datetime.fromisoformat(record["expires_at"]) - datetime.now(UTC)).total_seconds())
             if own["ttl"] <= 0:
                 return None
-        return {"op": "save", "route": route, **own, "payload": record["payload"]}
-    if isinstance(record, dict):
-        field = key_field or ("_key" if "_key" in record else None)
-        if field is not None:
-            if record.get(field) is None:
-                fail(f"Record {number} has no field {field!r} to be its key.", 1)
-            payload = {k: v for k, v in record.items() if k not in ("_key", "_created_at", "_route")}
-            return {"op": "save", "route": route, "key": str(record[field]), "payload": payload}
-    return {"op": "save", "route": route, "payload": record}
+        return {"op": "save", "route": place.of(record.get("route"), number), **own, "payload": record["payload"]}
+    if not isinstance(record, dict):
+        return {"op": "save", "route": place.route, "payload": record}
+    field = key_field or ("_key" if record.get("_key") is not None else None)
+    if field is not None and record.get(field) is None:
+        fail(f"Record {number} has no field {field!r} to be its key.", 1)
+    named = {"key": str(record[field])} if field is not None else {}
+    payload = {k: v for k, v in record.items() if k not in ("_key", "_created_at", "_route")}
+    return {"op": "save", "route": place.of(record.get("_route"), number), **named, "payload": payload}
 
 
 @click.command()

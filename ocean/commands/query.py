@@ -22,13 +22,15 @@ from ocean.settings import api_url
 
 
 async def _query(
-    ocean: Ocean, caller: Caller, *, filter: Any = None, sort: Any = None, select: Any = None, group: Any = None, aggregate: Any = None,
+    ocean: Ocean, caller: Caller, *, prefix: str, filter: Any = None, sort: Any = None, select: Any = None, group: Any = None,
+    aggregate: Any = None,
     having: Any = None, join: Any = None, **args: Any,
 ) -> dict[str, Any]:  # fmt: skip
     if aggregate is not None and group is None:
         group = []
+    prefix = prefix if prefix.endswith("/*") else f"{prefix}/*"  # here, unlike in Drops, a folder is it and all beneath
     return await finding.find(
-        ocean, caller, where=condition_of(filter) if filter else None, sort=sorts_of(sort), pick=picks_of(select),
+        ocean, caller, prefix=prefix, where=condition_of(filter) if filter else None, sort=sorts_of(sort), pick=picks_of(select),
         group=grouping_of(group, aggregate) if group is not None else None, having=condition_of(having) if having else None,
         joins=joins_of(join), **args,
     )  # fmt: skip
@@ -50,9 +52,10 @@ async def _translate(ocean: Ocean, caller: Caller, *, query: str, to: str) -> di
     if to in DIALECTS:
         texts = [to_sql(statement, to) for statement in statements]
     elif to == "rest":
-        texts = [requests.rest(statement, COMMANDS) for statement in statements]
+        texts = [requests.rest(statement, COMMANDS, LANGUAGE.show(statement)) for statement in statements]
     else:
-        texts = [requests.curl(statement, COMMANDS, api_url(ocean.settings)) for statement in statements]
+        api = api_url(ocean.settings)
+        texts = [requests.curl(statement, COMMANDS, LANGUAGE.show(statement), api) for statement in statements]
     return {"to": to, "text": "\n".join(texts)}
 
 
@@ -99,8 +102,8 @@ COMMANDS = (
     ),
     Command("explain", ("explain ASKED:statement",), "The plan of a find: the SQL that is run, and how the engine goes about it.",
             "explain find users where age > 21", _explain),
-    Command("status", ("status ROUTE",), "A folder's schema, indexes and counts.", "status users", status,
-            (Twin("GET", "/schema/<route:path>", (ROUTE,)),)),
+    Command("status", ("status JOB:text", "status ROUTE"), "A folder's schema, indexes and counts; in quotes, a job.",
+            "status users", status, (Twin("GET", "/schema/<route:path>", (ROUTE,)),)),
     Command("define", ("define ROUTE:text [version VERSION:text] fields FIELDS:changes",
                        "define NAME:name [version VERSION:text] fields FIELDS:changes"),
             'Say what the records of a folder ("in quotes") must be, or make a pattern.',

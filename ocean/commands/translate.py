@@ -102,16 +102,24 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def rest(statement: Statement, commands: dict[str, Command]) -> str:
+def _any(statement: Statement, commands: dict[str, Command], text: str) -> tuple[str, str, dict[str, str], Any]:
+    """The statement's own request, or the one that every statement has."""
+    try:
+        return request_of(statement, commands)
+    except OceanError:
+        return "POST", "/exec", {}, {"query": text}
+
+
+def rest(statement: Statement, commands: dict[str, Command], text: str) -> str:
     """The request as HTTP has it: the line, headers, a blank line, the body."""
-    method, path, headers, body = request_of(statement, commands)
+    method, path, headers, body = _any(statement, commands, text)
     lines = [f"{method} {path}", "X-Ocean-Key: YOUR_KEY", *(f"{name}: {value}" for name, value in headers.items())]
     return "\n".join(lines if body is None else [*lines, "Content-Type: application/json", "", dumps(body)])
 
 
-def curl(statement: Statement, commands: dict[str, Command], api: str) -> str:
+def curl(statement: Statement, commands: dict[str, Command], text: str, api: str) -> str:
     """The same as a line for a shell."""
-    method, path, headers, body = request_of(statement, commands)
+    method, path, headers, body = _any(statement, commands, text)
     words = ["curl", "-X", method, api + path, "-H", "X-Ocean-Key: YOUR_KEY"]
     for name, value in headers.items():
         words += ["-H", f"{name}: {value}"]

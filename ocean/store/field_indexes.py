@@ -88,6 +88,6 @@ def _fill(route: str, field: str, index: int, after: int, until: int, filled: li
     rows = yield Step(_OLD, [(route, after, until, PAGE)], reads=True)
     filled.extend(row[0] for row in rows)
     if rows:
-        yield Step("DELETE FROM entry WHERE field = ? AND seq = ?", [(index, row[0]) for row in rows])
+        yield Step("DELETE FROM entry WHERE +field = ? AND seq = ?", [(index, row[0]) for row in rows])  # by `seq`, of which there are few
         bodies = [(row[0], body_of(row[1], loads(row[2] or "{}"))) for row in rows if row[1] is not None]
         yield Step(ADD_ENTRY, all_entries(bodies, field, index))

@@ -201,3 +201,24 @@ def test_keys_and_verify_of_nothing(tmp_path: Path) -> None:
     assert keys.public_of(pair["secret"]) == pair["public"]
     done = ocean("verify", "--data", str(tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_what_was_exported_is_imported_where_it_was(server: Running, secret: str, tmp_path: Path) -> None:
+    run = lambda *words, **named: ocean(*words, url=server.api, key=secret, **named)  # noqa: E731
+    run("exec", 'save co @1 a: "top"; save co/sub @1 a: "deep"; save co/sub a: "event"; save co @2 "text"')
+    for kind in ("ndjson", "json", "csv"):
+        file = tmp_path / f"co.{kind}"
+        assert run("export", "co", str(file), "--format", kind).returncode == 0
+        done = run("import", str(file), f"back/{kind}")
+        assert (done.returncode, "4 records" in done.stdout) == (0, True), done.stderr
+        told_ = told(run("exec", f"find back/{kind}/* then count; get back/{kind} @1; get back/{kind}/sub @1", "--json"))["results"]
+        assert [told_[0]["count"], told_[1]["payload"], told_[2]["payload"]] == [4, {"a": "top"}, {"a": "deep"}]  # type: ignore[index]
+        again = run("import", str(file), f"back/{kind}")
+        assert again.returncode == 0
+        assert told(run("exec", f"find back/{kind}/* then count", "--json")) == {"count": 4}
+    dry = run("exec", "find co then remove dry")
+    assert "2 records would change" in dry.stdout
+    shown = run("exec", 'sql "SELECT a, count(*) FROM co GROUP BY a ORDER BY 2"')
+    assert "count" in shown.stdout
+    wrong = run("exec", 'sql "SELECT a FROM co WHERE )"')
+    assert "line 1, column" in wrong.stderr

@@ -241,3 +241,25 @@ async def test_a_hundred_fields_are_picked_and_summed(ocean: Ocean, alice: Calle
     assert await rows(ocean, alice, f"find wide pick {names}") == [{f"f{i}": i for i in range(100)}]
     sums = " ".join(f"sum f{i}" for i in range(99))
     assert (await rows(ocean, alice, f"find wide group {sums}"))[0]["sum_f98"] == 98
+
+
+async def test_a_row_has_only_the_fields_that_it_was_made_of(shop: Ocean, alice: Caller) -> None:
+    for wrong in (
+        "find orders group category count having avg_amount > 3",
+        "find orders pick amount then sort key",
+        "find orders pick key as a, amount as a",
+    ):
+        with pytest.raises(OceanError) as caught:
+            await ask(shop, alice, wrong)
+        assert caught.value.code == "INVALID_VALUE"
+
+
+async def test_the_prefix_of_a_query_takes_all_beneath(ocean: Ocean, alice: Caller) -> None:
+    from ocean.commands.dispatch import COMMANDS
+
+    await execute(ocean, alice, parse("save deep @a n: 1; save deep/er @b n: 2; save deepest @c n: 3"))
+    assert await ask(ocean, alice, "find deep then count") == {"count": 1}
+    assert await COMMANDS["query"].run(ocean, alice, prefix="deep", counted=True) == {"count": 2}
+    with pytest.raises(OceanError) as caught:
+        await ask(ocean, alice, 'status "abc123"')
+    assert caught.value.code == "NOT_FOUND"

@@ -124,3 +124,13 @@ async def test_who_may_not_ask_makes_no_index(ocean: Ocean, alice: Caller, bob: 
             await execute(ocean, bob, parse("find big where junk = 1"))
         await execute(ocean, alice, parse("explain find big where junk = 1"))
     assert not ocean.usage.asked
+
+
+async def test_filling_an_index_looks_at_each_record_once(ocean: Ocean, alice: Caller) -> None:
+    """It once walked along the whole index for each record, and whoever wrote meanwhile waited."""
+    plan = "EXPLAIN QUERY PLAN DELETE FROM entry WHERE +field = 1 AND seq = 2"
+    if ocean.engine.dialect.name == "sqlite":
+        assert "entry_seq" in str(await ocean.engine.rows(plan)) or "(seq=?)" in str(await ocean.engine.rows(plan))
+    await fill(ocean, alice)
+    await field_indexes.create(ocean.engine, "big", "n", now())
+    assert (await ocean.engine.rows("SELECT count(*) FROM entry"))[0][0] == 1202

@@ -160,7 +160,7 @@ class Export:
                 for drop in page[start : start + step]:
                     found = exporters.fields_of(self._selected(drop))
                     own = [drop.route] if routed else []
-                    rows.append([*own, drop.key or drop.drop_id, show_time(drop.created_at), *(found.get(name) for name in names)])
+                    rows.append([*own, drop.key, show_time(drop.created_at), *(found.get(name) for name in names)])
                 yield exporters.csv_lines(rows, raw=self.raw)
                 await asyncio.sleep(0)
 

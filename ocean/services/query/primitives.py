@@ -35,8 +35,7 @@ async def primitives(
         raise OceanError("INVALID_VALUE", "Nothing is asked for.", f"Ask by {', '.join(NAMES)}.")
     parts = [Sql(LIVE, (now(),)), conditions(asked, ocean.engine.dialect), affordable(caller)]
     if prefix is not None:
-        route, deep = check_prefix(prefix)
-        inside, values = within("r.route", route, deep)
+        inside, values = within("r.route", check_prefix(prefix)[0], True)  # it and all beneath
         parts.append(Sql(inside, tuple(values)))
     if where is not None:
         parts.append(Lowering(ocean.engine.dialect, _resolve).condition(predicate(where)))

@@ -65,7 +65,9 @@ def _name(name: str) -> exp.Column:
 
 
 def _table(route: str) -> exp.Table:
-    return exp.Table(this=exp.to_identifier(route.removesuffix("/*"), quoted=True))
+    if route.endswith("/*"):
+        raise OceanError("INVALID_VALUE", f"{route[:80]!r} is many folders, and each would be a table.", "Name one of them.")
+    return exp.Table(this=exp.to_identifier(route, quoted=True))
 
 
 def _where(condition: Condition) -> exp.Expr:
@@ -92,6 +94,10 @@ def _find(statement: Statement, dialect: str) -> list[exp.Expr]:
         select = _stage(select, name, given)
     if not select.expressions:
         select = select.select("*")
+    if len(folders) > 1 and not any(select.find_all(exp.Subquery)):
+        for node in list(select.find_all(exp.Column)):  # each of the tables has these
+            if not node.table and node.name in _OWN.values():
+                node.set("table", exp.to_identifier(folders[0], quoted=True))
     return [select]
 
 
@@ -103,19 +109,11 @@ def _of(folders: list[str], name: str, which: int) -> exp.Expr:
 
 def _stage(select: exp.Select, name: str, args: dict[str, Any]) -> exp.Select:
     closed = select.args.get("limit") is not None or bool(select.expressions)
-    if (
-        name in ("where", "having", "sort", "group", "pick", "count")
-        and closed
-        and name != "having"
-        and not (name == "sort" and not select.args.get("limit"))
-    ):
-        select = (
-            exp.Select().select("*").from_(exp.Subquery(this=_all(select), alias=exp.TableAlias(this=exp.to_identifier("t", quoted=True))))
-        )
-        select.set("expressions", [])
-    if name in ("where", "having"):
-        tree = _where(args[name])
-        return select.having(tree) if name == "having" else select.where(tree)
+    sorts_only = name == "sort" and not select.args.get("limit")
+    if name in ("where", "having", "sort", "group", "pick", "count") and closed and not sorts_only:
+        select = _around(select)
+    if name in ("where", "having"):  # a condition on groups is one on the rows that they make
+        return select.where(_where(args[name]))
     if name == "sort":
         return select.order_by(*(exp.Ordered(this=_name(s["field"]), desc=s["descending"] or None) for s in args["sort"]))
     if name == "group":
@@ -138,6 +136,12 @@ def _stage(select: exp.Select, name: str, args: dict[str, Any]) -> exp.Select:
     if name == "count":
         return select.select(exp.Count(this=exp.Star()))
     raise OceanError("INVALID_VALUE", f"'then {name}' has no form in SQL.", "count, first, limit, skip, sort, pick, where and group have.")
+
+
+def _around(select: exp.Select) -> exp.Select:
+    """A SELECT whose rows are what another one gives."""
+    inner = exp.Subquery(this=_all(select), alias=exp.TableAlias(this=exp.to_identifier("t", quoted=True)))
+    return exp.Select().from_(inner)
 
 
 def _all(select: exp.Select) -> exp.Select:
@@ -177,7 +181,8 @@ def _save(statement: Statement, dialect: str) -> list[exp.Expr]:
     names, values = _columns(statement, statement.args["payload"])
     key = statement.args.get("key")
     identifiers = [exp.to_identifier(name, quoted=True) for name in ["_key", "_created_at", *names]]
-    row: list[exp.Expr] = [literal(key), exp.CurrentTimestamp(), *values]
+    named = literal(key) if key is not None else exp.Anonymous(this="UUID" if dialect == "mysql" else "gen_random_uuid", expressions=[])
+    row: list[exp.Expr] = [named, exp.CurrentTimestamp(), *values]
     schema = exp.Schema(this=_table(statement.args["route"]), expressions=identifiers)
     insert = exp.Insert(this=schema, expression=exp.Values(expressions=[exp.Tuple(expressions=row)]))
     if key is None:

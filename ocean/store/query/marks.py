@@ -25,6 +25,10 @@ def conditions(asked: Mapping[str, Any], dialect: Dialect) -> Sql:
 
 def _of(name: str, wanted: Any, dialect: Dialect) -> Sql:
     kind, reads = _KINDS[name]
+    if isinstance(wanted, dict) and isinstance(wanted.get("$has"), list):
+        wanted = {"$or": [{"$has": one} for one in wanted["$has"]]}
+    if isinstance(wanted, list):
+        wanted = {"$or": wanted}
     if isinstance(wanted, dict) and "$or" in wanted:
         ways = wanted["$or"]
         if not isinstance(ways, list) or not 0 < len(ways) <= MAX_PARTS or len(wanted) > 1:
@@ -58,7 +62,8 @@ def _identifiers(name: str, wanted: Any, dialect: Dialect) -> Sql:
     columns = {"type": "name", "value": "text", "role": "role"}
     parts: list[Sql] = []
     for operator, value in wanted.items():
-        has = value if operator == "$has" else {operator[1:]: value} if operator in ("$type", "$value", "$role") else None
+        plain = operator.removeprefix("$")
+        has = value if operator == "$has" else {plain: value} if plain in columns else None
         if not isinstance(has, dict) or not has or not all(k in columns and isinstance(v, str) for k, v in has.items()):
             raise _wrong(name, "$has, $type, $value and $role with text")
         parts += [sql(f"m.{columns[k]} = {{}}", v) for k, v in has.items()]

@@ -345,6 +345,8 @@ class Pipeline:
                 whole = True
                 continue
             name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, item)
+            if shown in pairs:
+                raise OceanError("INVALID_VALUE", f"Two fields would be called {shown[:60]!r}.", "Give one another name: pick a, b as c.")
             pairs[check_name(shown)] = self._json(name)
         if whole:
             return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
@@ -379,6 +381,9 @@ class Pipeline:
         sources = self.level.sources
         if self.level.names and name in self.level.names:  # a dot in it leads nowhere: the row has a field of just that name
             return Field(sources[0].column("body"), (name,))
+        if self.level.names and name.partition(".")[0] not in self.level.names:
+            known = ", ".join(self.level.names)
+            raise OceanError("INVALID_VALUE", f"The rows have no field {name[:60]!r} here.", f"They have: {known[:300]}.")
         first, _, rest = name.partition(".")
         if rest and len(sources) > 1:
             for source in sources:
