@@ -160,7 +160,7 @@ def against_soul(wrk: Wrk, running: Running, soul: str, database: Path) -> list[
         connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, amount REAL, category TEXT)")
         connection.executemany("INSERT INTO people VALUES (:id, :name, :age, :amount, :category)", people(10_000))
     table = soul.replace("/events/rows", "/people/rows")
-    path = "/" + table.split("/", 3)[3] + "?_filters=age__gt:NNN,name__gte:a,name__lt:b&_fields=name,age&_limit=100"
+    path = "/" + table.split("/", 3)[3] + "?_filters=age__gt:NNN,name__gte:a,name__lt:b&_schema=name,age&_limit=100"
     assert len(requests.get(table.split("/api")[0] + path.replace("NNN", "21"), timeout=20).json()["data"]) == 100
     readme = {"filter": {"age": {"$gt": "N"}, "name": {"$startsWith": "a"}}, "select": ["name", "age"]}
     ours = _asked(wrk, running, readme)
