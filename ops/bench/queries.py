@@ -195,9 +195,7 @@ def against_datasette(wrk: Wrk, running: Running, datasette: str) -> list[Row]:
     for name, (asked, sql) in {**_DATASETTE, "the same group again and again": _DASHBOARD}.items():
         path = f"/people.json?sql={quote(sql)}&_shape=array"
         assert requests.get(datasette + path.replace("NNN", "5"), timeout=20).ok
-        rows.append(
-            Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.format(path=path.replace("%", "%%"))), 1.0)
-        )
+        rows.append(Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.format(path=path)), 1.0))
     return rows
 
 
