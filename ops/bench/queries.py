@@ -19,6 +19,7 @@ from ocean import settings
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.kept import Kept
 from ocean.services.data import records
 from ocean.services.query.export import Export
 from ocean.store import field_indexes
@@ -90,6 +91,7 @@ async def _beside_hand(ocean: Ocean, who: Caller, name: str, text: str, by_hand:
     connection = connect(Path(ocean.settings["OCEAN_DATA"]) / "ocean.db", read_only=True)
     ours, theirs = [], []
     for _ in range(7):
+        ocean.kept = Kept()  # each time found anew
         begun = time.perf_counter()
         await execute(ocean, who, statements)
         between = time.perf_counter()
@@ -137,12 +139,10 @@ def imported(running: Running, run: Callable[..., Any], folder: Path) -> Row:
 
 # Each question is another one: what either side remembers of the last does not help.
 _OURS = (
-    "request = function() local n = math.random(0, 79) / 10 "
+    "request = function() local n = math.random(0, 79000) / 10000 "
     "return wrk.format('POST', nil, nil, string.gsub([[{body}]], '\"N\"', tostring(n))) end"
 )
-_THEIRS = (
-    "request = function() local n = math.random(0, 79) / 10 return wrk.format('GET', (string.gsub([[{path}]], 'NNN', tostring(n)))) end"
-)
+_THEIRS = "request = function() local n = math.random(0, 79000) / 10000 return wrk.format('GET', (string.gsub([[{path}]], 'NNN', tostring(n)))) end"
 
 
 def _asked(wrk: Wrk, running: Running, body: dict[str, Any]) -> float:
