@@ -142,7 +142,10 @@ _OURS = (
     "request = function() local n = math.random(0, 79000) / 10000 "
     "return wrk.format('POST', nil, nil, string.gsub([[{body}]], '\"N\"', tostring(n))) end"
 )
-_THEIRS = "request = function() local n = math.random(0, 79000) / 10000 return wrk.format('GET', (string.gsub([[{path}]], 'NNN', tostring(n)))) end"
+_THEIRS = (
+    "request = function() local n = math.random(0, 79000) / 10000 "
+    "return wrk.format('GET', (string.gsub([[{path}]], 'NNN', tostring(n)))) end"
+)
 
 
 def _asked(wrk: Wrk, running: Running, body: dict[str, Any]) -> float:
