@@ -12,10 +12,11 @@ from ocean.services.data import chain, records
 
 
 async def _bulk(ocean: Ocean, caller: Caller, *, ops: list[Any]) -> dict[str, Any]:
-    return await records.bulk(ocean, caller, ops=[_op(op) if isinstance(op, Statement) else op for op in ops])
+    return await records.bulk(ocean, caller, ops=[op_of(op) if isinstance(op, Statement) else op for op in ops])
 
 
-def _op(statement: Statement) -> dict[str, Any]:
+def op_of(statement: Statement) -> dict[str, Any]:
+    """A statement of a bulk as an op of POST /bulk. Raises INVALID_VALUE."""
     if statement.command not in ("save", "update", "remove", "unpublish"):
         raise OceanError("INVALID_VALUE", f"A bulk can't hold '{statement.command}'.", "save, update, remove, unpublish.")
     args = {("payload" if name == "changes" else name): value for name, value in statement.args.items()}

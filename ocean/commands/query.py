@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grammar import DropsSyntaxError, Statement
+from grammar import Statement
 from ocean.commands import translate as requests
 from ocean.commands.command import ROUTE, Arg, Command, Twin
 from ocean.context import Caller, Ocean
@@ -41,14 +41,12 @@ async def _primitives(ocean: Ocean, caller: Caller, *, filter: Any = None, where
 
 
 async def _translate(ocean: Ocean, caller: Caller, *, query: str, to: str) -> dict[str, Any]:
+    from ocean.commands.dispatch import parse
     from ocean.commands.table import COMMANDS, LANGUAGE  # the table that this command is a row of
 
     if to not in requests.TARGETS:
         raise OceanError("INVALID_VALUE", f"There is no translation to {to[:40]!r}.", f"Targets: {', '.join(requests.TARGETS)}.")
-    try:
-        statements: list[Statement] = LANGUAGE.parse(query)
-    except DropsSyntaxError as fault:
-        raise OceanError("SYNTAX_ERROR", str(fault), fault.hint, line=fault.line, column=fault.column, expected=fault.expected) from None
+    statements = parse(query)
     if to in DIALECTS:
         texts = [to_sql(statement, to) for statement in statements]
     elif to == "rest":

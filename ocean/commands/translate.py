@@ -10,6 +10,7 @@ import orjson
 
 from grammar import Statement
 from ocean.commands.command import Command, Twin
+from ocean.commands.data import op_of
 from ocean.core.filters import filter_of
 from ocean.core.payloads import dumps
 from ocean.errors import OceanError
@@ -92,7 +93,7 @@ def _request(twin: Twin, args: dict[str, Any]) -> tuple[str, str, dict[str, str]
     if twin.path == "/query":
         body = {("count" if name == "counted" else "cursor" if name == "after" else name): value for name, value in args.items()}
     if twin.path == "/bulk":
-        body = {"ops": [{"op": s.command, **{("payload" if k == "changes" else k): v for k, v in s.args.items()}} for s in args["ops"]]}
+        body = {"ops": [op_of(statement) for statement in args["ops"]]}
     if twin.whole_body:
         body = args[twin.whole_body]
     return twin.method, path + (f"?{urlencode(query)}" if query else ""), headers, body if twin.method in ("POST", "PATCH", "PUT") else None

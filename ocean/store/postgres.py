@@ -13,7 +13,8 @@ import asyncpg
 
 from ocean.errors import OceanError
 from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, StatementError, Step, Steps, too_long
-from ocean.store.query.dialects import Dialect, Postgres
+from ocean.store.query.dialects import Dialect
+from ocean.store.query.postgres import Postgres
 
 CHANNEL = "ocean_log"
 READERS = 8  # connections for what is short

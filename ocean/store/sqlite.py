@@ -17,7 +17,8 @@ import re2
 
 from ocean.errors import OceanError
 from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, StatementError, Step, Steps, too_long
-from ocean.store.query.dialects import Dialect, Sqlite
+from ocean.store.query.dialects import Dialect
+from ocean.store.query.sqlite import Sqlite
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 SCANNERS = 3  # threads that scan

@@ -54,7 +54,7 @@ async def update(
     """Merges fields into a record, one level deep; null removes a field. Who may not read it is not told what it holds."""
     route, key = check_route(route), check_key(key)
     (result,) = await write(ocean, caller, [Op("update", route, key, changes=_fields(changes), if_match=if_match)])
-    return result if await _may_read(ocean, caller, route, key) else _without(result, "payload")
+    return result if await _may_read(ocean, caller, route, key) else without(result, "payload")
 
 
 async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
@@ -62,7 +62,7 @@ async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
     return found.drop is not None and may_see(caller, found.drop, "entity", found.rules) and not gated(caller, found.drop)
 
 
-def _without(result: dict[str, Any], name: str) -> dict[str, Any]:
+def without(result: dict[str, Any], name: str) -> dict[str, Any]:
     return {k: v for k, v in result.items() if k != name}
 
 
@@ -80,7 +80,7 @@ async def add(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str,
         raise OceanError("INVALID_VALUE", "A counter moves by at most 2^53.")
     route, key = check_route(route), check_key(key)
     (result,) = await write(ocean, caller, [Op("add", route, key, counter=field, by=by)])
-    return result if await _may_read(ocean, caller, route, key) else _without(result, "value")
+    return result if await _may_read(ocean, caller, route, key) else without(result, "value")
 
 
 async def subtract(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str, by: int) -> dict[str, Any]:
@@ -99,7 +99,7 @@ async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> di
         except OceanError as fault:
             fault.details["index"] = index
             raise
-    return {"results": [_without(result, "payload") for result in await write(ocean, caller, planned)]}
+    return {"results": [without(result, "payload") for result in await write(ocean, caller, planned)]}
 
 
 def _bulk_op(op: Any) -> Op:

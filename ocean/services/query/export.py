@@ -15,11 +15,10 @@ from ocean.core.drop import SAVED, Drop, read_time, show_time
 from ocean.core.payloads import dumps, loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.services.query.scope import affordable, run, visible
-from ocean.store.query.dialects import Field
+from ocean.services.query.scope import RECORDS, affordable, run, visible
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
-from ocean.store.query.lower import OWN, Lowering, Own
+from ocean.store.query.lower import Lowering, in_record
 from ocean.store.reader import DROP, beneath, now
 
 PAGE = 2000  # records that are read at once
@@ -51,8 +50,7 @@ class Export:
         self._found: dict[str, exporters.Columns] | None = None
         self.select = [check_name(name) for name in select] if select is not None else None
         self._times = [(sign, read_time(at)) for sign, at in ((">=", since), ("<=", until)) if at is not None]
-        resolve = lambda name: Own(name, Sql(f"r.{name}")) if name in OWN else Field(Sql("r.body"), tuple(name.split(".")))  # noqa: E731
-        self._where = Lowering(ocean.engine.dialect, resolve).condition(predicate(where)) if where is not None else None
+        self._where = Lowering(ocean.engine.dialect, in_record).condition(predicate(where)) if where is not None else None
 
     @property
     def content_type(self) -> str:
@@ -62,7 +60,7 @@ class Export:
         """Raises what keeps the caller from exporting, before anything is sent; a table's columns are known then too."""
         await self._condition()
         if self.format in ("csv", "sql"):
-            self._found = await self._columns()
+            await self._columns()
 
     async def text(self) -> AsyncIterator[str]:
         """The file, in pieces."""
@@ -101,8 +99,7 @@ class Export:
 
     def _page(self, condition: Sql) -> Sql:
         if self.latest:
-            text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.route, r.seq LIMIT {{}}"  # noqa: S608
-            return sql(text, condition, PAGE)
+            return sql(f"{RECORDS} WHERE {{}} ORDER BY r.route, r.seq LIMIT {{}}", condition, PAGE)
         # All versions of what is there and matches now; what was removed or has expired took its history out of sight.
         beside = "JOIN record r ON r.route = d.route AND (r.key = d.key OR r.seq = d.seq)"
         there = (
@@ -135,7 +132,9 @@ class Export:
         return dumps({**{k: v for k, v in drop.to_json().items() if k != "payload"}, "payload": self._selected(drop)})
 
     async def _columns(self) -> dict[str, exporters.Columns]:
-        """The fields of each folder, over all of its records."""
+        """The fields of each folder, over all of its records: one walk through them."""
+        if self._found is not None:
+            return self._found
         found: dict[str, exporters.Columns] = {}
         async for page in self.pages():
             for drop in page:
@@ -146,10 +145,11 @@ class Export:
                         "LIMIT_REACHED", f"The folder {drop.route!r} has more than {MAX_COLUMNS} different fields.", "Name some: select."
                     )
             await asyncio.sleep(0)
+        self._found = found
         return found
 
     async def _csv(self) -> AsyncIterator[str]:
-        by_route = self._found if self._found is not None else await self._columns()
+        by_route = await self._columns()
         names = list(dict.fromkeys(name for columns in by_route.values() for name in columns.by_name))
         routed = ["_route"] if len(by_route) > 1 else []
         yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=self.raw)
@@ -165,7 +165,7 @@ class Export:
                 await asyncio.sleep(0)
 
     async def _sql(self) -> AsyncIterator[str]:
-        columns = self._found if self._found is not None else await self._columns()
+        columns = await self._columns()
         table: exporters.SqlTable | None = None
         route = None
         async for page in self.pages():

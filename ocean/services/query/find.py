@@ -33,13 +33,15 @@ async def find(
     `resolve`: with their embeds, one deep.
     """
     started = time.perf_counter()
-    asked = (caller.key, prefix, repr((joins, where, group, having, sort, limit, skip, pick, after, counted, pipe)))
+    stages = clauses(where, group, having, sort, limit, skip, pick)
+    if counted:
+        stages = [stage for stage in stages if stage.name not in ("limit", "sort")] + [Stage("count", {})]
+    stages += pipe
+    asked = (caller.key, prefix, repr((joins, stages, after)))
     (_, revision), moment = await ocean.reader.head(), now()
     answer = None if resolve else ocean.kept.get(asked, revision, moment)
     if answer is None:
-        answer = await _find(
-            ocean, caller, prefix, joins, clauses(where, group, having, sort, limit, skip, pick), after, counted, resolve, pipe
-        )
+        answer = await _answer(ocean, caller, prefix, joins or [], stages, after, embeds=int(resolve))
         if not resolve and time.perf_counter() - started > DEAR:  # whatever moved meanwhile, this is of then or later: the next look tells
             with contextlib.suppress(TypeError):  # whole numbers beyond 64 bits have no quick measure: then it is asked again
                 ocean.kept.put(asked, revision, await ocean.reader.next_expiry(moment), len(orjson.dumps(answer)), answer)
@@ -48,17 +50,14 @@ async def find(
     return answer
 
 
-async def _find(
-    ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]] | None, stages: list[Stage], after: str | None, counted: bool,
-    resolve: bool, pipe: Sequence[Stage],
+async def _answer(
+    ocean: Ocean, caller: Caller, prefix: str, joins: list[dict[str, Any]], stages: list[Stage], after: str | None, *, embeds: int
 ) -> dict[str, Any]:  # fmt: skip
-    if counted:
-        stages = [stage for stage in stages if stage.name not in ("limit", "sort")] + [Stage("count", {})]
-    question = await ask(ocean, caller, prefix, joins or [], [*stages, *pipe], after)
+    question = await ask(ocean, caller, prefix, joins, stages, after)
     if question.counts:
         ((total,),) = await question.run(ocean, caller)
         return {"count": int(total)}
-    results, cursor = await question.results(ocean, caller, embeds=int(resolve))
+    results, cursor = await question.results(ocean, caller, embeds=embeds)
     answer = {"results": results, "count": len(results), "time_ms": 0.0}
     return {**answer, "next_cursor": cursor} if cursor else answer
 

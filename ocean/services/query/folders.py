@@ -6,9 +6,9 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.routes import ancestors
 from ocean.services.access import reading
-from ocean.services.query.scope import affordable, check_page, run, visible
+from ocean.services.query.scope import RECORDS, affordable, check_page, run, visible
 from ocean.store.query.fragments import joined, sql
-from ocean.store.reader import DROP, beneath
+from ocean.store.reader import beneath
 
 MAX_SEEKS = 2000
 
@@ -17,8 +17,7 @@ async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: 
     """The folder's live entities behind a place in the log, priced ones too; fewer than `limit` where they are large."""
     check_page(limit, 0)
     condition = joined(" AND ", [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL AND r.seq > {}", after)])
-    text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} ORDER BY r.seq LIMIT {{}}"  # noqa: S608
-    query = sql(text, condition, limit)
+    query = sql(f"{RECORDS} WHERE {{}} ORDER BY r.seq LIMIT {{}}", condition, limit)
     return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
 
 

@@ -14,7 +14,7 @@ from ocean.core.payloads import dumps, encode, loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.data.records import MAX_BULK
+from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
@@ -100,4 +100,4 @@ async def _done(ocean: Ocean, caller: Caller, ops: list[Op], *, dry: bool, affec
     if dry:
         return {"affected": count, "dry": True, "results": []}
     results = await write(ocean, caller, ops) if ops else []
-    return {"affected": count, "results": [{k: v for k, v in result.items() if k != "payload"} for result in results]}
+    return {"affected": count, "results": [without(result, "payload") for result in results]}

@@ -12,13 +12,12 @@ from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.query.question import LIMIT
-from ocean.services.query.scope import affordable, check_page, run
-from ocean.store.query.dialects import Field
+from ocean.services.query.scope import RECORDS, affordable, check_page, run
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
-from ocean.store.query.lower import OWN, Lowering, Own
+from ocean.store.query.lower import Lowering, in_record
 from ocean.store.query.marks import NAMES, conditions
-from ocean.store.reader import DROP, LIVE, now, within
+from ocean.store.reader import LIVE, now, within
 
 MAX_FOLDERS = 20_000
 FOLDERS = 500  # that are looked at at once: the loop goes on between
@@ -38,14 +37,13 @@ async def primitives(
         inside, values = within("r.route", check_prefix(prefix)[0], True)  # it and all beneath
         parts.append(Sql(inside, tuple(values)))
     if where is not None:
-        parts.append(Lowering(ocean.engine.dialect, _resolve).condition(predicate(where)))
+        parts.append(Lowering(ocean.engine.dialect, in_record).condition(predicate(where)))
     matching = joined(" AND ", parts)
     allowed = await _allowed(ocean, caller, matching)
     drops: list[Drop] = []
     if allowed is not None:
-        order = "ORDER BY r.seq DESC LIMIT {}"
-        text = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq WHERE {{}} AND {{}} {order}"  # noqa: S608
-        drops = [Drop(*row) for row in await run(ocean, caller, sql(text, matching, allowed, limit))]
+        statement = sql(f"{RECORDS} WHERE {{}} AND {{}} ORDER BY r.seq DESC LIMIT {{}}", matching, allowed, limit)
+        drops = [Drop(*row) for row in await run(ocean, caller, statement)]
     results = [drop.to_json() for drop in drops]
     return {"results": results, "count": len(results), "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
@@ -74,7 +72,3 @@ async def _allowed(ocean: Ocean, caller: Caller, matching: Sql) -> Sql | None:
     if own and caller.key is not None:
         ways.append(sql("({} AND r.owner = {})", ocean.engine.dialect.among(Sql("r.route"), own), caller.key))
     return sql("({})", joined(" OR ", ways)) if ways else None
-
-
-def _resolve(name: str) -> Field | Own:
-    return Own(name, Sql(f"r.{name}")) if name in OWN else Field(Sql("r.body"), tuple(name.split(".")))

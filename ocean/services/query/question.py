@@ -25,6 +25,7 @@ from ocean.store.query.lower import OWN
 from ocean.store.query.pipeline import Join, Pipeline
 from ocean.store.reader import DROP
 
+_COLUMNS = f"{DROP}, n.counters"  # as `Drop` takes them
 LIMIT = 100  # results where nobody says how many
 MAX_CURSOR = 8192  # characters
 
@@ -46,11 +47,11 @@ class Question:
         """What is run."""
         if self.counts:
             return self.pipeline.total()
-        return self.pipeline.records_with(f"{DROP}, n.counters")[0] if self.pipeline.records else self.pipeline.rows()
+        return self.pipeline.records_with(_COLUMNS)[0] if self.pipeline.records else self.pipeline.rows()
 
     async def drops(self, ocean: Ocean, caller: Caller) -> tuple[list[Drop], str | None]:
         """The records, and a cursor to what follows them."""
-        statement, keys = self.pipeline.records_with(f"{DROP}, n.counters")
+        statement, keys = self.pipeline.records_with(_COLUMNS)
         rows = await self.run(ocean, caller, statement)
         width = len(rows[0]) - keys - 1 if rows else 0
         drops = [Drop(*row[:width]) for row in rows]
@@ -62,10 +63,10 @@ class Question:
             drops, cursor = await self.drops(ocean, caller)
             look = Look(ocean, caller)
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
-        joined_folders = not self.pipeline.shaped and len(self.pipeline.level.sources)
+        beside = self.pipeline.beside
         rows = await self.run(ocean, caller)
-        if joined_folders and joined_folders > 1:
-            return [_beside(row[: joined_folders * 2]) for row in rows], None
+        if beside > 1:
+            return [_beside(row[: beside * 2]) for row in rows], None
         return [orjson.Fragment(row[0]) if row[0] is not None else {} for row in rows], None
 
 

@@ -11,9 +11,10 @@ from ocean.services.access import reading
 from ocean.store.engine import Row, StatementError
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import COLUMNS, Scan
-from ocean.store.reader import LIVE, now, within
+from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
+RECORDS = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq"  # noqa: S608 - as `Drop` takes them
 _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
 
 

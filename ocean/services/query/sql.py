@@ -27,7 +27,8 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
     statement = await asyncio.to_thread(Statement, query) if len(query) > LONG else Statement(query)
     scans = [await scan_of(ocean, caller, folder.route, "sql") for folder in statement.folders]
     async with ocean.turns.of(caller.holder):
-        known = {folder.route: await fields_of(ocean, scan) for folder, scan in zip(statement.folders, scans, strict=True)}
+        by_route = {folder.route: scan for folder, scan in zip(statement.folders, scans, strict=True)}  # one may stand there twice
+        known = {route: await fields_of(ocean, scan) for route, scan in by_route.items()}
         statement.resolve({route: list(kinds) for route, kinds in known.items()})
         kinds = [
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)

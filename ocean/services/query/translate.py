@@ -124,12 +124,7 @@ def _stage(select: exp.Select, name: str, args: dict[str, Any]) -> exp.Select:
         return select.limit(min(count, int(before.expression.name)) if before is not None else count)
     if name == "skip":
         if select.args.get("limit") is not None:
-            select = (
-                exp.Select()
-                .select("*")
-                .from_(exp.Subquery(this=_all(select), alias=exp.TableAlias(this=exp.to_identifier("t", quoted=True))))
-            )
-            select.set("expressions", [])
+            select = _around(select)
         return select.offset(int(args.get("n", args.get("skip", 0))))
     if name == "pick":
         return select.select(*(_picked(item) for item in args["pick"]))
@@ -167,7 +162,7 @@ def _grouped(select: exp.Select, group: dict[str, Any]) -> exp.Select:
     return select.select(*shown).group_by(*by) if by else select.select(*shown)
 
 
-def _columns(statement: Statement, given: Any) -> tuple[list[str], list[exp.Expr]]:
+def _columns(given: Any) -> tuple[list[str], list[exp.Expr]]:
     if not isinstance(given, dict):
         given = {"value": given}
     return [check_name(name) for name in given], [_value(value) for value in given.values()]
@@ -178,7 +173,7 @@ def _value(value: Any) -> exp.Expr:
 
 
 def _save(statement: Statement, dialect: str) -> list[exp.Expr]:
-    names, values = _columns(statement, statement.args["payload"])
+    names, values = _columns(statement.args["payload"])
     key = statement.args.get("key")
     identifiers = [exp.to_identifier(name, quoted=True) for name in ["_key", "_created_at", *names]]
     named = literal(key) if key is not None else exp.Anonymous(this="UUID" if dialect == "mysql" else "gen_random_uuid", expressions=[])
@@ -203,10 +198,8 @@ def _at(statement: Statement) -> exp.Expr:
 
 
 def _update(statement: Statement, dialect: str) -> list[exp.Expr]:
-    names, values = _columns(statement, statement.args["changes"])
-    sets = [
-        exp.EQ(this=exp.to_identifier(check_name(name), quoted=True), expression=value) for name, value in zip(names, values, strict=True)
-    ]
+    names, values = _columns(statement.args["changes"])
+    sets = [exp.EQ(this=exp.to_identifier(name, quoted=True), expression=value) for name, value in zip(names, values, strict=True)]
     return [exp.Update(this=_table(statement.args["route"]), expressions=sets, where=exp.Where(this=_at(statement)))]
 
 

@@ -11,7 +11,7 @@ from ocean.core.drop import read_time
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field
 from ocean.store.query.fragments import Sql, joined, sql
-from ocean.store.query.logical import ORDERED, TEXT_TESTS, TextTest, like_pattern, value_of
+from ocean.store.query.logical import ORDERED, TextTest, like_pattern, value_of
 
 OWN = ("key", "created_at", "drop_id", "route", "source")
 _SIGNS: dict[type[exp.Expr], str] = {kind: sign for sign, kind in ORDERED.items()}
@@ -26,6 +26,13 @@ class Own:
 
 
 Resolve = Callable[[str], Field | Own]  # a field's name -> where it is
+
+
+def in_record(name: str, prefix: str = "r.") -> Field | Own:
+    """Where a field of a record is, whose columns begin with `prefix`."""
+    if name in OWN:
+        return Own(name, Sql(prefix + name))
+    return Field(Sql(prefix + "body"), tuple(name.split(".")))
 
 
 class Lowering:
@@ -120,6 +127,3 @@ def _text_of(place: Own) -> Sql:
     if place.name == "created_at":
         raise OceanError("INVALID_VALUE", "created_at is a time: compare it with =, <, > or between.")
     return place.column
-
-
-__all__ = ["OWN", "TEXT_TESTS", "Lowering", "Own", "Resolve"]

@@ -17,12 +17,13 @@ from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
-from ocean.store.query.lower import OWN, Lowering, Own
+from ocean.store.query.lower import OWN, Lowering, Own, in_record
 
 COLUMNS = ("seq", *OWN, "body")  # of a record, as it flows
 MAX_KEYS = 16
 MAX_FIELDS = 100
 MAX_LEVELS = 20
+NO_LIMIT = 2**62  # rows
 _SEQ = Sql("r.seq")
 
 Pick = str | dict[str, str]
@@ -65,7 +66,6 @@ class Level:
     inner: exp.Expr
     sources: list[Source]
     order: list[tuple[Key, bool]]  # how what comes in is ordered, and which of it descends
-    joins: list[Join] = field(default_factory=list)
     wheres: list[Sql] = field(default_factory=list)
     sorts: list[tuple[Key, bool]] = field(default_factory=list)
     group: tuple[list[str], list[dict[str, str]]] | None = None
@@ -85,12 +85,17 @@ class Pipeline:
         self.names: list[str] | None = None  # the fields of rows, where they are known
         self.levels = 1
         self._ordered_by = base.ordered
-        self.level = Level(self._derived(base.select, "r"), [Source(base.names, "")], [])
+        self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "")], [])
 
     @property
     def records(self) -> bool:
         """Whether records come out, and not rows."""
-        return not self.shaped and self.level.sources[0].own and len(self.level.sources) == 1
+        return self.beside == 1 and self.level.sources[0].own
+
+    @property
+    def beside(self) -> int:
+        """How many records stand beside one another in a row."""
+        return 0 if self.shaped else len(self.level.sources)
 
     @property
     def shaped(self) -> bool:
@@ -103,7 +108,6 @@ class Pipeline:
     def join(self, joins: Sequence[Join]) -> None:
         if len(joins) > 8:
             raise OceanError("INVALID_VALUE", "A find joins at most 8 folders.")
-        self.level.joins.extend(joins)
         for join in joins:
             number = len(self.level.sources)
             self.level.inner = self._joined(join, number)
@@ -196,15 +200,14 @@ class Pipeline:
     def places(self) -> tuple[exp.Select, int]:
         """For records: the SELECT of their places in the log with their sort keys, and how many keys there are."""
         keys = self._order()
-        columns = [_SEQ, *(sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys))]
-        return self._ordered(self._select(columns), [f"o{i}" for i in range(len(keys))]), len(keys)
+        return self._ordered(self._select([_SEQ, *_numbered(keys)])), len(keys)
 
     def records_with(self, columns: str) -> tuple[Sql, int]:
         """The records themselves, `columns` of drops `d` and `n` (record), then their sort keys and place; and how many keys there are."""
         select, keys = self.places()
         names = [f"q.o{i}" for i in range(keys)]
         tail = exp.Select().select(exp.Var(this=", ".join([columns, *names, "q.seq"])), copy=False)
-        tail.from_(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("q"))), copy=False)
+        tail.from_(_named(select, "q"), copy=False)
         tail.join(exp.Var(this="drops AS d"), on=exp.Var(this="d.seq = q.seq"), copy=False)
         tail.join(exp.Var(this="record AS n"), on=exp.Var(this="n.seq = q.seq"), copy=False)
         order = [f"{name}{self.dialect.down(down)}" for name, (_, down) in zip(names, self._order(), strict=True)]
@@ -219,10 +222,7 @@ class Pipeline:
             columns = [part for s in self.level.sources for part in (self.dialect.shown(s.column("body")), s.column("key"))]
         else:
             columns = [self.dialect.row(Sql("r.body"), self.names)]
-        keys = self._order()
-        columns += [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
-        select = self._select(columns)
-        return self.binds.write(self._ordered(select, [f"o{i}" for i in range(len(keys))]), self.dialect.name)
+        return self.binds.write(self._ordered(self._select([*columns, *_numbered(self._order())])), self.dialect.name)
 
     def _fresh(self) -> None:
         """A stage that works on what comes out of those before it."""
@@ -235,7 +235,6 @@ class Pipeline:
         if self.levels > MAX_LEVELS:
             raise OceanError("INVALID_VALUE", "The pipe has too many stages that work on one another.")
         keys = self._order()
-        carried = [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
         if self.shaped:
             seq = sql("min({}) AS seq", _SEQ) if self.level.group else sql("{} AS seq", _SEQ)
             columns, sources = [sql("{} AS body", self._body(last=False)), seq], [Source((), "", own=False)]
@@ -244,12 +243,12 @@ class Pipeline:
             columns = [
                 sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in sources for name in (COLUMNS if s.own else ("body", "seq"))
             ]
-        select = self._select([*columns, *carried])
+        select = self._select([*columns, *_numbered(keys)])
         if self._cut:
-            select = self._ordered(select, [f"o{i}" for i in range(len(keys))])
+            select = self._ordered(select)
         order = [(Key(Sql(f"r.o{i}"), key.bound), down) for i, (key, down) in enumerate(keys)]
         rows = self.names if self.shaped or not sources[0].own else None
-        self.level = Level(exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r"))), sources, order, names=rows)
+        self.level = Level(_named(select, "r"), sources, order, names=rows)
 
     def _order(self) -> list[tuple[Key, bool]]:
         """What it is ordered by, before the order of writing."""
@@ -259,18 +258,22 @@ class Pipeline:
         level = self.level
         inner = self._group_input() if level.group else level.inner
         select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(inner, copy=False)
-        if level.wheres and not level.group:
-            select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+        if not level.group:
+            self._filter(select)
         if level.group and level.group[0]:
             keys = [column.text for i, name in enumerate(level.group[0]) for column in self._group_columns(i, name)]
             select.group_by(exp.Var(this=", ".join(keys)), copy=False)
         return select
 
-    def _ordered(self, select: exp.Select, keys: list[str]) -> exp.Select:
-        """In order, and cut."""
+    def _filter(self, select: exp.Select) -> None:
+        if self.level.wheres:
+            select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in self.level.wheres])), copy=False)
+
+    def _ordered(self, select: exp.Select) -> exp.Select:
+        """In order of its `_numbered` keys, and cut."""
         level = self.level
         downs = [down != level.backward for _, down in self._order()]
-        order = [f"{name}{self.dialect.down(down)}" for name, down in zip(keys, downs, strict=True)]
+        order = [f"o{i}{self.dialect.down(down)}" for i, down in enumerate(downs)]
         written = "min(r.seq)" if level.group else "r.seq"
         if level.group and not level.group[0]:
             order, written = [], ""
@@ -278,8 +281,7 @@ class Pipeline:
         if written:
             select.order_by(exp.Var(this=", ".join([*order, written + back])), copy=False)
         if level.limit is not None or level.skip:
-            limit = level.limit if level.limit is not None else 2**62
-            select.limit(self.binds.leaf(Sql("?", (limit,))), copy=False)
+            select.limit(self.binds.leaf(Sql("?", (level.limit if level.limit is not None else NO_LIMIT,))), copy=False)
         if level.skip:
             select.offset(self.binds.leaf(Sql("?", (level.skip,))), copy=False)
         return select
@@ -305,22 +307,22 @@ class Pipeline:
                 columns = [self.dialect.operand(aggregates[int(column[1:])]["op"], value, place)]
             made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(columns)]
         inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(level.inner, copy=False)
-        if level.wheres:
-            inner.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in level.wheres])), copy=False)
+        self._filter(inner)
         select = exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(self._apart(inner), copy=False)
         return self._apart(select)
 
-    def _apart(self, select: exp.Select) -> exp.Subquery:
+    def _apart(self, select: exp.Select, name: str = "r") -> exp.Subquery:
         """A SELECT that the engine does not take into the one around it."""
-        select.limit(self.binds.leaf(Sql("?", (2**62,))), copy=False)
-        return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r")))
+        select.limit(self.binds.leaf(Sql("?", (NO_LIMIT,))), copy=False)
+        return _named(select, name)
 
     def _read(self, name: str) -> Sql:
         """A field as a column to group or to calculate by."""
         place = self._resolve(name)
-        if isinstance(place, Own):
-            return self.dialect.moment(place.column) if place.name == "created_at" else place.column
-        return self.dialect.value(place)
+        return self._shown(place) if isinstance(place, Own) else self.dialect.value(place)
+
+    def _shown(self, place: Own) -> Sql:
+        return self.dialect.moment(place.column) if place.name == "created_at" else place.column
 
     def _group_columns(self, i: int, name: str) -> list[Sql]:
         """The columns of one field that a group is made by."""
@@ -335,7 +337,7 @@ class Pipeline:
             by, aggregates = self.level.group
             for i, name in enumerate(by):
                 own, columns = isinstance(self._resolve(name), Own), self._group_columns(i, name)
-                pairs[name] = self.dialect.text_json(columns[0]) if own else self.dialect.group_value(columns)
+                pairs[name] = self.dialect.to_json(columns[0]) if own else self.dialect.group_value(columns)
             for i, aggregate in enumerate(aggregates):
                 pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
             return self.dialect.object(list(pairs.items()), last=last)
@@ -355,19 +357,17 @@ class Pipeline:
     def _aggregate(self, aggregate: dict[str, str], column: Sql) -> Sql:
         op = aggregate["op"]
         if op == "count":
-            return self.dialect.number(Sql("count(*)"))
+            return self.dialect.to_json(Sql("count(*)"))
         if not isinstance(self._resolve(aggregate["field"]), Own):
             return self.dialect.aggregate(op, column, _SEQ)
         if op in ("min", "max"):
-            return self.dialect.text_json(sql(f"{op}({{}})", column))
-        made = Field(self.dialect.object([("v", self.dialect.text_json(column))], last=False), ("v",))  # as a field of an object made of it
+            return self.dialect.to_json(sql(f"{op}({{}})", column))
+        made = Field(self.dialect.object([("v", self.dialect.to_json(column))], last=False), ("v",))  # as a field of an object made of it
         return self.dialect.aggregate(op, self.dialect.operand(op, self.dialect.value(made), made), _SEQ)
 
     def _json(self, name: str) -> Sql:
         place = self._resolve(name)
-        if not isinstance(place, Own):
-            return self.dialect.as_json(place)
-        return self.dialect.text_json(self.dialect.moment(place.column) if place.name == "created_at" else place.column)
+        return self.dialect.to_json(self._shown(place)) if isinstance(place, Own) else self.dialect.as_json(place)
 
     def _sort_keys(self, name: str) -> list[Key]:
         if name == self._ordered_by and self.levels == 1 and len(self.level.sources) == 1:
@@ -388,7 +388,7 @@ class Pipeline:
         if rest and len(sources) > 1:
             for source in sources:
                 if first in source.names:
-                    return self._in(source, rest)
+                    return in_record(rest, f"r.{source.prefix}")
         if name in OWN and sources[0].own:
             return Own(name, sources[0].column(name))
         at = tuple(name.split("."))
@@ -398,25 +398,15 @@ class Pipeline:
             body = sql("CASE WHEN {} THEN {} ELSE {} END", there, source.column("body"), body)
         return Field(body, at)
 
-    @staticmethod
-    def _in(source: Source, name: str) -> Field | Own:
-        if name in OWN and source.own:
-            return Own(name, source.column(name))
-        return Field(source.column("body"), tuple(name.split(".")))
-
-    def _derived(self, select: Sql, alias: str) -> exp.Subquery:
-        return exp.Subquery(this=self.binds.leaf(select), alias=exp.TableAlias(this=exp.to_identifier(alias)))
-
     def _joined(self, join: Join, number: int) -> exp.Expr:
         """What there is so far with a folder beside it, as one relation `r`."""
-        beside = Source(join.scan.names, "")
         left = [sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in self.level.sources for name in COLUMNS]
         right = [Sql(f"x.{name} AS j{number}_{name}") for name in COLUMNS]
         on: list[Sql] = []
         extra: list[Sql] = []
         for i, (mine, theirs) in enumerate(join.on):
             first, _, rest = theirs.partition(".")
-            there = self._in(beside, rest if rest and first in join.scan.names else check_name(theirs))
+            there = in_record(rest if rest and first in join.scan.names else check_name(theirs))
             here = self._resolve(mine)
             if isinstance(there, Own):
                 value = here.column if isinstance(here, Own) else self.dialect.joinable_text(here)
@@ -426,20 +416,26 @@ class Pipeline:
                 extra.append(sql(f"{{}} AS k{i}", self.dialect.joinable_text(there)))
                 on.append(sql(f"x.k{i} = {{}}", here.column))
                 continue
-            for n, (a, b) in enumerate(zip(self.dialect.joinable(here), self.dialect.joinable(there), strict=True)):
-                extra.append(sql(f"{{}} AS k{i}_{n}", b))
-                on.append(sql(f"x.k{i}_{n} = {{}}", a))
+            extra.append(sql(f"{{}} AS k{i}", self.dialect.joinable(there)))
+            on.append(sql(f"x.k{i} = {{}}", self.dialect.joinable(here)))
         columns = [Sql(f"r.{name}") for name in COLUMNS]
         scan = exp.Select().select(self.binds.leaf(joined(", ", [*columns, *extra])), copy=False)
-        scan.from_(self._derived(join.scan.select, "r"), copy=False)
-        if extra:  # kept aside, so that the engine can index it for this one question
-            scan.limit(self.binds.leaf(Sql("?", (2**62,))), copy=False)
+        scan.from_(_named(self.binds.leaf(join.scan.select), "r"), copy=False)
+        aside = self._apart(scan, "x") if extra else _named(scan, "x")  # so that the engine can index it for this one question
         select = exp.Select().select(self.binds.leaf(joined(", ", [*left, *right])), copy=False).from_(self.level.inner, copy=False)
         select.join(
-            exp.Subquery(this=scan, alias=exp.TableAlias(this=exp.to_identifier("x"))),
-            on=self.binds.leaf(joined(" AND ", on)), join_type="inner" if join.inner else "left", copy=False,
+            aside, on=self.binds.leaf(joined(" AND ", on)), join_type="inner" if join.inner else "left", copy=False,
         )  # fmt: skip
-        return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("r")))
+        return _named(select, "r")
+
+
+def _named(select: exp.Expr, name: str) -> exp.Subquery:
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def _numbered(keys: Sequence[tuple[Key, bool]]) -> list[Sql]:
+    """Sort keys as columns o0, o1 and so on."""
+    return [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
 
 
 def name_of(aggregate: dict[str, str]) -> str:

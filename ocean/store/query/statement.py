@@ -17,10 +17,10 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.store.query.dialects import Dialect, Field
+from ocean.store.query.dialects import Dialect
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, regex
-from ocean.store.query.lower import OWN
+from ocean.store.query.lower import Own, in_record
 
 MAX_TEXT = 10_000  # characters
 MAX_NODES = 2_000
@@ -51,20 +51,8 @@ _CASTS = frozenset({
     exp.DType.BOOLEAN,
 })  # fmt: skip
 _CALCULATIONS = (
-    exp.Sum,
-    exp.Avg,
-    exp.Add,
-    exp.Sub,
-    exp.Mul,
-    exp.Div,
-    exp.Mod,
-    exp.Neg,
-    exp.Abs,
-    exp.Round,
-    exp.Floor,
-    exp.Ceil,
-    exp.Sqrt,
-)
+    exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt,
+)  # fmt: skip
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
 
@@ -123,10 +111,8 @@ class Statement:
         shown = [self._kind_of(node, kinds) for node in self.tree.selects]
         names = [_name_of(node, i) for i, node in enumerate(self.tree.selects)]
         counted = self._counted()
-        types = {(folder.table.alias_or_name, column): kind for folder, known in zip(self.folders, kinds, strict=True)
-                 for name, column in folder.names.items() for kind in [_own_kind(name) or known.get(name, "text")]}  # fmt: skip
         if dialect.name == "sqlite":
-            self._never_mix(types)
+            self._never_mix({(folder.table.alias_or_name, column) for folder in self.folders for column in folder.names.values()})
         for folder, scan, known in zip(self.folders, scans, kinds, strict=True):
             columns = [
                 sql(
@@ -172,13 +158,7 @@ class Statement:
         assert isinstance(select, exp.Select)
         expanded: list[exp.Expr] = []
         for node in select.expressions:
-            star = (
-                node
-                if isinstance(node, exp.Star)
-                else node.this
-                if isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
-                else None
-            )
+            star = _star(node)
             if star is None:
                 expanded.append(node)
                 continue
@@ -187,16 +167,9 @@ class Statement:
             of = node.table if isinstance(node, exp.Column) else None
             for name, source in _sources(scope).items():
                 if of in (None, "", name):
-                    if isinstance(source, exp.Table):
-                        columns = ["key", *fields[self._of[id(source)].route]]
-                        expanded += [
-                            exp.column(exp.to_identifier(c, quoted=True), table=exp.to_identifier(name, quoted=True)) for c in columns
-                        ]
-                    else:
-                        expanded += [
-                            exp.column(exp.to_identifier(c, quoted=True), table=exp.to_identifier(name, quoted=True))
-                            for c in _columns(source)
-                        ]
+                    shown = ["key", *fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
+                    table = exp.to_identifier(name, quoted=True)
+                    expanded += [exp.column(exp.to_identifier(column, quoted=True), table=table.copy()) for column in shown]
         select.set("expressions", expanded)
 
     def _place(self, scope: Scope, column: exp.Column) -> None:
@@ -234,11 +207,11 @@ class Statement:
                 return known.get(name) if name is not None else None
         return None
 
-    def _never_mix(self, types: Mapping[tuple[str, str], str]) -> None:
+    def _never_mix(self, columns: set[tuple[str, str]]) -> None:
         """SQLite compares text with numbers, the other engine does not: a field that has both is compared as what it is compared with."""
         for node in list(self.tree.find_all(*_COMPARED)):
             for column, other in ((node.this, node.expression), (node.expression, node.this)):
-                if isinstance(column, exp.Column) and isinstance(other, exp.Literal) and (column.table, column.name) in types:
+                if isinstance(column, exp.Column) and isinstance(other, exp.Literal) and (column.table, column.name) in columns:
                     kinds = [exp.Literal.string("text")] if other.is_string else [exp.Literal.string(k) for k in ("integer", "real")]
                     is_kind = exp.In(this=exp.Anonymous(this="typeof", expressions=[column.copy()]), expressions=kinds)
                     node.replace(exp.Paren(this=exp.And(this=is_kind, expression=node.copy())))
@@ -328,9 +301,13 @@ def _read(text: str) -> exp.Query:
 
 
 def _has_star(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Select) and any(
-        isinstance(e, exp.Star) or (isinstance(e, exp.Column) and isinstance(e.this, exp.Star)) for e in node.expressions
-    )
+    return isinstance(node, exp.Select) and any(_star(shown) is not None for shown in node.expressions)
+
+
+def _star(node: exp.Expr) -> exp.Star | None:
+    """The * of `*` or `folder.*`."""
+    star = node.this if isinstance(node, exp.Column) else node
+    return star if isinstance(star, exp.Star) else None
 
 
 def _name_of(node: exp.Expr, place: int) -> str:
@@ -366,15 +343,12 @@ def _is_alias(aliases: set[str], column: exp.Column) -> bool:
     return not column.table and column.name in aliases and isinstance(place, exp.Order | exp.Group | exp.Having)
 
 
-def _own_kind(name: str) -> str | None:
-    return "text" if name in OWN else None
-
-
 def _value(dialect: Dialect, name: str, kind: str) -> Sql:
     """A field of `r` as SQL compares it."""
-    if name in OWN:
-        return dialect.moment(Sql("r.created_at")) if name == "created_at" else Sql(f"r.{name}")
-    return dialect.scalar(Field(Sql("r.body"), tuple(name.split("."))), kind)
+    place = in_record(name)
+    if isinstance(place, Own):
+        return dialect.moment(place.column) if name == "created_at" else place.column
+    return dialect.scalar(place, kind)
 
 
 def _like(pattern: str) -> str:

@@ -1,0 +1,183 @@
+"""SQLite's SQL over stored JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ocean.store.query.dialects import OUTSIDE, Field, Key
+from ocean.store.query.fragments import Sql, joined, sql
+
+
+def sqlite_path(at: Sequence[str]) -> str:
+    """`logical.check_name` lets no name by that has a quotation mark or a backslash: SQLite's paths know no way to write them."""
+    return "$" + "".join(f'."{part}"' for part in at)
+
+
+class Sqlite:
+    """JSONB in a BLOB (SQLite 3.45 and later)."""
+
+    name = "sqlite"
+    for_update = ""
+    explain = "EXPLAIN QUERY PLAN "
+    walks_in_order = True
+
+    def json(self) -> str:
+        return "jsonb(?)"
+
+    def _type(self, field: Field) -> Sql:
+        return sql("json_type({}, {})", field.body, sqlite_path(field.at))
+
+    def _value(self, field: Field) -> Sql:
+        return sql("json_extract({}, {})", field.body, sqlite_path(field.at))
+
+    def exists(self, field: Field) -> Sql:
+        return sql("{} <> 'null'", self._type(field))
+
+    def there(self, field: Field) -> Sql:
+        return sql("{} IS NOT NULL", self._type(field))
+
+    def equal(self, field: Field, values: Sequence[Any]) -> Sql:
+        parts = []
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        texts = [v for v in values if isinstance(v, str)]
+        for group, kinds in ((texts, "'text'"), (numbers, "'integer','real'")):
+            if group:
+                among = Sql(",".join("?" * len(group)), tuple(group))
+                parts.append(sql(f"({{}} IN ({{}}) AND {{}} IN ({kinds}))", self._value(field), among, self._type(field)))
+        for constant, kind in ((None, "null"), (True, "true"), (False, "false")):
+            if any(v is constant for v in values):
+                parts.append(sql(f"{{}} = '{kind}'", self._type(field)))
+        return sql("({})", joined(" OR ", parts))
+
+    def ordered(self, field: Field, operator: str, value: str | float) -> Sql:
+        kinds = "'text'" if isinstance(value, str) else "'integer','real'"
+        # The value first: most records fail by it, and only of the others the type is asked.
+        return sql(f"({{}} {operator} {{}} AND {{}} IN ({kinds}))", self._value(field), value, self._type(field))
+
+    def like(self, field: Field, pattern: str) -> Sql:
+        return sql("({} AND {} = 'text')", self.column_like(self._value(field), pattern), self._type(field))
+
+    def matches(self, field: Field, pattern: str) -> Sql:
+        return sql("({} = 'text' AND {})", self._type(field), self.column_matches(self._value(field), pattern))
+
+    def element(self, field: Field, value: Any) -> Sql:
+        path = sqlite_path(field.at)
+        if value is None or isinstance(value, bool):
+            same = Sql(f"e.type = '{json.dumps(value)}'")
+        else:
+            kinds = "'text'" if isinstance(value, str) else "'integer','real'"
+            same = sql(f"e.type IN ({kinds}) AND e.value = {{}}", value)
+        return sql("({} = 'array' AND EXISTS (SELECT 1 FROM json_each({}, {}) e WHERE {}))", self._type(field), field.body, path, same)
+
+    def column_like(self, column: Sql, pattern: str) -> Sql:
+        # LIKE folds ASCII alone, which is all that a pattern in ASCII needs; `lowered` is ours (store.sqlite).
+        if pattern.isascii():
+            return sql("{} LIKE {} ESCAPE '\\'", column, pattern)
+        return sql("lowered({}) LIKE {} ESCAPE '\\'", column, pattern.lower())
+
+    def column_matches(self, column: Sql, pattern: str) -> Sql:
+        return sql("matches({}, {})", column, pattern)
+
+    def outside(self, folders: Sequence[str]) -> Sql:
+        return Sql(OUTSIDE.format(source="json_each(?) f", name="f.value"), (json.dumps(folders),) * 2)
+
+    def among(self, column: Sql, texts: Sequence[str]) -> Sql:
+        return sql("{} IN (SELECT value FROM json_each({}))", column, json.dumps(list(texts)))
+
+    def rank(self, field: Field) -> Sql:
+        return sql(
+            "CASE {} WHEN 'null' THEN 0 WHEN 'false' THEN 1 WHEN 'true' THEN 2 WHEN 'integer' THEN 3"
+            " WHEN 'real' THEN 3 WHEN 'text' THEN 4 WHEN 'array' THEN 5 WHEN 'object' THEN 5 ELSE 0 END",
+            self._type(field),
+        )
+
+    def sort_keys(self, field: Field) -> list[Key]:
+        return [Key(self.rank(field)), Key(self._value(field))]
+
+    def down(self, descending: bool) -> str:
+        return " DESC" if descending else ""
+
+    def as_json(self, field: Field) -> Sql:
+        return sql("({} -> {})", field.body, sqlite_path(field.at))
+
+    def to_json(self, value: Sql) -> Sql:
+        return value
+
+    def scalar(self, field: Field, kind: str) -> Sql:
+        if kind == "counted":
+            return sql("CASE WHEN {} IN ('integer','real') THEN {} END", self._type(field), self._value(field))
+        return self._value(field)
+
+    def fields_of(self, scan: Sql, most: int) -> Sql:
+        kind = (
+            "CASE j.type WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' "
+            "WHEN 'text' THEN 'text' WHEN 'null' THEN 'null' ELSE 'other' END"
+        )
+        return sql(
+            f"SELECT j.key, {kind} FROM (SELECT r.body, r.seq FROM ({{}}) r ORDER BY r.seq DESC LIMIT {{}}) n, json_each(n.body) j "
+            "WHERE json_type(n.body) = 'object' GROUP BY 1, 2 ORDER BY min(n.seq * 10000000 + j.id)",
+            scan, most,
+        )  # fmt: skip
+
+    def joinable(self, field: Field) -> Sql:
+        return sql("CASE WHEN {} IN ('text','integer','real') THEN {} END", self._type(field), self._value(field))
+
+    def joinable_text(self, field: Field) -> Sql:
+        return sql("CASE {} WHEN 'text' THEN {} END", self._type(field), self._value(field))
+
+    def moment(self, column: Sql) -> Sql:
+        return sql("strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000.0, 'unixepoch')", column)
+
+    def object(self, pairs: Sequence[tuple[str, Sql]], *, last: bool) -> Sql:
+        return sql("json{}_object({})", Sql("" if last else "b"), joined(", ", [sql("{}, {}", name, value) for name, value in pairs]))
+
+    def with_fields(self, body: Sql, pairs: Sequence[tuple[str, Sql]], *, last: bool) -> Sql:
+        whole = sql("CASE WHEN json_type({}) = 'object' THEN {} ELSE '{{}}' END", body, body)  # no object, no fields
+        set_ = [sql("{}, {}", sqlite_path([name]), value) for name, value in pairs]
+        return sql("json{}_set({})", Sql("" if last else "b"), joined(", ", [whole, *set_]))
+
+    def shown(self, body: Sql) -> Sql:
+        return sql("json({})", body)
+
+    def row(self, body: Sql, names: Sequence[str] | None) -> Sql:
+        return self.shown(body)  # JSONB keeps the order of fields
+
+    def value(self, field: Field) -> Sql:
+        return self._value(field)
+
+    def _class(self, value: Sql, field: Field) -> Sql:
+        """0 for null, a number or text, 1 for true and false, 2 for lists and objects.
+
+        The type is asked only where the value leaves it open: true and false come out as 1 and 0, lists and objects as text.
+        """
+        kind = self._type(field)
+        return sql(
+            "CASE typeof({}) WHEN 'integer' THEN CASE WHEN {} IN (0, 1) AND {} IN ('true', 'false') THEN 1 ELSE 0 END "
+            "WHEN 'text' THEN CASE WHEN substr({}, 1, 1) IN ('[', '{{') AND {} <> 'text' THEN 2 ELSE 0 END ELSE 0 END",
+            value, value, kind, value, kind,
+        )  # fmt: skip
+
+    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
+        return [value, self._class(value, field)]
+
+    def group_value(self, columns: Sequence[Sql]) -> Sql:
+        value, kind = columns
+        flag = sql("json(CASE {} WHEN 1 THEN 'true' ELSE 'false' END)", value)
+        return sql("CASE {} WHEN 1 THEN {} WHEN 2 THEN json({}) ELSE {} END", kind, flag, value, value)
+
+    def operand(self, op: str, value: Sql, field: Field) -> Sql:
+        if op in ("sum", "avg"):
+            return sql("CASE WHEN typeof({}) IN ('integer', 'real') AND NOT {} THEN {} END", value, self._class(value, field), value)
+        if op in ("min", "max"):
+            return sql("CASE WHEN NOT {} THEN {} END", self._class(value, field), value)
+        return sql("nullif({}, 'null')", self.as_json(field))
+
+    def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql:
+        if op in ("sum", "avg", "min", "max"):
+            return sql(f"{op}({{}})", operand)
+        if op == "distinct":
+            return sql("json('[' || coalesce(group_concat(DISTINCT {}), '') || ']')", operand)
+        order = Sql("" if op == "first" else " DESC")
+        return sql("(json_group_array(json({}) ORDER BY {}{}) FILTER (WHERE {} IS NOT NULL) -> '$[0]')", operand, seq, order, operand)
