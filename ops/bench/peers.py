@@ -43,12 +43,12 @@ def _ready(url: str, seconds: float = 20) -> None:
 
 
 @contextlib.contextmanager
-def raw_sanic() -> Iterator[str]:
-    """Its address; Sanic as it comes, serving bytes from memory and echoing JSON."""
+def _served(command: list[str], ready: str) -> Iterator[str]:
+    """The address of a server whose command ends with its port, once `ready` answers; killed afterwards."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-c", _RAW, str(port)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _ready(f"http://127.0.0.1:{port}/page")
+        _ready(f"http://127.0.0.1:{port}{ready}")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
@@ -56,9 +56,16 @@ def raw_sanic() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def raw_sanic() -> Iterator[str]:
+    """Its address; Sanic as it comes, serving bytes from memory and echoing JSON."""
+    with _served([sys.executable, "-c", _RAW], "/page") as address:
+        yield address
+
+
+@contextlib.contextmanager
 def datasette(folder: Path) -> Iterator[str]:
     """Datasette's address, serving a database `people` with a table of that name (`queries.people`)."""
-    from ops.bench.queries import people
+    from ops.bench.queries import put_people
 
     home = Path.home() / ".cache" / "ocean-bench" / "datasette"
     if not (home / "bin" / "datasette").exists():
@@ -66,18 +73,10 @@ def datasette(folder: Path) -> Iterator[str]:
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
         subprocess.run([str(home / "bin" / "pip"), "install", "-q", "datasette==0.65.1"], check=True)
     database = folder / "people.db"
-    with sqlite3.connect(database) as connection:
-        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, amount REAL, category TEXT)")
-        connection.executemany("INSERT INTO people VALUES (:id, :name, :age, :amount, :category)", people(10_000))
-    port = free_port()
-    command = [str(home / "bin" / "datasette"), "serve", str(database), "-p", str(port), "--setting", "num_sql_threads", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _ready(f"http://127.0.0.1:{port}/-/versions.json")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    put_people(database)
+    command = [str(home / "bin" / "datasette"), "serve", str(database), "--setting", "num_sql_threads", "2", "-p"]
+    with _served(command, "/-/versions.json") as address:
+        yield address
 
 
 @contextlib.contextmanager
@@ -97,12 +96,5 @@ def soul(folder: Path) -> Iterator[str | None]:
     database = folder / "soul.db"
     with sqlite3.connect(database) as connection:
         connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, route TEXT, key TEXT, payload TEXT)")
-    port = free_port()
-    command = ["node", str(server), "-d", str(database), "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _ready(f"http://127.0.0.1:{port}/api/tables")
-        yield f"http://127.0.0.1:{port}/api/tables/events/rows"
-    finally:
-        process.kill()
-        process.wait()
+    with _served(["node", str(server), "-d", str(database), "-p"], "/api/tables") as address:
+        yield f"{address}/api/tables/events/rows"

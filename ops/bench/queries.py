@@ -159,9 +159,7 @@ def against_soul(wrk: Wrk, running: Running, soul: str, database: Path) -> list[
     soul-cli has no `starts with`: from a to b is the same there.
     """
     _save_people(running)
-    with sqlite3.connect(database) as connection:
-        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, amount REAL, category TEXT)")
-        connection.executemany("INSERT INTO people VALUES (:id, :name, :age, :amount, :category)", people(10_000))
+    put_people(database)
     table = soul.replace("/events/rows", "/people/rows")
     path = "/" + table.split("/", 3)[3] + "?_filters=age__gt:NNN,name__gte:a,name__lt:b&_schema=name,age&_limit=100"
     assert len(requests.get(table.split("/api")[0] + path.replace("NNN", "21"), timeout=20).json()["data"]) == 100
@@ -200,6 +198,13 @@ def against_datasette(wrk: Wrk, running: Running, datasette: str) -> list[Row]:
         assert requests.get(datasette + path.replace("NNN", "5"), timeout=20).ok
         rows.append(Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.format(path=path)), 1.0))
     return rows
+
+
+def put_people(database: Path) -> None:
+    """The same people in a table of a SQLite file, as our peers have them."""
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, amount REAL, category TEXT)")
+        connection.executemany("INSERT INTO people VALUES (:id, :name, :age, :amount, :category)", people(10_000))
 
 
 def _save_people(running: Running) -> None:
