@@ -119,3 +119,13 @@ def structured(text: str) -> str:
         return encode(value) if isinstance(value, dict | list) else text
     except OceanError:
         return text
+
+
+def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
+    """What conditions look into: the structured payload with its counters, or None where it is not structured."""
+    text = structured(payload)
+    if text[0] not in "{[":
+        return None
+    if counters and text[0] == "{":
+        return dumps({**loads(text), **counters})
+    return text

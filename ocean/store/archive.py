@@ -22,7 +22,7 @@ import zstandard
 
 from ocean import __version__
 from ocean.core.drop import show_time
-from ocean.store.batch import body_of
+from ocean.core.payloads import body_of
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.projections import ADD_MARK, mark_rows

@@ -7,25 +7,24 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
-import uuid_utils
 
 from ocean.core import chain
 from ocean.core.access import Rule
-from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
 from ocean.core.files import ids_in
 from ocean.core.patterns import Schema
-from ocean.core.payloads import dumps, loads, structured
-from ocean.core.routes import ancestors, covers
-from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
+from ocean.core.payloads import dumps, loads
+from ocean.core.routes import ancestors
+from ocean.core.transition import Current, Op, looks_at, needs_payload
 from ocean.errors import OceanError
 from ocean.store import projections
+from ocean.store.draft import Draft, Head
 from ocean.store.engine import Row, Step, Steps
 from ocean.store.query.dialects import Dialect
+from ocean.store.rules import CHANGED_RULES, READ_RULE, Rules
 
-MAX_RULES = 20_000  # folders whose rule is kept in memory
 CHECKPOINT_EVERY = 256  # drops; a walk from a drop to a signed head is as long, and one batch more
 
 
@@ -54,48 +53,6 @@ class Write:
         self.size = 512 + sum([400 + len(op.payload) + op.weight for op in self.ops])
 
 
-def rule_of(text: str | None) -> Rule | None:
-    """A rule as its table keeps it; None once it was taken back."""
-    return Rule.from_json(orjson.loads(text)) if text else None
-
-
-@dataclass(slots=True)
-class Rules:
-    """What holds in folders, in memory: their rules, and of those that have any their schemas and indexed fields. True as of `at`."""
-
-    at: int = -1
-    known: dict[str, Rule | None] = field(default_factory=dict)
-    schemas: dict[str, Schema] = field(default_factory=dict)
-    indexed: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def learn(self, rows: list[Row]) -> None:
-        for route, rule, schema, indexed in rows:
-            self.known[route] = rule_of(rule)
-            self.schemas.pop(route, None)
-            self.indexed.pop(route, None)
-            if schema:
-                self.schemas[route] = Schema.from_json(orjson.loads(schema))
-            if indexed:
-                self.indexed[route] = orjson.loads(indexed)
-
-    def refresh(self, rows: list[Row], at: int) -> None:
-        """Takes in what has changed since, without growing."""
-        self.learn([row for row in rows if row[0] in self.known])
-        self.at = at
-
-    def trim(self) -> None:
-        """Forgets all where it holds too many: most are of folders that nobody ever made."""
-        if len(self.known) > MAX_RULES:
-            self.known.clear()
-            self.schemas.clear()
-            self.indexed.clear()
-
-    def of(self, route: str) -> dict[str, Rule | None]:
-        return {folder: self.known.get(folder) for folder in ancestors(route)}
-
-
-READ_RULE = "SELECT route, rule, schema, indexed FROM rule WHERE route = ?"
-CHANGED_RULES = "SELECT route, rule, schema, indexed FROM rule WHERE seq > ? ORDER BY seq"
 _READ_HEAD = "SELECT seq, revision, access_seq, moment, chain FROM head WHERE id = 1"
 _MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?, chain = ? WHERE id = 1"
 _READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
@@ -151,16 +108,6 @@ _READ_FILE = "SELECT id, owner, size, sha256 FROM blob WHERE id = ?"
 _ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, chain, created_at, public_key, signature) VALUES (?,?,?,?,?)"
 
 
-class Head(NamedTuple):
-    """The head row: the newest place, how often anything changed, the newest access drop, the newest time, the chain."""
-
-    seq: int
-    revision: int
-    access_seq: int
-    moment: int
-    chain: bytes
-
-
 Sign = Callable[[bytes], tuple[str, str]]  # message -> (public key, signature)
 
 
@@ -201,6 +148,7 @@ class Batch:
         self.schema_rows: dict[str, tuple[Any, ...]] = {}
         self.event_rows: dict[str, tuple[str, str, int]] = {}  # drop_id -> (route, owner, seq) of events that are to be removed
         self.gone: list[int] = []
+        self.marks: dict[int, list[tuple[Any, ...]]] = {}  # of records, by their places
         self.places: dict[tuple[str, str], tuple[int, int]] = {}  # where records were, and whether they have marks
 
     def load(self, writes: list[Write]) -> Steps:
@@ -319,7 +267,7 @@ class Batch:
         replaced = [(place, row[1]) for row in self.entities.values() if (place := self.places.get((row[1], row[2])))]
         marked = [(place[0],) for place, _ in replaced if place[1]]
         entered = [(place[0],) for place, route in replaced if route in indexed]
-        marks = [mark for row in rows if row[13] for mark in projections.mark_rows(row[0], row[14])]
+        marks = [mark for row in rows for mark in self.marks.get(row[0], ())]
         entries = [
             entry for row in rows if row[1] in indexed and not row[10] for entry in projections.entry_rows(row[0], row[14], indexed[row[1]])
         ]
@@ -352,193 +300,3 @@ class Batch:
             else:
                 self.memory.schemas[route] = schema
         self.memory.at = self.head.access_seq
-
-
-class Draft:
-    """One write inside a batch: sees the batch and its own changes (`core.transition.State`)."""
-
-    def __init__(self, batch: Batch, who: str) -> None:
-        self.batch = batch
-        self.who = who
-        self.head = batch.head
-        self.records: dict[tuple[str, str], Current | None] = {}
-        self.own_rules: dict[str, Rule | None] = {}
-        self.drops: list[tuple[Any, ...]] = []
-        self.events: list[tuple[Any, ...]] = []
-        self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
-        self.rule_rows: dict[str, tuple[Any, ...]] = {}
-        self.gone: list[int] = []
-        self.own_schemas: dict[str, Schema | None] = {}
-        self.schema_rows: dict[str, tuple[Any, ...]] = {}
-
-    def current(self, route: str, key: str) -> Current | None:
-        pair = (route, key)
-        return self.records[pair] if pair in self.records else self.batch.records.get(pair)
-
-    def rules(self, route: str) -> dict[str, Rule | None]:
-        known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
-        return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
-
-    def event(self, drop_id: str) -> tuple[str, str] | None:
-        found = self.batch.event_rows.get(drop_id)
-        return found[:2] if found is not None and found[2] not in self.batch.gone and found[2] not in self.gone else None
-
-    def schema(self, route: str) -> Schema | None:
-        for known in (self.own_schemas, self.batch.schemas):
-            if route in known:
-                return known[route]
-        return self.batch.memory.schemas.get(route)
-
-    def file(self, blob_id: str) -> tuple[str, int, str] | None:
-        return self.batch.files.get(blob_id)
-
-    def others_beneath(self, route: str, who: str) -> bool:
-        changed = {**self.batch.rules, **self.own_rules}
-        return (route, who) in self.batch.others or any(
-            rule is not None and rule.owner != who and folder != route and covers(route, folder) for folder, rule in changed.items()
-        )
-
-    def perform(self, ops: list[Op]) -> list[dict[str, Any]]:
-        results: list[dict[str, Any]] = []
-        for index, op in enumerate(ops):
-            try:
-                changes = plan(op, self.who, self)
-            except OceanError as fault:
-                if len(ops) > 1:
-                    fault.details["index"] = index
-                raise
-            told = [self._apply(change) for change in changes]
-            own = next((i for i, c in enumerate(changes) if c.kind != ACCESS or op.kind == "access"), 0)
-            results.append(_result(op, changes[own], told[own]))
-        return results
-
-    def _apply(self, change: Change) -> dict[str, Any]:
-        """Adds the drop of `change`, moves its entity, and gives what is told of it."""
-        head, now = self.head, self.batch.now
-        if change.counters_only:
-            assert change.key is not None
-            self.head = Head(head.seq, head.revision + 1, head.access_seq, head.moment, head.chain)
-            self._count(change.route, change.key, change)
-            return {}
-        drop_id = change.drop_id or str(uuid_utils.uuid7())
-        salt = self.batch.salt()
-        digest = chain.payload_digest(salt, change.payload)
-        link = chain.link(head.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
-        seq = head.seq + 1
-        self.head = Head(seq, head.revision + 1, head.access_seq, head.moment, link)
-        expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
-        owner = change.owner or self.who
-        self.drops.append(
-            (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version, expires_at,
-             change.price, salt, digest, link),
-        )  # fmt: skip
-        if change.kind == ACCESS:
-            self._rule(change, seq)
-        elif change.kind == SCHEMA:
-            self._schema(change, seq)
-        elif change.removes is not None:
-            self.gone.append(self.batch.event_rows[change.removes][2])
-        else:
-            self._record(change, seq, drop_id, expires_at)
-        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route, "key": change.key, "source": self.who}
-        told["created_at"] = show_time(now)
-        told["version"] = change.version
-        told["expires_at"] = show_time(expires_at) if expires_at is not None else None
-        return {name: value for name, value in told.items() if value is not None}
-
-    def _rule(self, change: Change, seq: int) -> None:
-        moved = self._moved(seq)
-        self.own_rules[change.route] = change.rule
-        rule = change.rule
-        text = orjson.dumps(rule.to_json()).decode() if rule else None
-        self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text)
-
-    def _schema(self, change: Change, seq: int) -> None:
-        moved = self._moved(seq)
-        self.own_schemas[change.route] = change.schema
-        text = None if change.schema is None else change.payload
-        self.schema_rows[change.route] = (change.route, moved, text)
-
-    def _moved(self, seq: int) -> int:
-        """What holds in folders has changed: the new number of that. It never runs back, whoever else moves it."""
-        moved = max(self.head.access_seq + 1, seq)
-        self.head = self.head._replace(access_seq=moved)
-        return moved
-
-    def _record(self, change: Change, seq: int, drop_id: str, expires_at: int | None) -> None:
-        live = change.kind == SAVED
-        owner = change.owner or self.who
-        counters = orjson.dumps(change.counters).decode() if change.counters and live else None
-        live_seq = seq if live else change.live_seq or 0
-        body = body_of(change.payload, change.counters) if live else None
-        marks = int(bool(body is not None and '"_' in body and projections.mark_rows(seq, body)))
-        row = (
-            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, change.price,
-            0 if live else 1, live_seq, counters, marks, body,
-        )  # fmt: skip
-        if change.key is None:
-            self.events.append(row)
-            return
-        pair = (change.route, change.key)
-        self.entities[pair] = row
-        self.counts.pop(pair, None)
-        self.records[pair] = Current(
-            drop_id, change.payload, owner, change.version or 1, not live, live_seq, dict(change.counters), change.price, expires_at
-        )
-
-    def _count(self, route: str, key: str, change: Change) -> None:
-        pair = (route, key)
-        current = self.current(route, key)
-        assert current is not None
-        counters, body = orjson.dumps(change.counters).decode(), body_of(current.payload, change.counters)
-        self.records[pair] = Current(
-            current.drop_id, current.payload, current.owner, current.version, False, current.live_seq, dict(change.counters),
-            current.price, current.expires_at,
-        )  # fmt: skip
-        row = self.entities.get(pair) or self.batch.entities.get(pair)
-        if row is not None:
-            self.entities[pair] = (*row[:12], counters, row[13], body)
-        else:
-            self.counts[pair] = (counters, body or "{}")
-
-    def adopt(self) -> None:
-        """The batch takes the write in."""
-        batch = self.batch
-        batch.head = self.head
-        batch.records.update(self.records)
-        batch.rules.update(self.own_rules)
-        batch.drops.extend(self.drops)
-        batch.events.extend(self.events)
-        batch.entities.update(self.entities)
-        for pair in self.entities:
-            batch.counts.pop(pair, None)
-        batch.counts.update(self.counts)
-        batch.rule_rows.update(self.rule_rows)
-        batch.gone.extend(self.gone)
-        batch.schemas.update(self.own_schemas)
-        batch.schema_rows.update(self.schema_rows)
-
-
-def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
-    """What conditions look into: the structured payload with its counters, or None where it is not structured."""
-    text = structured(payload)
-    if text[0] not in "{[":
-        return None
-    if counters and text[0] == "{":
-        return dumps({**loads(text), **counters})
-    return text
-
-
-def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
-    if op.kind == "add":
-        return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
-    if op.kind in ("remove", "unpublish"):
-        return {"deleted": True, "drop_id": told["drop_id"]}
-    if change.price is not None:
-        told["price"] = show_io(change.price)
-    if op.kind == "update":
-        told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
-    if op.kind == "access":
-        told["rule"] = change.rule.to_json() if change.rule else None
-    return told

@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
-from ocean.core.payloads import loads
-from ocean.store.batch import body_of
+from ocean.core.payloads import body_of, loads
 from ocean.store.engine import Engine, Step, Steps
-from ocean.store.projections import ADD_ENTRY, all_entries
+from ocean.store.projections import ADD_ENTRY, entry_rows
 
 PAGE = 1000  # records that are filled in at once, under the write lock
 _BUMP = "UPDATE head SET access_seq = access_seq + 1 WHERE id = 1"  # first: it locks the head
@@ -90,4 +89,4 @@ def _fill(route: str, field: str, index: int, after: int, until: int, filled: li
     if rows:
         yield Step("DELETE FROM entry WHERE +field = ? AND seq = ?", [(index, row[0]) for row in rows])  # by `seq`, of which there are few
         bodies = [(row[0], body_of(row[1], loads(row[2] or "{}"))) for row in rows if row[1] is not None]
-        yield Step(ADD_ENTRY, all_entries(bodies, field, index))
+        yield Step(ADD_ENTRY, [entry for seq, body in bodies for entry in entry_rows(seq, body, {field: index})])

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocean.errors import OceanError
-from ocean.store.batch import Rules, Sign, Write, commit
+from ocean.store.batch import Sign, Write, commit
 from ocean.store.engine import Engine, Step, Steps
+from ocean.store.rules import Rules
 
 BATCH = 256  # writes that share a commit
 BATCH_BYTES = 16 * 1024 * 1024

@@ -5,7 +5,7 @@ Written in the transaction that writes the record, so they are never behind it; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ocean.core.payloads import dumps, loads
@@ -71,8 +71,3 @@ def bounds(operator: str, value: Any) -> tuple[str, tuple[Any, ...]] | None:
     if rank == 3:
         return f"e.rank = ? AND e.number {sign} ?", (rank, number)
     return (f"e.rank = ? AND e.text {sign} ?", (rank, text)) if rank == 4 and text is not None and len(text) < LONGEST else None
-
-
-def all_entries(rows: Iterable[tuple[int, str | None]], field: str, index: int) -> list[tuple[Any, ...]]:
-    """Entries of one index for many records, given as `(seq, body)`."""
-    return [row for seq, body in rows for row in entry_rows(seq, body, {field: index})]

@@ -12,10 +12,10 @@ from ocean.core.drop import Drop
 from ocean.core.patterns import Schema
 from ocean.core.routes import ancestors
 from ocean.errors import OceanError
-from ocean.store.batch import CHANGED_RULES, READ_RULE, Rules, rule_of
 from ocean.store.engine import Engine, Row
 from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, sql
+from ocean.store.rules import CHANGED_RULES, READ_RULE, Rules, rule_of
 
 DROP = ", ".join(
     f"d.{name}"

@@ -18,7 +18,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.live.hub import Event, Hub
 from ocean.services.live.streams import CaughtUp, follow
-from ocean.store import batch
+from ocean.store import rules
 from ocean.store.batch import Write
 from ocean.store.engine import Row
 from ocean.store.reader import Reader
@@ -56,7 +56,7 @@ async def say(ocean: Ocean, who: Caller, text: str) -> Any:
 async def test_a_closed_folder_stays_closed_while_the_memory_of_rules_is_trimmed(
     waiting: Ocean, alice: Caller, bob: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "MAX_RULES", 3)
+    monkeypatch.setattr(rules, "MAX_RULES", 3)
     for i in range(4):
         await say(waiting, alice, f"save closed{i}/deep @a 1\nshare closed{i} with @{alice.key} mode shared")
 

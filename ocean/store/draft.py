@@ -1,0 +1,215 @@
+"""One write of a batch, as it is decided on: what it would leave, which the batch takes in or which is forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import uuid_utils
+
+from ocean.core import chain
+from ocean.core.access import Rule
+from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
+from ocean.core.patterns import Schema
+from ocean.core.payloads import body_of
+from ocean.core.routes import ancestors, covers
+from ocean.core.transition import Change, Current, Op, plan
+from ocean.errors import OceanError
+from ocean.store import projections
+
+if TYPE_CHECKING:
+    from ocean.store.batch import Batch
+
+
+class Head(NamedTuple):
+    """The head row: the newest place, how often anything changed, the newest access drop, the newest time, the chain."""
+
+    seq: int
+    revision: int
+    access_seq: int
+    moment: int
+    chain: bytes
+
+
+class Draft:
+    """One write inside a batch: sees the batch and its own changes (`core.transition.State`)."""
+
+    def __init__(self, batch: Batch, who: str) -> None:
+        self.batch = batch
+        self.who = who
+        self.head = batch.head
+        self.records: dict[tuple[str, str], Current | None] = {}
+        self.own_rules: dict[str, Rule | None] = {}
+        self.drops: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
+        self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.counts: dict[tuple[str, str], tuple[str | None, str]] = {}
+        self.rule_rows: dict[str, tuple[Any, ...]] = {}
+        self.marks: dict[int, list[tuple[Any, ...]]] = {}
+        self.gone: list[int] = []
+        self.own_schemas: dict[str, Schema | None] = {}
+        self.schema_rows: dict[str, tuple[Any, ...]] = {}
+
+    def current(self, route: str, key: str) -> Current | None:
+        pair = (route, key)
+        return self.records[pair] if pair in self.records else self.batch.records.get(pair)
+
+    def rules(self, route: str) -> dict[str, Rule | None]:
+        known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
+        return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
+
+    def event(self, drop_id: str) -> tuple[str, str] | None:
+        found = self.batch.event_rows.get(drop_id)
+        return found[:2] if found is not None and found[2] not in self.batch.gone and found[2] not in self.gone else None
+
+    def schema(self, route: str) -> Schema | None:
+        for known in (self.own_schemas, self.batch.schemas):
+            if route in known:
+                return known[route]
+        return self.batch.memory.schemas.get(route)
+
+    def file(self, blob_id: str) -> tuple[str, int, str] | None:
+        return self.batch.files.get(blob_id)
+
+    def others_beneath(self, route: str, who: str) -> bool:
+        changed = {**self.batch.rules, **self.own_rules}
+        return (route, who) in self.batch.others or any(
+            rule is not None and rule.owner != who and folder != route and covers(route, folder) for folder, rule in changed.items()
+        )
+
+    def perform(self, ops: list[Op]) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        for index, op in enumerate(ops):
+            try:
+                changes = plan(op, self.who, self)
+            except OceanError as fault:
+                if len(ops) > 1:
+                    fault.details["index"] = index
+                raise
+            told = [self._apply(change) for change in changes]
+            own = next((i for i, c in enumerate(changes) if c.kind != ACCESS or op.kind == "access"), 0)
+            results.append(_result(op, changes[own], told[own]))
+        return results
+
+    def _apply(self, change: Change) -> dict[str, Any]:
+        """Adds the drop of `change`, moves its entity, and gives what is told of it."""
+        head, now = self.head, self.batch.now
+        if change.counters_only:
+            assert change.key is not None
+            self.head = Head(head.seq, head.revision + 1, head.access_seq, head.moment, head.chain)
+            self._count(change.route, change.key, change)
+            return {}
+        drop_id = change.drop_id or str(uuid_utils.uuid7())
+        salt = self.batch.salt()
+        digest = chain.payload_digest(salt, change.payload)
+        link = chain.link(head.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
+        seq = head.seq + 1
+        self.head = Head(seq, head.revision + 1, head.access_seq, head.moment, link)
+        expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
+        owner = change.owner or self.who
+        self.drops.append(
+            (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version, expires_at,
+             change.price, salt, digest, link),
+        )  # fmt: skip
+        if change.kind == ACCESS:
+            self._rule(change, seq)
+        elif change.kind == SCHEMA:
+            self._schema(change, seq)
+        elif change.removes is not None:
+            self.gone.append(self.batch.event_rows[change.removes][2])
+        else:
+            self._record(change, seq, drop_id, expires_at)
+        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route, "key": change.key, "source": self.who}
+        told["created_at"] = show_time(now)
+        told["version"] = change.version
+        told["expires_at"] = show_time(expires_at) if expires_at is not None else None
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _rule(self, change: Change, seq: int) -> None:
+        moved = self._moved(seq)
+        self.own_rules[change.route] = change.rule
+        rule = change.rule
+        text = orjson.dumps(rule.to_json()).decode() if rule else None
+        self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text)
+
+    def _schema(self, change: Change, seq: int) -> None:
+        moved = self._moved(seq)
+        self.own_schemas[change.route] = change.schema
+        text = None if change.schema is None else change.payload
+        self.schema_rows[change.route] = (change.route, moved, text)
+
+    def _moved(self, seq: int) -> int:
+        """What holds in folders has changed: the new number of that. It never runs back, whoever else moves it."""
+        moved = max(self.head.access_seq + 1, seq)
+        self.head = self.head._replace(access_seq=moved)
+        return moved
+
+    def _record(self, change: Change, seq: int, drop_id: str, expires_at: int | None) -> None:
+        live = change.kind == SAVED
+        owner = change.owner or self.who
+        counters = orjson.dumps(change.counters).decode() if change.counters and live else None
+        live_seq = seq if live else change.live_seq or 0
+        body = body_of(change.payload, change.counters) if live else None
+        marks = projections.mark_rows(seq, body)
+        if marks:
+            self.marks[seq] = marks
+        row = (
+            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, change.price,
+            0 if live else 1, live_seq, counters, int(bool(marks)), body,
+        )  # fmt: skip
+        if change.key is None:
+            self.events.append(row)
+            return
+        pair = (change.route, change.key)
+        self.entities[pair] = row
+        self.counts.pop(pair, None)
+        self.records[pair] = Current(
+            drop_id, change.payload, owner, change.version or 1, not live, live_seq, dict(change.counters), change.price, expires_at
+        )
+
+    def _count(self, route: str, key: str, change: Change) -> None:
+        pair = (route, key)
+        current = self.current(route, key)
+        assert current is not None
+        counters, body = orjson.dumps(change.counters).decode(), body_of(current.payload, change.counters)
+        self.records[pair] = Current(
+            current.drop_id, current.payload, current.owner, current.version, False, current.live_seq, dict(change.counters),
+            current.price, current.expires_at,
+        )  # fmt: skip
+        row = self.entities.get(pair) or self.batch.entities.get(pair)
+        if row is not None:
+            self.entities[pair] = (*row[:12], counters, row[13], body)
+        else:
+            self.counts[pair] = (counters, body or "{}")
+
+    def adopt(self) -> None:
+        """The batch takes the write in."""
+        batch = self.batch
+        batch.head = self.head
+        batch.records.update(self.records)
+        batch.rules.update(self.own_rules)
+        batch.drops.extend(self.drops)
+        batch.events.extend(self.events)
+        batch.entities.update(self.entities)
+        for pair in self.entities:
+            batch.counts.pop(pair, None)
+        batch.counts.update(self.counts)
+        batch.rule_rows.update(self.rule_rows)
+        batch.marks.update(self.marks)
+        batch.gone.extend(self.gone)
+        batch.schemas.update(self.own_schemas)
+        batch.schema_rows.update(self.schema_rows)
+
+
+def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
+    if op.kind == "add":
+        return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
+    if op.kind in ("remove", "unpublish"):
+        return {"deleted": True, "drop_id": told["drop_id"]}
+    if change.price is not None:
+        told["price"] = show_io(change.price)
+    if op.kind == "update":
+        told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
+    if op.kind == "access":
+        told["rule"] = change.rule.to_json() if change.rule else None
+    return told

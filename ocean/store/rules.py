@@ -1,0 +1,56 @@
+"""What holds in folders, as it is kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import orjson
+
+from ocean.core.access import Rule
+from ocean.core.patterns import Schema
+from ocean.core.routes import ancestors
+from ocean.store.engine import Row
+
+MAX_RULES = 20_000  # folders whose rule is kept in memory
+READ_RULE = "SELECT route, rule, schema, indexed FROM rule WHERE route = ?"
+CHANGED_RULES = "SELECT route, rule, schema, indexed FROM rule WHERE seq > ? ORDER BY seq"
+
+
+def rule_of(text: str | None) -> Rule | None:
+    """A rule as its table keeps it; None once it was taken back."""
+    return Rule.from_json(orjson.loads(text)) if text else None
+
+
+@dataclass(slots=True)
+class Rules:
+    """What holds in folders, in memory: their rules, and of those that have any their schemas and indexed fields. True as of `at`."""
+
+    at: int = -1
+    known: dict[str, Rule | None] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    indexed: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def learn(self, rows: list[Row]) -> None:
+        for route, rule, schema, indexed in rows:
+            self.known[route] = rule_of(rule)
+            self.schemas.pop(route, None)
+            self.indexed.pop(route, None)
+            if schema:
+                self.schemas[route] = Schema.from_json(orjson.loads(schema))
+            if indexed:
+                self.indexed[route] = orjson.loads(indexed)
+
+    def refresh(self, rows: list[Row], at: int) -> None:
+        """Takes in what has changed since, without growing."""
+        self.learn([row for row in rows if row[0] in self.known])
+        self.at = at
+
+    def trim(self) -> None:
+        """Forgets all where it holds too many: most are of folders that nobody ever made."""
+        if len(self.known) > MAX_RULES:
+            self.known.clear()
+            self.schemas.clear()
+            self.indexed.clear()
+
+    def of(self, route: str) -> dict[str, Rule | None]:
+        return {folder: self.known.get(folder) for folder in ancestors(route)}
