@@ -129,3 +129,10 @@ def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
     if counters and text[0] == "{":
         return dumps({**loads(text), **counters})
     return text
+
+
+def reach(body: Any, name: str) -> Any:
+    """What a field's name leads to, a dot in it reaching inside; None where there is nothing."""
+    for part in name.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body

@@ -252,6 +252,7 @@ class Batch:
             each = [(counters, body, *pair) for pair, (counters, body) in self.counts.items()]
             yield Step(_COUNT.format(json=dialect.json()), each)
             yield from self._recount()
+        yield from self._keep_cells(dialect)
         if self.rule_rows:
             yield Step(_PUT_RULE, list(self.rule_rows.values()))
         if self.schema_rows:
@@ -290,6 +291,22 @@ class Batch:
                 projections.ADD_ENTRY,
                 [row for seq, (route, body) in moved.items() for row in projections.entry_rows(seq, body, indexed[route])],
             )
+
+    def _keep_cells(self, dialect: Dialect) -> Steps:
+        """The cells of records that change, in folders that have any."""
+        cells = self.memory.cells
+        if not cells:
+            return
+        changed: dict[str, list[int]] = {}
+        for row in self.events + list(self.entities.values()):
+            if row[1] in cells and not row[10]:
+                changed.setdefault(row[1], []).append(row[0])
+        for pair in self.counts:
+            if pair[0] in cells and pair in self.places:
+                changed.setdefault(pair[0], []).append(self.places[pair][0])
+        for route, seqs in changed.items():
+            put = projections.put_cells(dialect, cells[route])
+            yield Step(f"{put.text} WHERE seq = ?", [(*put.values, seq) for seq in seqs])
 
     def settle(self) -> None:
         """The memory of rules takes in what was written."""

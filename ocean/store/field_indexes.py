@@ -17,10 +17,11 @@ from ocean.store.projections import ADD_ENTRY, entry_rows
 PAGE = 1000  # records that are filled in at once, under the write lock
 _BUMP = "UPDATE head SET access_seq = access_seq + 1 WHERE id = 1"  # first: it locks the head
 _NAME = (
-    "INSERT INTO rule (route, seq, indexed) SELECT CAST(? AS TEXT), access_seq, CAST(? AS TEXT) FROM head WHERE id = 1 "
-    "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, indexed = excluded.indexed"
+    "INSERT INTO rule (route, seq, {0}) SELECT CAST(? AS TEXT), access_seq, CAST(? AS TEXT) FROM head WHERE id = 1 "
+    "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, {0} = excluded.{0}"
 )
-_NAMED = "SELECT indexed FROM rule WHERE route = ?"
+_NAMED = "SELECT {} FROM rule WHERE route = ?"
+LOCK = "UPDATE head SET id = 1 WHERE id = 1"  # nobody writes meanwhile
 _OLD = (
     "SELECT r.seq, d.payload, r.counters FROM record r JOIN drops d ON d.seq = r.seq "
     "WHERE r.route = ? AND r.removed = 0 AND r.seq > ? AND r.seq <= ? ORDER BY r.seq LIMIT ?"
@@ -30,16 +31,16 @@ _OLD = (
 async def create(engine: Engine, route: str, field: str, now: int) -> int:
     """Makes an index and fills it; its number. Others write meanwhile."""
     put = "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) ON CONFLICT (route, field) DO NOTHING"
-    await engine.transact(_only(Step(put, [(route, field, now)])))
+    await engine.transact(only(Step(put, [(route, field, now)])))
     ((index,),) = await engine.rows("SELECT id FROM field_index WHERE route = ? AND field = ?", (route, field))
-    await engine.transact(_rename(route, field, -int(index)))
+    await engine.transact(rename("indexed", route, field, -int(index)))
     ((until,),) = await engine.rows("SELECT seq FROM head WHERE id = 1")
     after = 0
     while after < until:
         filled: list[int] = []
         await engine.transact(_fill(route, field, int(index), after, until, filled))
         after = filled[-1] if len(filled) == PAGE else until
-    await engine.transact(_rename(route, field, int(index)))
+    await engine.transact(rename("indexed", route, field, int(index)))
     return int(index)
 
 
@@ -48,12 +49,12 @@ async def drop(engine: Engine, route: str, field: str, index: int) -> None:
     await engine.transact(_forget(route, field, index))
     while await engine.rows("SELECT id FROM entry WHERE field = ? LIMIT 1", (index,)):
         few = f"DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE field = ? LIMIT {PAGE})"
-        await engine.transact(_only(Step(few, [(index,)])))
+        await engine.transact(only(Step(few, [(index,)])))
 
 
 async def used(engine: Engine, indexes: set[int], now: int) -> None:
     """Notes that somebody asked."""
-    await engine.transact(_only(Step("UPDATE field_index SET used_at = ? WHERE id = ?", [(now, index) for index in sorted(indexes)])))
+    await engine.transact(only(Step("UPDATE field_index SET used_at = ? WHERE id = ?", [(now, index) for index in sorted(indexes)])))
 
 
 async def idle(engine: Engine, before: int) -> list[tuple[str, str, int]]:
@@ -62,28 +63,30 @@ async def idle(engine: Engine, before: int) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], int(row[2])) for row in rows]
 
 
-def _only(step: Step) -> Steps:
+def only(step: Step) -> Steps:
+    """A transaction of one step."""
     yield step
 
 
-def _rename(route: str, field: str, index: int | None) -> Steps:
+def rename(column: str, route: str, field: str, number: int | None) -> Steps:
+    """Names a field's index (`column`: indexed) or cell (cells) in its folder's row; None takes the name away."""
     yield Step(_BUMP, [()])
-    rows = yield Step(_NAMED, [(route,)], reads=True)
+    rows = yield Step(_NAMED.format(column), [(route,)], reads=True)
     names: dict[str, Any] = orjson.loads(rows[0][0]) if rows and rows[0][0] else {}
     names.pop(field, None)
-    if index is not None:
-        names[field] = index
-    yield Step(_NAME, [(route, orjson.dumps(names).decode() if names else None)])
+    if number is not None:
+        names[field] = number
+    yield Step(_NAME.format(column), [(route, orjson.dumps(names).decode() if names else None)])
 
 
 def _forget(route: str, field: str, index: int) -> Steps:
     """Together: its number is never given again, so what is left of its entries belongs to nobody else."""
-    yield from _rename(route, field, None)
+    yield from rename("indexed", route, field, None)
     yield Step("DELETE FROM field_index WHERE id = ?", [(index,)])
 
 
 def _fill(route: str, field: str, index: int, after: int, until: int, filled: list[int]) -> Steps:
-    yield Step("UPDATE head SET id = 1 WHERE id = 1", [()])  # the lock: nobody changes these records meanwhile
+    yield Step(LOCK, [()])
     rows = yield Step(_OLD, [(route, after, until, PAGE)], reads=True)
     filled.extend(row[0] for row in rows)
     if rows:

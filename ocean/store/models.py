@@ -47,6 +47,15 @@ class Body(fields.Field[Any]):
         SQL_TYPE = "JSONB"
 
 
+class Cell(fields.Field[Any]):
+    """A field's plain value, as SQLite keeps any; other engines have no use for it."""
+
+    SQL_TYPE = "BLOB"
+
+    class _db_postgres:  # noqa: N801
+        SQL_TYPE = "BYTEA"
+
+
 class Head(Model):
     """The one row that every write locks first: the newest place, and how often anything at all has changed."""
 
@@ -105,6 +114,7 @@ class RecordRow(Model):
     counters = fields.TextField(null=True)
     body = Body(null=True)
     marks = fields.SmallIntField(default=0)  # whether `mark` has rows of it
+    c1, c2, c3, c4, c5, c6, c7, c8 = (Cell(null=True) for _ in range(8))  # `RuleRow.cells` says what of
 
     class Meta:
         table = "record"
@@ -128,6 +138,7 @@ class RuleRow(Model):
     rule = fields.TextField(null=True)
     schema = fields.TextField(null=True)
     indexed = fields.TextField(null=True)  # {field: id}
+    cells = fields.TextField(null=True)  # {field: number}
 
     class Meta:
         table = "rule"
@@ -183,6 +194,20 @@ class FieldIndex(Model):
     class Meta:
         table = "field_index"
         unique_together = (("route", "field"),)
+
+
+class FieldCell(Model):
+    """A field whose plain value is kept beside each record of a folder, since questions often read it."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    route = Name()
+    number = fields.SmallIntField()
+    field = Name()
+    used_at = fields.BigIntField()
+
+    class Meta:
+        table = "field_cell"
+        unique_together = (("route", "number"),)
 
 
 class Blob(Model):

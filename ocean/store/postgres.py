@@ -62,7 +62,7 @@ class PostgresEngine:
         except _AWAY as fault:
             raise _away(fault) from fault
 
-    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False) -> list[Row]:
         if self._scanning >= SCANS_WAITING:
             raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
         self._scanning += 1

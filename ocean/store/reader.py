@@ -101,6 +101,11 @@ class Reader:
         await self.rules(route)
         return self._rules.indexed.get(route, {})
 
+    async def cells(self, route: str) -> dict[str, int]:
+        """The fields of a folder that have a cell."""
+        await self.rules(route)
+        return self._rules.cells.get(route, {})
+
     async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
         rows = await self.engine.scan(
@@ -171,6 +176,10 @@ class Reader:
             drop = await self._one("WHERE d.seq = ?", (seq,))
             if drop is not None:
                 yield drop
+
+    async def any_beneath(self, route: str) -> bool:
+        """Whether a folder beneath `route` has ever held anything."""
+        return bool(await self.engine.rows("SELECT seq FROM record WHERE route > ? AND route < ? LIMIT 1", beneath(route)))
 
     async def next_folder(self, after: str, before: str) -> str | None:
         """The first folder between two bounds that holds a live entity."""

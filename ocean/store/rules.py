@@ -12,8 +12,8 @@ from ocean.core.routes import ancestors
 from ocean.store.engine import Row
 
 MAX_RULES = 20_000  # folders whose rule is kept in memory
-READ_RULE = "SELECT route, rule, schema, indexed FROM rule WHERE route = ?"
-CHANGED_RULES = "SELECT route, rule, schema, indexed FROM rule WHERE seq > ? ORDER BY seq"
+READ_RULE = "SELECT route, rule, schema, indexed, cells FROM rule WHERE route = ?"
+CHANGED_RULES = "SELECT route, rule, schema, indexed, cells FROM rule WHERE seq > ? ORDER BY seq"
 
 
 def rule_of(text: str | None) -> Rule | None:
@@ -23,22 +23,29 @@ def rule_of(text: str | None) -> Rule | None:
 
 @dataclass(slots=True)
 class Rules:
-    """What holds in folders, in memory: their rules, and of those that have any their schemas and indexed fields. True as of `at`."""
+    """What holds in folders, in memory: their rules, and of those that have any their schemas, indexed fields and fields with cells.
+
+    True as of `at`.
+    """
 
     at: int = -1
     known: dict[str, Rule | None] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     indexed: dict[str, dict[str, int]] = field(default_factory=dict)
+    cells: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def learn(self, rows: list[Row]) -> None:
-        for route, rule, schema, indexed in rows:
+        for route, rule, schema, indexed, cells in rows:
             self.known[route] = rule_of(rule)
             self.schemas.pop(route, None)
             self.indexed.pop(route, None)
+            self.cells.pop(route, None)
             if schema:
                 self.schemas[route] = Schema.from_json(orjson.loads(schema))
             if indexed:
                 self.indexed[route] = orjson.loads(indexed)
+            if cells:
+                self.cells[route] = orjson.loads(cells)
 
     def refresh(self, rows: list[Row], at: int) -> None:
         """Takes in what has changed since, without growing."""
@@ -51,6 +58,7 @@ class Rules:
             self.known.clear()
             self.schemas.clear()
             self.indexed.clear()
+            self.cells.clear()
 
     def of(self, route: str) -> dict[str, Rule | None]:
         return {folder: self.known.get(folder) for folder in ancestors(route)}

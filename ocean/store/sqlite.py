@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,12 @@ import pysqlite3
 import re2
 
 from ocean.errors import OceanError
-from ocean.store.engine import SCAN_SECONDS, Gathered, Read, Row, StatementError, Step, Steps, too_long
+from ocean.store.engine import Read, Row, Step, Steps
 from ocean.store.query.dialects import Dialect
 from ocean.store.query.sqlite import Sqlite
+from ocean.store.scans import HEAP, Scans, running, uncounted
 
 BUSY = 10_000  # milliseconds to wait for another process's transaction
-SCANNERS = 3  # threads that scan
-SCANS_WAITING = 64
-HEAP = 1024**3  # bytes
-_EVERY = 2_000  # virtual machine steps between looks at the clock
 
 
 def connect(database: Path, *, read_only: bool) -> Any:
@@ -38,35 +33,20 @@ def connect(database: Path, *, read_only: bool) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA mmap_size=2147418112")
-    connection.execute(f"PRAGMA hard_heap_limit={HEAP}")  # of the process: a question that wants more fails, the process goes on
+    if not uncounted:
+        connection.execute(f"PRAGMA hard_heap_limit={HEAP}")  # of the process: a question that wants more fails, the process goes on
     connection.create_function("lowered", 1, _lowered, deterministic=True)
     connection.create_function("matches", 2, _matches, deterministic=True)
     return connection
 
 
-class _Clock(threading.local):
-    """When the scan of this thread is over; functions of ours, of which each call may be long, look too."""
-
-    deadline: float | None = None
-
-    def over(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
-
-    def check(self) -> None:
-        if self.over():
-            raise TimeoutError
-
-
-clock = _Clock()
-
-
 def _lowered(text: Any) -> str | None:
-    clock.check()
+    running.check()
     return text.lower() if isinstance(text, str) else None
 
 
 def _matches(text: Any, pattern: str) -> bool:
-    clock.check()
+    running.check()
     return isinstance(text, str) and re2.search(pattern, text) is not None
 
 
@@ -120,11 +100,7 @@ class SqliteEngine:
         self._writer = connect(database, read_only=False)
         self._writer.execute("PRAGMA busy_timeout=0")  # in the loop's thread it never waits
         self._writing = _Worker()
-        self._scanning = ThreadPoolExecutor(SCANNERS, "scan")
-        self._scanners: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(SCANNERS):
-            self._scanners.put(connect(database, read_only=True))
-        self._scans = 0
+        self._scans = Scans(lambda: connect(database, read_only=True))
         self._writes = asyncio.Lock()
 
     def now(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
@@ -135,35 +111,9 @@ class SqliteEngine:
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return self.now(sql, args)
 
-    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False) -> list[Row]:
-        if self._scans >= SCANS_WAITING:
-            raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
-        self._scans += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._scanning, self._scan, sql, args, cut)
-        finally:
-            self._scans -= 1
-
-    def _scan(self, sql: str, args: Sequence[Any], cut: bool) -> list[Row]:
-        connection = self._scanners.get()
-        clock.deadline = time.monotonic() + SCAN_SECONDS
-        connection.set_progress_handler(clock.over, _EVERY)
-        found = Gathered(cut)
-        try:
-            for row in connection.execute(sql, args):
-                if not found.add(row):
-                    break
-            return found.rows
-        except MemoryError:
-            raise OceanError("LIMIT_REACHED", "The question takes too much memory.", "Narrow it, or ask for less.") from None
-        except pysqlite3.Error as fault:
-            if clock.over():
-                raise too_long() from None
-            raise StatementError(str(fault)) from fault
-        finally:
-            clock.deadline = None
-            connection.set_progress_handler(None, 0)
-            self._scanners.put(connection)
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False) -> list[Row]:
+        found = self._scans.at_once(sql, args) if brief else None
+        return found if found is not None else await self._scans.rows(sql, args, cut=cut)
 
     async def transact(self, steps: Steps, *, small: bool = False) -> None:
         """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that
@@ -256,6 +206,6 @@ class SqliteEngine:
     async def close(self) -> None:
         async with self._writes:
             await asyncio.to_thread(self._writing.stop)
-        await asyncio.to_thread(self._scanning.shutdown)
-        for connection in (self._reader, self._writer, *(self._scanners.get() for _ in range(SCANNERS))):
+        await asyncio.to_thread(self._scans.close)
+        for connection in (self._reader, self._writer):
             connection.close()

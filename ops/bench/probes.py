@@ -30,15 +30,18 @@ class Wrk:
             raise SystemExit("wrk is needed: sudo apt-get install -y wrk")
         self._seconds = seconds
 
-    def __call__(self, url: str, *, headers: dict[str, str] | None = None, body: str | None = None, script: str = "") -> float:
-        """Requests a second. An answer that is an error ends the run."""
+    def __call__(
+        self, url: str, *, headers: dict[str, str] | None = None, body: str | None = None, script: str = "", warm: int = 0
+    ) -> float:
+        """Requests a second, after `warm` seconds that don't count. An answer that is an error ends the run."""
         lua = Path(tempfile.mkdtemp()) / "run.lua"
         lines = [f'wrk.headers["{name}"] = [[{value}]]' for name, value in (headers or {}).items()]
         if body is not None:
             lines += ["wrk.method = 'POST'", "wrk.headers['content-type'] = 'application/json'", f"wrk.body = [[{body}]]"]
         lua.write_text("\n".join([*lines, script]))
-        command = ["wrk", "-c16", "-t2", f"-d{self._seconds}s", "-s", str(lua), url]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for seconds in (warm, self._seconds) if warm else (self._seconds,):
+            command = ["wrk", "-c16", "-t2", f"-d{seconds}s", "-s", str(lua), url]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in shown:
             raise SystemExit(f"errors from {url}:\n{shown}")
         found = re.search(r"Requests/sec:\s+([\d.]+)", shown)

@@ -112,9 +112,9 @@ async def test_an_answer_that_is_too_large_says_so_and_a_list_goes_on(ocean: Oce
 
 
 async def test_a_scan_that_takes_too_long_is_ended(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ocean.store import postgres, sqlite
+    from ocean.store import postgres, scans
 
-    for module in (sqlite, postgres):
+    for module in (scans, postgres):
         monkeypatch.setattr(module, "SCAN_SECONDS", 0.2)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(OceanError) as caught:

@@ -12,7 +12,7 @@ from grammar.conditions import Condition
 from ocean.context import Caller, Ocean
 from ocean.core import exporters
 from ocean.core.drop import SAVED, Drop, read_time, show_time
-from ocean.core.payloads import dumps, loads
+from ocean.core.payloads import dumps, loads, reach
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.services.query.scope import RECORDS, affordable, run, visible
@@ -112,7 +112,7 @@ class Export:
         body = loads(drop.body())
         if self.select is None or not isinstance(body, dict):
             return body
-        return {name: _reach(body, name) for name in self.select if _reach(body, name) is not None}
+        return {name: reach(body, name) for name in self.select if reach(body, name) is not None}
 
     async def _lines(self) -> AsyncIterator[str]:
         array = self.format == "json"
@@ -192,12 +192,6 @@ class Export:
                 groups.append((drop.route, []))
             groups[-1][1].append((drop.drop_id, drop.key, show_time(drop.created_at), self._selected(drop)))
         return groups
-
-
-def _reach(body: Any, name: str) -> Any:
-    for part in name.split("."):
-        body = body.get(part) if isinstance(body, dict) else None
-    return body
 
 
 async def export(ocean: Ocean, caller: Caller, **asked: Any) -> dict[str, Any]:

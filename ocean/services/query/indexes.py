@@ -9,10 +9,11 @@ from typing import Any
 
 from grammar import Stage
 from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
 from ocean.services.query.find import stages_of
 from ocean.services.query.question import ask
 from ocean.services.query.scope import run
-from ocean.store import field_indexes
+from ocean.store import entries, field_cells, field_indexes
 from ocean.store.query.fragments import Sql
 from ocean.store.reader import now
 
@@ -30,22 +31,41 @@ class Keeper:
     def __init__(self, ocean: Ocean) -> None:
         self._ocean = ocean
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._read: Counter[tuple[str, str]] = Counter()
 
     async def look(self) -> int:
-        """Makes the indexes that are due; how many."""
-        ocean = self._ocean
-        self._asked.update(ocean.usage.asked)
-        ocean.usage.asked.clear()
+        """Makes the indexes and cells that are due; how many indexes."""
+        usage = self._ocean.usage
         made = 0
-        for (route, field), times in list(self._asked.items()):
-            if times >= ENOUGH:
-                del self._asked[route, field]
-                made += await self._make(route, field)
+        for route, field in _due(self._asked, usage.asked):
+            made += await self._make(route, field)
+        for route, field in _due(self._read, usage.read):
+            await self._make_cell(route, field)
+        await self._measure()
         return made
+
+    async def _make_cell(self, route: str, field: str) -> None:
+        ocean = self._ocean
+        if (await ocean.reader.cells(route)).get(field, 0) > 0 or not await _large(ocean, route):
+            return
+        if await field_cells.create(ocean.engine, route, field, now()) is not None:
+            ocean.log.wake()
+            log.info("records of the folder %s have a cell for %s", route, field)
+
+    async def _measure(self) -> None:
+        """Looks at how the values of indexes are spread that questions ask by."""
+        usage = self._ocean.usage
+        wanted, usage.wanted = usage.wanted, set()
+        for index in wanted:
+            try:
+                usage.spreads[index] = await entries.measure(self._ocean.engine, index)
+            except OceanError as fault:  # too large to walk along in time: what was known of it stands
+                log.info("index %d was not looked at: %s", index, fault)
 
     def forget(self) -> None:
         """The window is over."""
         self._asked.clear()
+        self._read.clear()
 
     async def _make(self, route: str, field: str) -> bool:
         ocean = self._ocean
@@ -53,8 +73,9 @@ class Keeper:
         begun = field in there and there[field] < 0  # and never ended: whoever made it has gone
         if (field in there and not begun) or (len(there) >= MOST and not begun) or not await _large(ocean, route):
             return False
-        await field_indexes.create(ocean.engine, route, field, now())
+        index = await field_indexes.create(ocean.engine, route, field, now())
         ocean.log.wake()
+        ocean.usage.wanted.add(index)
         log.info("the folder %s has an index on %s", route, field)
         return True
 
@@ -64,11 +85,27 @@ class Keeper:
         used, ocean.usage.used = ocean.usage.used, set()
         if used:
             await field_indexes.used(ocean.engine, used, now())
+        cells, ocean.usage.cells = ocean.usage.cells, set()
+        if cells:
+            await field_cells.used(ocean.engine, cells, now())
+        for route, field, number in await field_cells.idle(ocean.engine, now() - IDLE):
+            await field_cells.drop(ocean.engine, route, field, number)
         idle = await field_indexes.idle(ocean.engine, now() - IDLE)
         for route, field, index in idle:
             await field_indexes.drop(ocean.engine, route, field, index)
+            ocean.usage.spreads.pop(index, None)
             log.info("the index of %s on %s is dropped: nobody asked by it", route, field)
         return len(idle)
+
+
+def _due(counted: Counter[tuple[str, str]], news: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What was asked for often enough by now; it is counted anew from here on."""
+    counted.update(news)
+    news.clear()
+    due = [name for name, times in counted.items() if times >= ENOUGH]
+    for name in due:
+        del counted[name]
+    return due
 
 
 async def _large(ocean: Ocean, route: str) -> bool:
@@ -82,4 +119,4 @@ async def explain(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequ
     question = await ask(ocean, caller, args["prefix"], args.get("joins") or [], stages, args.get("after"), noted=False)
     statement = question.statement()
     rows = await run(ocean, caller, Sql(ocean.engine.dialect.explain + statement.text, statement.values))
-    return {"sql": statement.text, "plan": [str(row[-1]) for row in rows], "index": question.index}
+    return {"sql": statement.text, "plan": [str(row[-1]) for row in rows], "index": question.along.field if question.along else None}

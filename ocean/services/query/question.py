@@ -11,15 +11,13 @@ from typing import Any
 import orjson
 
 from grammar import Stage
-from grammar.conditions import AllOf, Condition, Test
 from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.payloads import loads
-from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.data.embeds import Look
-from ocean.services.query.scope import Along, check_page, run, scan_of
-from ocean.store.projections import bounds
+from ocean.services.query.plan import Along, Asked, Way, asked, choose
+from ocean.services.query.scope import Folder, check_page, folder_of, run, scan_of
 from ocean.store.query.fragments import Sql
 from ocean.store.query.lower import OWN
 from ocean.store.query.pipeline import Join, Pipeline
@@ -27,6 +25,7 @@ from ocean.store.reader import DROP
 
 _COLUMNS = f"{DROP}, n.counters"  # as `Drop` takes them
 LIMIT = 100  # results where nobody says how many
+BRIEF = 1500  # records that are looked at within a moment
 MAX_CURSOR = 8192  # characters
 
 
@@ -38,10 +37,11 @@ class Question:
         self.counts = False
         self.limit: int | None = None  # of the last stage that has one
         self.pages = True  # whether a cursor can go on behind its end
-        self.index: str | None = None  # the field whose index it goes along
+        self.along: Along | None = None  # the index that it goes along
+        self.brief = False  # whether it looks at few records, for all that is known
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
-        return await run(ocean, caller, statement or self.statement())
+        return await run(ocean, caller, statement or self.statement(), brief=self.brief)
 
     def statement(self) -> Sql:
         """What is run."""
@@ -89,12 +89,13 @@ async def ask(
 
     Raises what its stages and its access refuse.
     """
-    tests, sort = _asked_first(stages)
-    along = await _index_for(ocean, prefix, tests, sort, joined_too=bool(joins))
-    question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, prefix, "query", along=along)))
-    if noted:  # once it is known that this caller may ask
-        _note(ocean, prefix, tests, sort, along)
-    question.index = along.field if along else None
+    folder = await folder_of(ocean, prefix)
+    first = asked(stages, all_of_them or LIMIT) if not joins else Asked()  # a field may be the joined folder's
+    indexed = {field: index for field, index in (await ocean.reader.indexed(folder.route)).items() if index > 0}
+    way = _way(ocean, folder, first, indexed)
+    question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, folder, "query", along=way.along)))
+    question.along = way.along
+    question.brief = not folder.deep and not joins and way.looks is not None and way.looks <= BRIEF
     pipeline = question.pipeline
     if joins:
         pipeline.join([await _join(ocean, caller, join) for join in joins])
@@ -111,56 +112,34 @@ async def ask(
             if not question.pages:
                 raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
             pipeline.after(_values(after))
+    if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
+        await _note(ocean, folder.route, first, question)
     return question
 
 
-async def _index_for(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, *, joined_too: bool) -> Along | None:
-    """The index that serves a question best, if the folder has one."""
-    route, deep = check_prefix(prefix)
-    if deep:
-        return None
-    indexed = {field: index for field, index in (await ocean.reader.indexed(route)).items() if index > 0}
-    for test in sorted(tests, key=lambda test: test.operator not in ("=", "in")):
-        if test.field in indexed and (found := bounds(test.operator, test.value)) is not None:
-            return Along(test.field, indexed[test.field], Sql(*found), ordered=sort == test.field)
-    if sort in indexed and not joined_too and ocean.engine.dialect.walks_in_order:
-        return Along(sort, indexed[sort], Sql("e.rank >= 0"), ordered=True)
-    return None
+def _way(ocean: Ocean, folder: Folder, question: Asked, indexed: dict[str, int]) -> Way:
+    """The index to go along, if one serves better than a scan."""
+    if folder.deep:
+        return Way()
+    named = [indexed[field] for field in question.fields if field in indexed]
+    return choose(question, indexed, ocean.usage.look(named), walks=ocean.engine.dialect.walks_in_order)
 
 
-def _note(ocean: Ocean, prefix: str, tests: Sequence[Test], sort: str | None, along: Along | None) -> None:
-    """What was asked for, so that it may have an index soon; and the index that answers."""
-    route, deep = check_prefix(prefix)
-    for field in dict.fromkeys([*(test.field for test in tests), *([sort] if sort else [])]):
-        if not deep and field not in OWN:
-            ocean.usage.note(route, field)
-    if along is not None:
-        ocean.usage.used.add(along.index)
-
-
-def _asked_first(stages: Sequence[Stage]) -> tuple[list[Test], str | None]:
-    """The tests that every record has to pass, and the field that it is sorted by first, before anything else is done."""
-    tests: list[Test] = []
-    sort: str | None = None
-    for stage in stages:
-        if stage.name == "where" and sort is None:
-            tests += [part for part in _all_of(stage.args["where"]) if part.operator in _INDEXABLE]
-        elif stage.name == "sort" and sort is None:
-            sort = stage.args["sort"][0]["field"] if len(stage.args["sort"]) == 1 else None
-            if sort is None:
-                break
-        else:
-            break
-    return tests, sort
-
-
-_INDEXABLE = ("=", "in", ">", ">=", "<", "<=", "between")
-
-
-def _all_of(condition: Condition) -> list[Test]:
-    if isinstance(condition, Test):
-        return [condition]
-    return [test for part in condition.parts for test in _all_of(part)] if isinstance(condition, AllOf) else []
+async def _note(ocean: Ocean, route: str, first: Asked, question: Question) -> None:
+    """What was asked for, so that it may have an index soon, or a cell; and which of them answered."""
+    usage = ocean.usage
+    for field in first.fields:
+        if field not in OWN:
+            usage.note(usage.asked, route, field)
+    if question.along is not None:
+        usage.used.add(question.along.index)
+    if ocean.engine.dialect.cells:
+        cells = await ocean.reader.cells(route)
+        for field in question.pipeline.fields:
+            if field in cells:
+                usage.cells.add((route, field))
+            else:
+                usage.note(usage.read, route, field)
 
 
 def _add(question: Question, stage: Stage) -> None:
@@ -191,7 +170,7 @@ def _add(question: Question, stage: Stage) -> None:
 
 async def _join(ocean: Ocean, caller: Caller, join: dict[str, Any]) -> Join:
     names = (join["as"],) if "as" in join else ()
-    scan = await scan_of(ocean, caller, join["route"], "query", names, entities=True)
+    scan = await scan_of(ocean, caller, await folder_of(ocean, join["route"]), "query", names, entities=True)
     return Join(scan, join.get("kind") == "inner", join["on"])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ocean.context import Caller, Ocean
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access import reading
+from ocean.services.query.plan import Along
 from ocean.store.engine import Row, StatementError
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import COLUMNS, Scan
@@ -15,7 +16,7 @@ from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
 RECORDS = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq"  # noqa: S608 - as `Drop` takes them
-_SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
+_SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)}{{}} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
 
 
 async def visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str) -> Sql:
@@ -36,42 +37,47 @@ def affordable(caller: Caller) -> Sql:
 
 
 _ALONG = (
-    f"SELECT e.seq, {', '.join(f'r.{name}' for name in COLUMNS[1:])}, e.rank AS e_rank, e.number AS e_number, e.text AS e_text "  # noqa: S608
+    f"SELECT e.seq, {', '.join(f'r.{name}' for name in COLUMNS[1:])}{{}}, e.rank AS e_rank, e.number AS e_number, e.text AS e_text "  # noqa: S608
     "FROM entry e CROSS JOIN record r WHERE r.seq = e.seq AND e.field = {} AND {} AND {}"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Along:
-    """An index to go along: the entries of `field` that pass `bounds`; `ordered`, if the question is sorted by it."""
+class Folder(NamedTuple):
+    """A folder that is asked about; `deep`: with all beneath."""
 
-    field: str
-    index: int
-    bounds: Sql
-    ordered: bool
+    route: str
+    deep: bool
+
+
+async def folder_of(ocean: Ocean, prefix: str) -> Folder:
+    """The folder that a prefix names: deep only where there is anything beneath, since all else is quicker."""
+    route, deep = check_prefix(prefix)
+    return Folder(route, deep and await ocean.reader.any_beneath(route))
 
 
 async def scan_of(
-    ocean: Ocean, caller: Caller, prefix: str, permission: str, names: tuple[str, ...] = (), *, entities: bool = False,
+    ocean: Ocean, caller: Caller, folder: Folder, permission: str, names: tuple[str, ...] = (), *, entities: bool = False,
     along: Along | None = None,
 ) -> Scan:  # fmt: skip
-    """The records of a folder (`x/*`: and all beneath) that the caller may ask about; events too, but for `entities`."""
-    route, deep = check_prefix(prefix)
+    """The records of a folder that the caller may ask about; events too, but for `entities`."""
+    route, deep = folder
     parts = [await visible(ocean, caller, route, deep, permission), affordable(caller)]
     if entities:
         parts.append(Sql("r.key IS NOT NULL"))
     known = (*names, route.rsplit("/", 1)[-1], route)
+    cells = {name: f"c{number}" for name, number in (await ocean.reader.cells(route)).items() if number > 0} if not deep else {}
+    beside = Sql("".join(f", r.{cell}" for cell in cells.values()))
     if along is not None:
         ordered = along.field if along.ordered else None
-        return Scan(known, sql(_ALONG, along.index, along.bounds, joined(" AND ", parts)), ordered)
-    return Scan(known, sql(_SELECT, joined(" AND ", parts)))
+        return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells)
+    return Scan(known, sql(_SELECT, beside, joined(" AND ", parts)), cells=cells)
 
 
-async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False) -> list[Row]:
+async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False, brief: bool = False) -> list[Row]:
     """The rows of a question, in one of the caller's turns. Raises INVALID_VALUE where the engine can't answer it."""
     async with ocean.turns.of(caller.holder):
         try:
-            return await ocean.engine.scan(statement.text, statement.values, cut=cut)
+            return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief)
         except StatementError as fault:
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
-from ocean.services.query.scope import scan_of
+from ocean.services.query.scope import folder_of, scan_of
 from ocean.store.engine import StatementError
 from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
@@ -25,7 +25,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
     """`{columns, rows, time_ms}`, at most MAX_ROWS rows, then `truncated`. Raises SQL_ERROR with line and column, LIMIT_REACHED."""
     started = time.perf_counter()
     statement = await asyncio.to_thread(Statement, query) if len(query) > LONG else Statement(query)
-    scans = [await scan_of(ocean, caller, folder.route, "sql") for folder in statement.folders]
+    scans = [await scan_of(ocean, caller, await folder_of(ocean, folder.route), "sql") for folder in statement.folders]
     async with ocean.turns.of(caller.holder):
         by_route = {folder.route: scan for folder, scan in zip(statement.folders, scans, strict=True)}  # one may stand there twice
         known = {route: await fields_of(ocean, scan) for route, scan in by_route.items()}

@@ -17,10 +17,11 @@ OUTSIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record: the JSON it is in, and the way to it."""
+    """A field of a record: the JSON it is in, and the way to it; `cell` is where its plain value is kept beside, if it is."""
 
     body: Sql
     at: tuple[str, ...]
+    cell: Sql | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,13 @@ class Dialect(Protocol):
     for_update: str
     explain: str  # what stands before a statement that is to be explained
     walks_in_order: bool  # an index of entries gives them in the order of `sort_keys`
+    cells: int  # how many fields of a folder may have a cell: their plain values beside the JSON
 
     def json(self) -> str:
         """The sign of a value that is JSON text, as the column keeps it."""
+
+    def cell(self, field: Field) -> Sql:
+        """What a cell keeps of a field: a number, a text that is not long, NULL for null or nothing; else what says: look in the JSON."""
 
     def exists(self, field: Field) -> Sql: ...
     def equal(self, field: Field, values: Sequence[Any]) -> Sql:
@@ -99,7 +104,7 @@ class Dialect(Protocol):
         """The text of a row that was made before; its fields are `names`, in this order, where they are known."""
 
     def value(self, field: Field) -> Sql:
-        """The field as it is cheapest to read, to be a column `value` for the next two."""
+        """The field as it is cheapest to read (a cell as it is), to be a column `value`, and the field's cell, for what follows."""
 
     def group_columns(self, value: Sql, field: Field) -> list[Sql]:
         """What tells groups apart, and `group_value` makes the group's own value of, as JSON."""

@@ -6,8 +6,8 @@ begins a SELECT around it. What flows between is always a record, or a row whose
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -36,6 +36,7 @@ class Scan:
     names: tuple[str, ...]
     select: Sql
     ordered: str | None = None  # the field that it goes along, whose values are e_rank, e_number and e_text beside COLUMNS
+    cells: Mapping[str, str] = field(default_factory=dict)  # fields whose cells are columns beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Source:
     names: tuple[str, ...]
     prefix: str
     own: bool = True  # it is a record: it has a key and so on
+    cells: Mapping[str, str] = field(default_factory=dict)  # columns of fields that have one
 
     def column(self, name: str) -> Sql:
         return Sql(f"r.{self.prefix}{name}")
@@ -84,8 +86,9 @@ class Pipeline:
         self.binds = Binds()
         self.names: list[str] | None = None  # the fields of rows, where they are known
         self.levels = 1
+        self.fields: set[str] = set()  # of the folder's records that are looked at
         self._ordered_by = base.ordered
-        self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "")], [])
+        self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "", cells=base.cells)], [])
 
     @property
     def records(self) -> bool:
@@ -178,6 +181,8 @@ class Pipeline:
         self._fresh()
         if len(by) + len(aggregates) > MAX_FIELDS or not (by or aggregates):
             raise OceanError("INVALID_VALUE", f"A group has 1 to {MAX_FIELDS} fields and aggregates.")
+        for name in (*by, *(a["field"] for a in aggregates if a["op"] != "count")):
+            self._resolve(name)  # what is refused is refused here
         self.level.group = (by, aggregates)
         self.names = [*by, *(name_of(a) for a in aggregates)]
 
@@ -239,7 +244,7 @@ class Pipeline:
             seq = sql("min({}) AS seq", _SEQ) if self.level.group else sql("{} AS seq", _SEQ)
             columns, sources = [sql("{} AS body", self._body(last=False)), seq], [Source((), "", own=False)]
         else:
-            sources = self.level.sources
+            sources = [replace(s, cells={}) for s in self.level.sources]
             columns = [
                 sql(f"{{}} AS {s.prefix}{name}", s.column(name)) for s in sources for name in (COLUMNS if s.own else ("body", "seq"))
             ]
@@ -298,14 +303,8 @@ class Pipeline:
         read = [Sql("r.seq"), *bodies, *(sql(f"{{}} AS v_{column}", self._read(name)) for column, name in fields.items())]
         made = [Sql("r.seq")]
         for column, name in fields.items():
-            place, value = self._resolve(name), Sql(f"r.v_{column}")
-            if isinstance(place, Own):
-                columns = [value]
-            elif column.startswith("g"):
-                columns = self.dialect.group_columns(value, place)
-            else:
-                columns = [self.dialect.operand(aggregates[int(column[1:])]["op"], value, place)]
-            made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(columns)]
+            op = aggregates[int(column[1:])]["op"] if column.startswith("a") else None
+            made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(self._made(name, Sql(f"r.v_{column}"), op))]
         inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(level.inner, copy=False)
         self._filter(inner)
         select = exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(self._apart(inner), copy=False)
@@ -315,6 +314,14 @@ class Pipeline:
         """A SELECT that the engine does not take into the one around it."""
         select.limit(self.binds.leaf(Sql("?", (NO_LIMIT,))), copy=False)
         return _named(select, name)
+
+    def _made(self, name: str, value: Sql, op: str | None) -> list[Sql]:
+        """What is grouped by, or calculated with by `op`, of a field whose value was read."""
+        place = self._resolve(name)
+        if isinstance(place, Own):
+            return [value]
+        place = replace(place, cell=value if place.cell is not None else None)
+        return self.dialect.group_columns(value, place) if op is None else [self.dialect.operand(op, value, place)]
 
     def _read(self, name: str) -> Sql:
         """A field as a column to group or to calculate by."""
@@ -392,6 +399,10 @@ class Pipeline:
         if name in OWN and sources[0].own:
             return Own(name, sources[0].column(name))
         at = tuple(name.split("."))
+        if len(sources) == 1 and sources[0].own:
+            self.fields.add(name)
+            cell = sources[0].cells.get(name)
+            return Field(sources[0].column("body"), at, sources[0].column(cell) if cell else None)
         body = sources[-1].column("body")
         for source in reversed(sources[:-1]):
             there = self.dialect.there(Field(source.column("body"), at))

@@ -19,9 +19,13 @@ class Postgres:
     for_update = " FOR UPDATE"
     explain = "EXPLAIN "
     walks_in_order = False  # its indexes have NULL last
+    cells = 0
 
     def json(self) -> str:
         return "?::text::jsonb"
+
+    def cell(self, field: Field) -> Sql:
+        return Sql("NULL")
 
     def _field(self, field: Field) -> Sql:
         return Sql(f"({field.body.text}{' -> ?::text' * len(field.at)})", (*field.body.values, *field.at))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ocean.store.query.dialects import OUTSIDE, Field, Key
 from ocean.store.query.fragments import Sql, joined, sql
+
+_CELL_TEXT = 500  # characters of a text that a cell keeps
 
 
 def sqlite_path(at: Sequence[str]) -> str:
@@ -22,14 +24,31 @@ class Sqlite:
     for_update = ""
     explain = "EXPLAIN QUERY PLAN "
     walks_in_order = True
+    cells = 8
 
     def json(self) -> str:
         return "jsonb(?)"
 
+    def cell(self, field: Field) -> Sql:
+        kind, value = self._type(field), self._value(field)
+        text = sql(f"CASE WHEN length({{}}) <= {_CELL_TEXT} THEN {{}} ELSE x'' END", value, value)
+        return sql(
+            "CASE coalesce({}, 'null') WHEN 'null' THEN NULL WHEN 'integer' THEN {} WHEN 'real' THEN {} WHEN 'text' THEN {} ELSE x'' END",
+            kind, value, value, text,
+        )  # fmt: skip
+
     def _type(self, field: Field) -> Sql:
-        return sql("json_type({}, {})", field.body, sqlite_path(field.at))
+        kind = sql("json_type({}, {})", field.body, sqlite_path(field.at))
+        if field.cell is None:
+            return kind
+        return sql("CASE typeof({}) WHEN 'blob' THEN {} WHEN 'null' THEN {} ELSE typeof({}) END", field.cell, kind, kind, field.cell)
 
     def _value(self, field: Field) -> Sql:
+        value = self._in_json(field)
+        return value if field.cell is None else sql("CASE typeof({}) WHEN 'blob' THEN {} ELSE {} END", field.cell, value, field.cell)
+
+    @staticmethod
+    def _in_json(field: Field) -> Sql:
         return sql("json_extract({}, {})", field.body, sqlite_path(field.at))
 
     def exists(self, field: Field) -> Sql:
@@ -53,6 +72,8 @@ class Sqlite:
 
     def ordered(self, field: Field, operator: str, value: str | float) -> Sql:
         kinds = "'text'" if isinstance(value, str) else "'integer','real'"
+        if field.cell is not None and not isinstance(value, str):  # a number is always kept in its cell
+            return sql(f"({{}} {operator} {{}} AND typeof({{}}) IN ({kinds}))", field.cell, value, field.cell)
         # The value first: most records fail by it, and only of the others the type is asked.
         return sql(f"({{}} {operator} {{}} AND {{}} IN ({kinds}))", self._value(field), value, self._type(field))
 
@@ -87,11 +108,14 @@ class Sqlite:
         return sql("{} IN (SELECT value FROM json_each({}))", column, json.dumps(list(texts)))
 
     def rank(self, field: Field) -> Sql:
-        return sql(
+        found = sql(
             "CASE {} WHEN 'null' THEN 0 WHEN 'false' THEN 1 WHEN 'true' THEN 2 WHEN 'integer' THEN 3"
             " WHEN 'real' THEN 3 WHEN 'text' THEN 4 WHEN 'array' THEN 5 WHEN 'object' THEN 5 ELSE 0 END",
-            self._type(field),
+            self._type(Field(field.body, field.at)),
         )
+        if field.cell is None:
+            return found
+        return sql("CASE typeof({}) WHEN 'integer' THEN 3 WHEN 'real' THEN 3 WHEN 'text' THEN 4 ELSE {} END", field.cell, found)
 
     def sort_keys(self, field: Field) -> list[Key]:
         return [Key(self.rank(field)), Key(self._value(field))]
@@ -145,7 +169,15 @@ class Sqlite:
         return self.shown(body)  # JSONB keeps the order of fields
 
     def value(self, field: Field) -> Sql:
-        return self._value(field)
+        return self._value(field) if field.cell is None else field.cell
+
+    @staticmethod
+    def _or_cell(field: Field, otherwise: Callable[[Sql, Field], Sql], value: Sql) -> Sql:
+        """What a cell has; where it has nothing plain, or there is none, what `otherwise` makes of the field in its JSON."""
+        if field.cell is None:
+            return otherwise(value, field)
+        bare = Field(field.body, field.at)
+        return sql("CASE typeof({}) WHEN 'blob' THEN {} ELSE {} END", field.cell, otherwise(Sqlite._in_json(bare), bare), field.cell)
 
     def _class(self, value: Sql, field: Field) -> Sql:
         """0 for null, a number or text, 1 for true and false, 2 for lists and objects.
@@ -160,18 +192,21 @@ class Sqlite:
         )  # fmt: skip
 
     def group_columns(self, value: Sql, field: Field) -> list[Sql]:
-        return [value, self._class(value, field)]
+        """One column: a group by two sorts by two. What is neither a number nor a text is JSONB, which no other value is equal to."""
+        return [self._or_cell(field, self._group_key, value)]
+
+    def _group_key(self, value: Sql, field: Field) -> Sql:
+        return sql("CASE {} WHEN 0 THEN {} ELSE jsonb({}) END", self._class(value, field), value, self.as_json(field))
 
     def group_value(self, columns: Sequence[Sql]) -> Sql:
-        value, kind = columns
-        flag = sql("json(CASE {} WHEN 1 THEN 'true' ELSE 'false' END)", value)
-        return sql("CASE {} WHEN 1 THEN {} WHEN 2 THEN json({}) ELSE {} END", kind, flag, value, value)
+        return sql("CASE typeof({}) WHEN 'blob' THEN json({}) ELSE {} END", columns[0], columns[0], columns[0])
 
     def operand(self, op: str, value: Sql, field: Field) -> Sql:
         if op in ("sum", "avg"):
-            return sql("CASE WHEN typeof({}) IN ('integer', 'real') AND NOT {} THEN {} END", value, self._class(value, field), value)
+            sure = Sql("true") if field.cell is not None else sql("NOT {}", self._class(value, field))  # a cell has no true and false
+            return sql("CASE WHEN typeof({}) IN ('integer', 'real') AND {} THEN {} END", value, sure, value)
         if op in ("min", "max"):
-            return sql("CASE WHEN NOT {} THEN {} END", self._class(value, field), value)
+            return self._or_cell(field, lambda plain, bare: sql("CASE WHEN NOT {} THEN {} END", self._class(plain, bare), plain), value)
         return sql("nullif({}, 'null')", self.as_json(field))
 
     def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql:

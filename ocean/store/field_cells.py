@@ -1,0 +1,69 @@
+"""Cells: plain values of fields that questions often read, kept beside a folder's records in columns of their own.
+
+Reading one costs a third of finding it in the record's JSON. A folder's row names its cells by field (`rule.cells`), negative while they
+are being filled; from then on every write keeps them, as with indexes (`store.field_indexes`).
+"""
+
+from __future__ import annotations
+
+from ocean.store.engine import Engine, Step, Steps
+from ocean.store.field_indexes import LOCK, only, rename
+from ocean.store.projections import put_cells
+
+PAGE = 1000  # records that are filled in at once, under the write lock
+
+
+async def create(engine: Engine, route: str, field: str, now: int) -> int | None:
+    """Gives a field a cell and fills it; its number, or None where the folder has no room. Others write meanwhile."""
+    rows = await engine.rows("SELECT number, field FROM field_cell WHERE route = ?", (route,))
+    number = next((int(row[0]) for row in rows if row[1] == field), None)
+    if number is None:
+        free = [n for n in range(1, engine.dialect.cells + 1) if all(n != row[0] for row in rows)]
+        if not free:
+            return None
+        number = free[0]
+        put = "INSERT INTO field_cell (route, number, field, used_at) VALUES (?,?,?,?) ON CONFLICT (route, number) DO NOTHING"
+        await engine.transact(only(Step(put, [(route, number, field, now)])))
+        rows = await engine.rows("SELECT field FROM field_cell WHERE route = ? AND number = ?", (route, number))
+        if not rows or rows[0][0] != field:
+            return None  # another process gave it to another field just now
+    await engine.transact(rename("cells", route, field, -number))
+    ((until,),) = await engine.rows("SELECT seq FROM head WHERE id = 1")
+    after = 0
+    while after < until:
+        rows = await engine.rows(
+            "SELECT seq FROM record WHERE route = ? AND seq > ? ORDER BY seq LIMIT 1 OFFSET ?", (route, after, PAGE - 1)
+        )
+        end = int(rows[0][0]) if rows else until
+        await engine.transact(_fill(engine, route, {field: number}, after, end))
+        after = end
+    await engine.transact(rename("cells", route, field, number))
+    return number
+
+
+def _fill(engine: Engine, route: str, cells: dict[str, int], after: int, until: int) -> Steps:
+    yield Step(LOCK, [()])
+    put = put_cells(engine.dialect, cells)
+    yield Step(f"{put.text} WHERE route = ? AND seq > ? AND seq <= ?", [(*put.values, route, after, until)])
+
+
+async def drop(engine: Engine, route: str, field: str, number: int) -> None:
+    """Takes a cell away."""
+    await engine.transact(_forget(route, field, number))
+
+
+def _forget(route: str, field: str, number: int) -> Steps:
+    yield from rename("cells", route, field, None)
+    yield Step("DELETE FROM field_cell WHERE route = ? AND number = ?", [(route, number)])
+
+
+async def used(engine: Engine, fields: set[tuple[str, str]], now: int) -> None:
+    """Notes that somebody asked."""
+    each = [(now, route, field) for route, field in sorted(fields)]
+    await engine.transact(only(Step("UPDATE field_cell SET used_at = ? WHERE route = ? AND field = ?", each)))
+
+
+async def idle(engine: Engine, before: int) -> list[tuple[str, str, int]]:
+    """`(route, field, number)` of those that nobody has read since."""
+    rows = await engine.rows("SELECT route, field, number FROM field_cell WHERE used_at < ? ORDER BY id LIMIT 100", (before,))
+    return [(row[0], row[1], int(row[2])) for row in rows]

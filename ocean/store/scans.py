@@ -1,0 +1,188 @@
+"""Scans of SQLite: threads with read-only connections of their own, and one that watches how long they take and how much they hold.
+
+SQLite counts its memory under one lock, which scans side by side spend half their time waiting for (a group of 10,000 records took 27 ms
+beside another, and 12 alone). So the counting is off, and what a process holds is looked at from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pysqlite3
+
+from ocean.errors import OceanError
+from ocean.store.engine import SCAN_SECONDS, Gathered, Row, StatementError, too_long
+
+SCANNERS = 3  # threads that scan
+WAITING = 64
+HEAP = 1024**3  # bytes by which a process may grow while it scans
+MOMENT = 0.003  # seconds that a scan may take of the caller's own thread
+_STEPS = 500  # of SQLite's machine between looks at the clock there: the work of some records
+TICK = 0.02  # seconds between looks at running scans
+_STATM = Path("/proc/self/statm")
+_MEMSTATUS = 9  # SQLITE_CONFIG_MEMSTATUS
+log = logging.getLogger("ocean.store")
+
+
+def stop_counting() -> bool:
+    """Turns SQLite's count of its memory off, before the first connection; False where that can't be done, or can't be replaced."""
+    if not _STATM.exists():
+        return False
+    try:
+        library = ctypes.CDLL(pysqlite3._sqlite3.__file__)
+        if library.sqlite3_shutdown() != 0:
+            return False
+        off = library.sqlite3_config(_MEMSTATUS, ctypes.c_int(0)) == 0
+        return bool(library.sqlite3_initialize() == 0 and off)
+    except (AttributeError, OSError):  # another build, whose functions have no names outside
+        return False
+
+
+uncounted = stop_counting()
+
+
+def held() -> int:
+    """Bytes of memory that the process holds; 0 where that is not known."""
+    if not uncounted:
+        return 0
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Running(threading.local):
+    """When the scan of this thread is over; functions of ours, of which each call may be long, look at it."""
+
+    deadline: float | None = None
+
+    def over(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def check(self) -> None:
+        if self.over():
+            raise TimeoutError
+
+
+running = Running()
+
+
+class _Scan:
+    """One scan under way: it is interrupted past its deadline, or where the process grows too much, and then says why."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.deadline = time.monotonic() + SCAN_SECONDS
+        self.held = held()
+        self.fault: OceanError | None = None
+
+    def stop(self, fault: OceanError) -> None:
+        self.fault = fault
+        self.connection.interrupt()
+
+
+def _too_much() -> OceanError:
+    return OceanError("LIMIT_REACHED", "The question takes too much memory.", "Narrow it, or ask for less.")
+
+
+class Scans:
+    """SCANNERS scans side by side; WAITING may wait."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._threads = ThreadPoolExecutor(SCANNERS, "scan")
+        self._connections: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(SCANNERS):
+            self._connections.put(connect())
+        self._own = connect()
+        self._own.set_progress_handler(running.over, _STEPS)
+        self._count = 0
+        self._running: list[_Scan] = []
+        self._change = threading.Condition()
+        self._closed = False
+        self._watching = threading.Thread(target=self._watch, name="scan-watch", daemon=True)
+        self._watching.start()
+
+    def at_once(self, sql: str, args: Sequence[Any]) -> list[Row] | None:
+        """The rows of a scan that is over within MOMENT seconds, in the caller's thread; None if it is not, or fails."""
+        running.deadline = time.monotonic() + MOMENT
+        found = Gathered(cut=False)
+        try:
+            for row in self._own.execute(sql, args):
+                found.add(row)
+            return found.rows
+        except (pysqlite3.Error, MemoryError, OceanError):  # the long way tells why
+            return None
+        finally:
+            running.deadline = None
+
+    async def rows(self, sql: str, args: Sequence[Any], *, cut: bool) -> list[Row]:
+        """As `Engine.scan`."""
+        if self._count >= WAITING:
+            raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
+        self._count += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._scan, sql, args, cut)
+        finally:
+            self._count -= 1
+
+    def _scan(self, sql: str, args: Sequence[Any], cut: bool) -> list[Row]:
+        connection = self._connections.get()
+        scan = _Scan(connection)
+        running.deadline = scan.deadline
+        with self._change:
+            self._running.append(scan)
+            self._change.notify()
+        found = Gathered(cut)
+        try:
+            for row in connection.execute(sql, args):
+                if not found.add(row):
+                    break
+            return found.rows
+        except MemoryError:
+            raise _too_much() from None
+        except pysqlite3.Error as fault:
+            if time.monotonic() > scan.deadline:  # also where a function of ours has seen it first
+                raise too_long() from None
+            raise scan.fault or StatementError(str(fault)) from fault
+        finally:
+            running.deadline = None
+            with self._change:
+                self._running.remove(scan)
+            self._connections.put(connection)
+
+    def _watch(self) -> None:
+        while not self._closed:
+            with self._change:
+                while not self._running and not self._closed:
+                    self._change.wait()
+                self._look()
+            time.sleep(TICK)
+
+    def _look(self) -> None:
+        """Interrupts the scans that have had their time; of those that hold too much together the one that runs longest, one a look."""
+        now = time.monotonic()
+        for scan in self._running:
+            if now > scan.deadline:
+                scan.stop(too_long())
+        if self._running and uncounted:
+            oldest = min(self._running, key=lambda scan: scan.deadline)
+            if held() - oldest.held > HEAP:
+                oldest.stop(_too_much())
+
+    def close(self) -> None:
+        """Ends once the scans under way have."""
+        self._threads.shutdown()
+        with self._change:
+            self._closed = True
+            self._change.notify()
+        self._watching.join()
+        self._own.close()
+        for _ in range(SCANNERS):
+            self._connections.get().close()
