@@ -52,11 +52,16 @@ def view(**given: str | None) -> None:
     _serve("view", given)
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @addresses
-def mail(**given: str | None) -> None:
-    """Start the mail host alone."""
-    _serve("mail", given)
+@click.pass_context
+def mail(context: click.Context, /, **given: str | None) -> None:
+    """Start the mail host alone; or look at its queue."""
+    if context.invoked_subcommand is None:
+        _serve("mail", given)
+
+
+mail.add_command(operator.mail_queue)
 
 
 for command in (*client.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):

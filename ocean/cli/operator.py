@@ -122,6 +122,23 @@ def restore(file: Path, **given: str | None) -> None:
     click.echo(f"{folder} holds the store up to position {position}, and the chain holds.")
 
 
+@click.command("queue")
+@as_json
+@data
+@store
+def mail_queue(as_json: bool, **given: str | None) -> None:
+    """Show the outbox: what waits to be sent, newest first."""
+    from ocean.services.mail.outbox import waiting
+
+    found = _with_engine(_existing(given), waiting)
+    if as_json:
+        click.echo(json.dumps(found))
+    elif found:
+        show.table(found)
+    else:
+        click.echo("Nothing waits to be sent.")
+
+
 def _existing(given: dict[str, str | None]) -> dict[str, str]:
     values = load(given)
     database = Path(values["OCEAN_DATA"]) / "ocean.db"

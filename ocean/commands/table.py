@@ -31,7 +31,8 @@ STAGES = {
     "count": "count", "first": "first [N:count]", "last": "last [N:count]", "limit": "limit N:integer", "skip": "skip N:integer",
     "sort": "sort SORT:sorts", "pick": "pick PICK:picks", "where": "where WHERE:condition", "group": "group GROUP:grouping",
     "save": "save ROUTE [@KEY] [dry DRY:flag]", "update": "update CHANGES [dry DRY:flag]", "remove": "remove [dry DRY:flag]",
-    "send email": "send email to TO:recipient subject SUBJECT:text body BODY:text", "run": "run ROUTE", "call": "call URL:text",
+    "send email": "send email to TO:recipient subject SUBJECT:text body BODY:text [dry DRY:flag]",
+    "run": "run ROUTE", "call": "call URL:text",
 }  # fmt: skip
 
 # What people of other languages try first.

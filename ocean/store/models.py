@@ -238,6 +238,24 @@ class Checkpoint(Model):
         table = "checkpoint"
 
 
+class Outgoing(Model):
+    """A message that waits to be sent, or was."""
+
+    id = Name(primary_key=True)
+    owner = Name()
+    recipient = fields.TextField()
+    subject = fields.TextField()
+    body = fields.TextField()
+    state = fields.TextField()
+    attempts = fields.SmallIntField()
+    created_at = fields.BigIntField()
+    due_at = fields.BigIntField()
+
+    class Meta:
+        table = "outbox"
+        indexes = [Index(fields=("owner", "created_at"), name="outbox_owner")]
+
+
 class Once(Model):
     """What may happen once: an idempotency key with its answer, or the nonce of a signed request."""
 

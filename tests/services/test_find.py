@@ -14,6 +14,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
 from ocean.http.answers import json_
+from ocean.services.data import records
 
 ORDERS = [
     {"user_id": "u1", "category": "book", "amount": 10},
@@ -263,3 +264,14 @@ async def test_the_prefix_of_a_query_takes_all_beneath(ocean: Ocean, alice: Call
     with pytest.raises(OceanError) as caught:
         await ask(ocean, alice, 'status "abc123"')
     assert caught.value.code == "NOT_FOUND"
+
+
+async def test_rows_that_were_cut_short_say_so(ocean: Ocean, alice: Caller) -> None:
+    """A group of more than a hundred was cut without a word."""
+    await records.bulk(ocean, alice, ops=[{"route": "many", "key": f"k{i}", "payload": {"n": i}} for i in range(101)])
+    for question in ("group n count", "pick n"):
+        answer = await ask(ocean, alice, f"find many {question}")
+        assert (answer["count"], len(answer["results"]), answer["truncated"]) == (100, 100, True)
+        assert "truncated" not in await ask(ocean, alice, f"find many where n < 100 {question}")
+        assert "truncated" not in await ask(ocean, alice, f"find many {question} limit 50")
+    assert "next_cursor" in await ask(ocean, alice, "find many")

@@ -63,7 +63,7 @@ async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
 
 
 def without(result: dict[str, Any], name: str) -> dict[str, Any]:
-    return {k: v for k, v in result.items() if k != name}
+    return {k: v for k, v in result.items() if k != name} if name in result else result
 
 
 async def remove(ocean: Ocean, caller: Caller, *, route: str, key: str, if_match: str | None = None) -> dict[str, Any]:
@@ -102,12 +102,14 @@ async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> di
     return {"results": [without(result, "payload") for result in await write(ocean, caller, planned)]}
 
 
+_OP_FIELDS = frozenset(("op", "route", "key", "payload", "ttl", "price", "public"))
+
+
 def _bulk_op(op: Any) -> Op:
     if not isinstance(op, dict):
         raise OceanError("INVALID_VALUE", "An operation of a bulk is an object.")
-    unknown = set(op) - {"op", "route", "key", "payload", "ttl", "price", "public"}
-    if unknown:
-        raise OceanError("UNKNOWN_FIELD", f"A bulk operation has no field {sorted(unknown)[0]!r}.")
+    if not op.keys() <= _OP_FIELDS:
+        raise OceanError("UNKNOWN_FIELD", f"A bulk operation has no field {min(op.keys() - _OP_FIELDS)[:60]!r}.")
     kind, route, key = op.get("op", "save"), op.get("route"), op.get("key")
     if kind == "save":
         if "payload" not in op:

@@ -30,7 +30,7 @@ async def find(
 ) -> dict[str, Any]:  # fmt: skip
     """Records that match, or after join, group or pick flat rows; `counted`, or a last stage `count`, gives their number alone.
 
-    `resolve`: with their embeds, one deep.
+    `resolve`: with their embeds, one deep. `truncated`: there are more rows than are shown where nobody says how many.
     """
     started = time.perf_counter()
     stages = clauses(where, group, having, sort, limit, skip, pick)
@@ -59,6 +59,8 @@ async def _answer(
         return {"count": int(total)}
     results, cursor = await question.results(ocean, caller, embeds=embeds)
     answer = {"results": results, "count": len(results), "time_ms": 0.0}
+    if question.truncated:
+        answer["truncated"] = True  # nobody said how many rows, and there are more
     return {**answer, "next_cursor": cursor} if cursor else answer
 
 

@@ -10,12 +10,13 @@ import orjson
 from grammar import Stage
 from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
-from ocean.core.payloads import dumps, encode, loads
+from ocean.core.payloads import dumps, encode, loads, reach
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
+from ocean.services.mail import outbox
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
 
@@ -31,13 +32,13 @@ async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence
         raise OceanError("INVALID_VALUE", f"'then {early}' is the end of a pipe.", "Put it last.")
     if last.name not in ACTIONS:
         return await find(ocean, caller, **args, pipe=pipe)
-    if last.name not in CHANGES:
-        raise OceanError(
-            "NOT_AVAILABLE", f"'then {last.name}' is part of the language, and not yet of this version.", "save, update and remove run."
-        )
+    if last.name in ("run", "call"):
+        raise OceanError("NOT_AVAILABLE", f"'then {last.name}' is part of the language, and not yet of this version.", "The others run.")
     question = await _asked(ocean, caller, args, pipe[:-1])
     if last.name == "save":
         return await _save(ocean, caller, question, last.args)
+    if last.name == "send email":
+        return await _send(ocean, caller, question, last.args)
     if not question.pipeline.records:
         raise OceanError("INVALID_VALUE", f"'then {last.name}' works on records, not on rows.", "Leave out join, group and pick.")
     drops, _ = await question.drops(ocean, caller)
@@ -87,6 +88,35 @@ async def _save(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     if key is not None:
         ops = [Op("save", route, check_key(key), encode(found))]
     return await _done(ocean, caller, ops, dry=args.get("dry", False), affected=len(found))
+
+
+async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:
+    """A message for each result, all queued or none."""
+    payloads, names = await _fields(ocean, caller, question)
+    messages: list[outbox.Message] = []
+    for payload, name in zip(_few(payloads), names, strict=True):
+        to = args["to"].get("address") or reach(payload, args["to"]["field"])
+        try:
+            messages.append(outbox.Message(to, args["subject"], args["body"]))
+        except OceanError as fault:
+            fault.message = f"{name}: {fault.message}"
+            raise
+    answer: dict[str, Any] = {"affected": len(messages)}
+    if args.get("dry", False):
+        return {**answer, "dry": True, "results": []}
+    ids = await outbox.queue(ocean, caller, messages) if messages else []
+    queued = [{"id": id_, "to": message.recipient} for id_, message in zip(ids, messages, strict=True)]
+    return {**answer, "results": queued}
+
+
+async def _fields(ocean: Ocean, caller: Caller, question: Question) -> tuple[list[Any], list[str]]:
+    """What each result holds, and what it is called."""
+    if question.pipeline.records:
+        drops, _ = await question.drops(ocean, caller)
+        return [loads(drop.body()) for drop in drops], [f"The record {drop.key or drop.drop_id!r} in {drop.route!r}" for drop in drops]
+    rows, _ = await question.results(ocean, caller)
+    plain = [loads(orjson.dumps(row).decode()) if isinstance(row, orjson.Fragment) else row for row in rows]
+    return plain, [f"Row {number}" for number in range(1, len(plain) + 1)]
 
 
 def _kept(drop: Drop) -> dict[str, Any]:

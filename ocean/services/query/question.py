@@ -36,6 +36,8 @@ class Question:
         self.pipeline = pipeline
         self.counts = False
         self.limit: int | None = None  # of the last stage that has one
+        self.tells = False  # whether one row more than the limit is asked for, to tell that there are more
+        self.truncated = False  # there were more rows
         self.pages = True  # whether a cursor can go on behind its end
         self.along: Along | None = None  # the index that it goes along
         self.brief = False  # whether it looks at few records, for all that is known
@@ -65,6 +67,9 @@ class Question:
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         beside = self.pipeline.beside
         rows = await self.run(ocean, caller)
+        if self.tells and self.limit is not None and len(rows) > self.limit:
+            self.truncated = True
+            rows = rows[: self.limit]
         if beside > 1:
             return [_beside(row[: beside * 2]) for row in rows], None
         return [orjson.Fragment(row[0]) if row[0] is not None else {} for row in rows], None
@@ -104,10 +109,11 @@ async def ask(
             raise OceanError("INVALID_VALUE", f"'then {stage.name}' can't follow 'count', which is a number.")
         _add(question, stage)
     if not question.counts:
+        question.pages = pipeline.levels == 1 and pipeline.records
         if question.limit is None:
             question.limit = all_of_them or LIMIT
-            pipeline.limit(question.limit)
-        question.pages = pipeline.levels == 1 and pipeline.records
+            question.tells = not pipeline.records and all_of_them is None
+            pipeline.limit(question.limit + question.tells)
         if after is not None:
             if not question.pages:
                 raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")

@@ -1,0 +1,74 @@
+"""The outbox: messages that wait in the store for the mail host to send them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import uuid_utils
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import show_time
+from ocean.errors import OceanError
+from ocean.store.engine import Engine
+from ocean.store.reader import now
+
+MAX_PER_DAY = 500  # messages of one key
+MAX_SUBJECT = 998 - len("Subject: ")  # characters of a line (RFC 5322, 2.1.1)
+MAX_BODY = 1024 * 1024  # characters
+_DAY = 86_400_000  # milliseconds
+_ADD = "INSERT INTO outbox (id, owner, recipient, subject, body, state, attempts, created_at, due_at) VALUES (?,?,?,?,?,?,?,?,?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient, checked: nothing in it can become a header of its own."""
+
+    recipient: str
+    subject: str
+    body: str
+
+    def __post_init__(self) -> None:
+        """Raises INVALID_VALUE."""
+        check_address(self.recipient)
+        if len(self.subject) > MAX_SUBJECT or any(not c.isprintable() for c in self.subject):
+            raise OceanError("INVALID_VALUE", f"A subject is one line of at most {MAX_SUBJECT} characters.")
+        if len(self.body) > MAX_BODY or "\x00" in self.body:
+            raise OceanError("INVALID_VALUE", f"A message's body has at most {MAX_BODY} characters, none of them U+0000.")
+
+
+_ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
+_LABEL = r"\w(?:[\w-]{0,61}\w)?"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
+
+
+def check_address(text: Any) -> str:
+    """An address: a dot-atom and a host name (RFC 5321, 4.1.2; RFC 6531 for letters beyond ASCII). Raises INVALID_VALUE."""
+    if not isinstance(text, str) or len(text) > 254 or not _ADDRESS.fullmatch(text):
+        raise OceanError("INVALID_VALUE", f"{str(text)[:80]!r} is not an address to send mail to.", "such as bob@example.com")
+    return text
+
+
+async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[str]:
+    """Puts messages into the outbox, all or none; their ids. Raises KEY_REQUIRED, LIMIT_REACHED."""
+    owner = caller.required("Sending mail needs a key.")
+    moment = now()
+    ((sent,),) = await ocean.engine.rows("SELECT count(*) FROM outbox WHERE owner = ? AND created_at > ?", (owner, moment - _DAY))
+    if sent + len(messages) > MAX_PER_DAY:
+        raise OceanError("LIMIT_REACHED", f"One key sends at most {MAX_PER_DAY} messages a day; {sent} are sent or wait.", "Send fewer.")
+    rows = [
+        (str(uuid_utils.uuid7()), owner, message.recipient, message.subject, message.body, "queued", 0, moment, moment)
+        for message in messages
+    ]
+    await ocean.log.put(_ADD, rows)
+    return [row[0] for row in rows]
+
+
+async def waiting(engine: Engine, limit: int = 1000) -> list[dict[str, Any]]:
+    """What is in the outbox, newest first: `{id, owner, to, subject, state, attempts, created_at}`."""
+    rows = await engine.rows(
+        "SELECT id, owner, recipient, subject, state, attempts, created_at FROM outbox ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    names = ("id", "owner", "to", "subject", "state", "attempts")
+    return [{**dict(zip(names, row[:6], strict=True)), "created_at": show_time(row[6])} for row in rows]

@@ -1,0 +1,42 @@
+"""The reference's examples, one for each command, run: what a reader pastes from it works."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocean.commands import planned
+from ocean.commands.dispatch import execute, parse
+from ocean.commands.table import COMMANDS
+from ocean.context import Caller, Ocean
+from ocean.core import keys
+
+# What an example speaks of must be there first.
+BEFORE = """
+save users @alice name: "Alice" age: 30 role: "admin"
+save my/data @user-1 name: "Alice"
+save products @sku-42 price: 30
+save pages @home stock: 10
+save agency/shop @x 1
+save my/route @x 1
+save mysite @about "about"
+define todo fields title: "text" status: "text"
+define "users" fields name: "text"
+share agency/shop with @CLIENT_KEY
+"""
+EXAMPLES = [c.example for c in COMMANDS.values() if c.forms and c.name not in (*planned.NAMES, "rollback")]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> None:
+    owner = Caller(keys.generate().public)
+    client = keys.generate().public
+
+    def named(text: str) -> str:
+        return text.replace("CLIENT_KEY", client).replace("YOUR_KEY", client)
+
+    await execute(ocean, owner, parse(named(BEFORE)))
+    await execute(ocean, owner, parse(named(example)))
+
+
+def test_every_command_that_can_be_written_has_an_example() -> None:
+    assert [c.name for c in COMMANDS.values() if c.forms and not c.example] == []
