@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ocean import settings as settings_
 from ocean.core import keys
@@ -19,6 +20,9 @@ from ocean.store.schema import open_engine
 from ocean.store.secrets import ServerKey
 from ocean.turns import Turns, household
 from ocean.usage import Usage
+
+if TYPE_CHECKING:
+    from ocean.services.query.indexing import Indexing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Ocean:
     )  # (route, key, owner) of embeds that were seen since the last count
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
+    searching: Indexing | None = None  # in a process that searches: the API server
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:
@@ -69,7 +74,16 @@ class Ocean:
         engine = await open_engine(settings_.store_url(settings))
         return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), Blobs.open(settings_.blobs_url(settings)), server)
 
+    @property
+    def indexing(self) -> Indexing:
+        """Raises SERVER_BUSY in a process that does not search."""
+        if self.searching is None:
+            raise OceanError("SERVER_BUSY", "This process does not search.", "Ask the API server.")
+        return self.searching
+
     async def close(self) -> None:
         """Answers what was accepted, and lets go of the store."""
         await self.log.close()
+        if self.searching is not None:
+            await self.searching.close()
         await self.engine.close()

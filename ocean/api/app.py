@@ -13,10 +13,11 @@ from ocean.api.quick import QuickProtocol, Table
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.followers import indexes, reaper
+from ocean.followers import indexer, indexes, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
 from ocean.services.live.hub import Hub
+from ocean.services.query.indexing import Indexing
 
 CORS = {
     **ANY_ORIGIN,
@@ -53,7 +54,10 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 
     @server.before_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
-        server.ctx.hub = Hub(server.ctx.ocean)
+        ocean = server.ctx.ocean
+        server.ctx.hub = Hub(ocean)
+        ocean.searching = Indexing(ocean.data, ocean.engine, ocean.reader)
+        await ocean.searching.open()
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)
 
     @server.before_server_stop
@@ -62,6 +66,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 
     follow(server, reaper.run)
     follow(server, indexes.run)
+    follow(server, indexer.run)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
     server.ctx.quick.add("POST", "/exec", exec_)

@@ -35,7 +35,10 @@ def _handler(command: Command, twin: Twin) -> Any:
     async def handle(request: Asked, **named: str) -> Answer:
         caller = await caller_of(request, make=command.writes, parameters=credentials)
         work = run(command, request.app.ctx.ocean, caller, read(request))
-        return json_(await answered(request, caller, work), twin.status, any_origin=True)
+        answer = await answered(request, caller, work)
+        if command.writes and request.args.get("wait") == "true":
+            await request.app.ctx.ocean.indexing.written()
+        return json_(answer, twin.status, any_origin=True)
 
     return handle
 
@@ -52,7 +55,7 @@ class Reader:
         self._twin = twin
         self._query = frozenset(a.called or a.name for a in twin.args if a.where == "query") | credentials
         if makes:
-            self._query |= {"generate_keypair"}
+            self._query |= {"generate_keypair", "wait"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
 

@@ -15,7 +15,6 @@ async def _not_yet(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:
 
 # name -> (forms, example)
 _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
-    "search": (("search PREFIX TEXT:text [top TOP:integer] [where WHERE:condition]",), 'search my/data "alice" top 5'),
     "run": (("run ROUTE [REQUEST:object] [async ASYNC:flag]",), 'run fn/greet { name: "world" }'),
     "when": (
         ("when ROUTE [where WHERE:condition] changes call URL:text [secret SECRET:text]",),

@@ -15,6 +15,7 @@ from ocean.services.query import schemas
 from ocean.services.query.export import export
 from ocean.services.query.indexes import explain
 from ocean.services.query.primitives import primitives
+from ocean.services.query.search import search
 from ocean.services.query.sql import sql
 from ocean.services.query.status import status
 from ocean.services.query.translate import DIALECTS, to_sql
@@ -38,6 +39,10 @@ async def _query(
 
 async def _primitives(ocean: Ocean, caller: Caller, *, filter: Any = None, where: Any = None, **args: Any) -> dict[str, Any]:
     return await primitives(ocean, caller, where=condition_of(filter) if filter else where, **args)
+
+
+async def _search(ocean: Ocean, caller: Caller, *, filter: Any = None, where: Any = None, **args: Any) -> dict[str, Any]:
+    return await search(ocean, caller, where=condition_of(filter) if filter else where, **args)
 
 
 async def _translate(ocean: Ocean, caller: Caller, *, query: str, to: str) -> dict[str, Any]:
@@ -76,6 +81,10 @@ _PRIMITIVES = (
     "primitives [dates DATES:object] [identifiers IDENTIFIERS:object] [locations LOCATIONS:object] [amounts AMOUNTS:object] "
     "[texts TEXTS:text] [blobs BLOBS:object] [in PREFIX] [where WHERE:condition] [limit LIMIT:integer]"
 )
+_SEARCH = (
+    "search PREFIX TEXT:text [top TOP_K:integer] [where WHERE:condition] [min MIN_SCORE:number] [mode MODE:word] [fusion FUSION:word] "
+    "[language LANGUAGE:word] [wait WAIT:flag]"
+)
 _EXPORT = (
     "export ROUTE [as FORMAT:word] [dialect DIALECT:word] [where WHERE:condition] [from SINCE:text] [to UNTIL:text] [pick SELECT:names]"
 )
@@ -88,6 +97,11 @@ _QUERY = (
 COMMANDS = (
     Command("find", (FIND,), "Find records by their fields; join, group and sort them.", 'find my/data where name = "Alice"', finding.find),
     Command("query", (), "find, as JSON.", "", _query, (Twin("POST", "/query", _QUERY),)),
+    Command("search", (_SEARCH,), "Find records by words, best first; over HTTP by meaning too.", 'search my/data "alice" top 5', _search,
+            (Twin("POST", "/search", (
+                Arg("prefix", "text", required=True), Arg("text", "any"), Arg("vector", "any"), Arg("mode", "text"), Arg("fusion", "text"),
+                Arg("top_k", "integer"), Arg("min_score", "number"), Arg("filter", "object"), Arg("language", "text"),
+                Arg("wait", "flag"))),)),
     Command("sql", ("sql QUERY:text",), "One SELECT over folders.", 'sql "SELECT name, age FROM users WHERE age > 21 ORDER BY age"', sql,
             (Twin("POST", "/sql", (Arg("query", "text", required=True),)),)),
     Command(

@@ -9,6 +9,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from tests.services.searching import indexed
 
 # What an example speaks of must be there first.
 BEFORE = """
@@ -34,8 +35,10 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
     def named(text: str) -> str:
         return text.replace("CLIENT_KEY", client).replace("YOUR_KEY", client)
 
-    await execute(ocean, owner, parse(named(BEFORE)))
-    await execute(ocean, owner, parse(named(example)))
+    async with indexed(ocean):
+        await execute(ocean, owner, parse(named(BEFORE)))
+        await ocean.indexing.written()
+        await execute(ocean, owner, parse(named(example)))
 
 
 def test_every_command_that_can_be_written_has_an_example() -> None:

@@ -12,6 +12,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
 from tests.seed.test_corpus import EXAMPLES
+from tests.services.searching import indexed
 from tests.services.test_find import plain
 
 BEFORE = """
@@ -23,6 +24,9 @@ save orders @o3 user_id: "bob" category: "b" amount: 5
 save products @sku-42 price: 30 on_sale: true
 save pages @home stock: 10
 save myapp/orders @1 category: "x" amount: 150
+save myapp/logs/deploy message: "deployment error on prod"
+save myapp/docs @1 text: "Getting started with it"
+save mail/alice/inbound subject: "Your invoice"
 save customers @c1 email: "c@example.com"
 save old/logs message: "old"
 save old/logs @k message: "old too"
@@ -39,6 +43,10 @@ EFFECTS: dict[str, Any] = {
         lambda a: [r["key"] for r in a["results"]] == ["standup-42"]
     ),
     'primitives dates { $gte: "2026-03-01" } locations { $near: { lat: 55.68, lon: 12.57, radius_km: 10 } }': lambda a: a["count"] == 1,
+    'search my/data "alice" top 5': lambda a: a["results"][0]["key"] == "user-1" and a["mode"] == "text",
+    'search myapp/logs "deployment error" top 10': lambda a: a["results"][0]["route"] == "myapp/logs/deploy" and a["searched"] == 1,
+    'search myapp/docs "getting started" top 5': lambda a: "<mark>Getting</mark>" in a["results"][0]["snippet"],
+    'search mail/alice/inbound "invoice" top 10': lambda a: a["count"] == 1,
     "find orders group category sum amount count": lambda a: {r["category"]: r["sum_amount"] for r in a["results"]} == {"a": 30, "b": 5},
     "update products @sku-42 on_sale: null": lambda a: "on_sale" not in a["payload"],
     "list users then count": lambda a: a == {"count": 3},
@@ -62,6 +70,11 @@ EFFECTS: dict[str, Any] = {
 
 
 async def test_each_statement_of_the_seed_does_what_it_states(ocean: Ocean) -> None:
+    async with indexed(ocean):
+        await _run_all(ocean)
+
+
+async def _run_all(ocean: Ocean) -> None:
     pair = keys.generate()
     owner = Caller(pair.public)
     await execute(ocean, owner, parse(BEFORE))
@@ -79,6 +92,8 @@ async def test_each_statement_of_the_seed_does_what_it_states(ocean: Ocean) -> N
         if parsed.command in planned.NAMES:
             await _not_yet(ocean, owner, statement)
             continue
+        if parsed.command == "search":
+            await ocean.indexing.written()
         answer = plain(await execute(ocean, owner, [parsed]))
         if text in ("remove users @alice", "remove users @user-123"):  # it is wanted later
             await execute(ocean, owner, parse(text.replace("remove", "save") + ' name: "Back" email: "back@example.com"'))

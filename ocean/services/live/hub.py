@@ -72,7 +72,8 @@ class Subscriber:
         if not self._events and self._ended is None:
             self._woken.clear()
             try:
-                await asyncio.wait_for(self._woken.wait(), HEARTBEAT)
+                async with asyncio.timeout(HEARTBEAT):
+                    await self._woken.wait()
             except TimeoutError:
                 return [None]
         if self._ended is not None:
@@ -144,7 +145,8 @@ class Hub:
                 came = False
             if not came:
                 try:
-                    await asyncio.wait_for(moved.wait(), self._ocean.engine.poll)
+                    async with asyncio.timeout(self._ocean.engine.poll):  # not wait_for, which may swallow what cancels us (3.11)
+                        await moved.wait()
                 except TimeoutError:
                     continue
 

@@ -207,6 +207,10 @@ class Pipeline:
         keys = self._order()
         return self._ordered(self._select([_SEQ, *_numbered(keys)])), len(keys)
 
+    def seqs(self) -> Sql:
+        """For records: their places in the log."""
+        return self.binds.write(self.places()[0], self.dialect.name)
+
     def records_with(self, columns: str) -> tuple[Sql, int]:
         """The records themselves, `columns` of drops `d` and `n` (record), then their sort keys and place; and how many keys there are."""
         select, keys = self.places()

@@ -1,0 +1,74 @@
+"""Texts to vectors, with the static embeddings that the package wordllama bundles: nothing is fetched at run time.
+
+A text's vector is the mean of its tokens' vectors, at length 1 (https://github.com/dleemiller/WordLlama).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import struct
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIMENSIONS = 256
+MAX_TOKENS = 2048  # of a text: what comes behind no longer moves its mean by much
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+Vectors = NDArray[np.float32]
+
+
+class Embedder:
+    """Loaded when it is first asked: 25 MB that a process without searches does not need."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._weights: NDArray[Any] | None = None
+        self._tokenizer: Any = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """An array of (texts, DIMENSIONS); a text without a known token gives zeros."""
+        weights, tokenizer = self._load()
+        found = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        for row, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
+            ids = encoding.ids[:MAX_TOKENS]
+            if ids:
+                found[row] = weights[ids].astype(np.float32).mean(axis=0)
+        return normalised(found)
+
+    def _load(self) -> tuple[NDArray[Any], Any]:
+        with self._lock:
+            if self._weights is None:
+                from tokenizers import Tokenizer
+
+                spec = importlib.util.find_spec("wordllama")  # the package itself is not imported: its files are what is wanted
+                assert spec is not None
+                assert spec.origin is not None
+                home = Path(spec.origin).parent
+                self._tokenizer = Tokenizer.from_file(str(home / _TOKENIZER))
+                self._tokenizer.no_padding()
+                self._weights = _read(home / _WEIGHTS)
+            return self._weights, self._tokenizer
+
+
+def _read(path: Path) -> NDArray[Any]:
+    """The one matrix of a safetensors file, mapped and not read (https://huggingface.co/docs/safetensors, format)."""
+    with path.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+    ((_, about),) = [item for item in header.items() if item[0] != "__metadata__"]
+    kinds = {"F16": "<f2", "F32": "<f4"}
+    start, _ = about["data_offsets"]
+    return np.memmap(path, dtype=kinds[about["dtype"]], mode="r", offset=8 + size + start, shape=tuple(about["shape"]))
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Each at length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: Vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return found

@@ -1,0 +1,143 @@
+"""The search index follows the log: what a record says is searched a moment after it is saved."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from ocean.core.drop import ACCESS, SAVED, SCHEMA, Drop
+from ocean.core.payloads import loads
+from ocean.core.searched import language_of, texts_of, vector_of
+from ocean.errors import OceanError
+from ocean.index.index import Index
+from ocean.index.scope import DamagedError, Entry
+from ocean.store.engine import Engine
+from ocean.store.reader import Reader, now
+
+PAGE = 500  # drops that are taken in at once
+PAUSE = 0.1  # seconds between commits, where nobody waits for one
+PATIENCE = 10.0  # seconds that a question waits for what was saved before
+_TIDY = 1000  # milliseconds between looks for what has expired
+FOLDER = "index"
+log = logging.getLogger("ocean.index")
+
+
+class Indexing:
+    """The index of this process, and how far it has come. It is opened when it is first stepped."""
+
+    def __init__(self, data: Path, engine: Engine, reader: Reader) -> None:
+        self._folder = data / FOLDER
+        self._engine = engine
+        self._reader = reader
+        self._index: Index | None = None
+        self._position = 0
+        self._moved = asyncio.Event()  # replaced whenever the index has moved
+        self._waiting = 0
+        self._committed = 0.0
+        self._tidied = 0
+
+    @property
+    def index(self) -> Index:
+        """Raises SERVER_BUSY while it is being opened."""
+        if self._index is None:
+            raise OceanError("SERVER_BUSY", "The search index is being opened.", "Try again in a moment.")
+        return self._index
+
+    async def open(self) -> None:
+        self._index = await asyncio.to_thread(Index, self._folder)
+        self._position = self._index.position
+
+    async def close(self) -> None:
+        if self._index is not None:
+            index, self._index = self._index, None
+            await asyncio.to_thread(index.close)
+
+    async def reached(self, position: int) -> None:
+        """Returns when all that was written up to a place is searched. Raises SERVER_BUSY after PATIENCE seconds."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self._position < position:
+                    await self._moved.wait()
+        except TimeoutError:
+            raise OceanError("SERVER_BUSY", "The search index is behind what was saved.", "Try again in a moment.") from None
+        finally:
+            self._waiting -= 1
+
+    async def written(self) -> None:
+        """Returns when all that is written by now is searched."""
+        head, _ = await self._reader.head()
+        await self.reached(head)
+
+    async def step(self) -> bool:
+        """Takes in what comes next of the log; whether there is more to do."""
+        index = self.index
+        head, _ = await self._reader.head()
+        if self._position > head:  # the log is another one than the index was made of
+            await self.heal()
+        elif self._position < head:
+            if not self._waiting:
+                await asyncio.sleep(max(0.0, self._committed + PAUSE - time.monotonic()))
+            await self._take_in(index, await self._reader.follow(self._position, PAGE), head)
+            return True
+        if now() - self._tidied > _TIDY:
+            self._tidied = now()
+            await asyncio.to_thread(index.expire, now())
+        return await asyncio.to_thread(index.settle)
+
+    async def _take_in(self, index: Index, drops: list[Drop], head: int) -> None:
+        position = drops[-1].seq if drops else head
+        self._committed = time.monotonic()
+        try:
+            await asyncio.to_thread(_apply, index, drops, position)
+        except DamagedError as fault:
+            log.warning("the search index is damaged, and is made again: %s", fault)
+            await self.heal()
+            return
+        self._position = position
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def heal(self) -> None:
+        """Makes it anew from the log."""
+        await asyncio.to_thread(self.index.heal)
+        self._position = 0
+
+
+def _apply(index: Index, drops: list[Drop], position: int) -> None:
+    entries: dict[str, Entry] = {}
+    gone: dict[str, None] = {}
+    moment = now()
+    for drop in drops:
+        if drop.kind in (ACCESS, SCHEMA):
+            continue
+        id_ = _id_of(drop)
+        entries.pop(id_, None)
+        gone.pop(id_, None)
+        entry = _entry(id_, drop) if drop.kind == SAVED and drop.live(moment) else None
+        if entry is not None and (entry.text or entry.vector):
+            entries[id_] = entry
+        else:
+            gone[id_] = None
+    index.apply(list(entries.values()), list(gone), position)
+
+
+def _id_of(drop: Drop) -> str:
+    """What stays the same over a record's versions: its folder and key; of an event its own id."""
+    if drop.key is not None:
+        return f"{drop.route}\x00{drop.key}"
+    if drop.kind != SAVED and drop.payload is not None:  # an event that was removed: the drop says which
+        return str(loads(drop.payload)["removes"])
+    return drop.drop_id
+
+
+def _entry(id_: str, drop: Drop) -> Entry | None:
+    if (drop.key or "").startswith("_"):  # a folder's settings are no content
+        return None
+    body = loads(drop.body())
+    title, text = texts_of(body)
+    return Entry(
+        id_, drop.seq, drop.route, drop.owner, drop.price is not None, drop.expires_at, title, text, language_of(body), vector_of(body)
+    )

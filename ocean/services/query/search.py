@@ -1,0 +1,212 @@
+"""search: records by words, by meaning, or by both."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from grammar.conditions import Condition
+from ocean.context import Caller, Ocean
+from ocean.core.drop import Drop, show_time
+from ocean.core.payloads import loads
+from ocean.core.routes import check_prefix
+from ocean.core.searched import is_vector, language_of, texts_of
+from ocean.errors import OceanError
+from ocean.index import analysis
+from ocean.index.embedder import Vectors, normalised
+from ocean.index.index import Index, sound
+from ocean.index.scope import DamagedError, Hit, Scope
+from ocean.index.vectors import BUILT_IN
+from ocean.services.access import reading
+from ocean.services.query.scope import RECORDS, Folder, affordable, run, scan_of, visible
+from ocean.store.query.fragments import joined, sql
+from ocean.store.query.pipeline import Pipeline
+from ocean.store.reader import now
+
+MODES = ("text", "vector", "hybrid")
+FUSIONS = ("weighted", "rrf")
+MAX_TOP = 1000
+MAX_TEXT = 4000  # characters of a question
+CANDIDATES = 100  # of each half of a hybrid search, at least
+MAX_FILTERED = 50_000  # records that a filter may leave
+SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
+_RRF = 60  # Cormack, Clarke, Buettcher 2009
+_FEW_WORDS = 8  # a question of more is answered in a thread
+
+
+async def search(
+    ocean: Ocean, caller: Caller, *, prefix: str, text: Any = None, vector: Any = None, mode: str | None = None, fusion: str = "weighted",
+    top_k: int = 10, min_score: float | None = None, where: Condition | None = None, language: str | None = None, wait: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """`{results, searched, time_ms, mode}`, the best `top_k` of a folder and all beneath, each with its `score` and, of words, a `snippet`.
+
+    `min_score` is on the mode's own scale: BM25 for text, the cosine for vector, 0 to 1 for hybrid.
+    Raises SEARCH_REQUIRED, INVALID_TEXT, INVALID_VECTOR, TOP_K_TOO_LARGE, NO_TEXT_CONTENT, NO_VECTORS, DIMENSION_MISMATCH.
+    """
+    started = time.perf_counter()
+    asked = _Asked(text, vector, mode, fusion, top_k, language or "en")
+    route = _route(prefix)
+    if wait:
+        await ocean.indexing.written()
+    scope = await _scope(ocean, caller, route, where)
+    try:
+        hits, searched, stems = await _hits(ocean, asked, scope)
+        hits = [hit for hit in hits if min_score is None or hit.score >= min_score]
+        drops = await _records(ocean, caller, route, [hit.seq for hit in hits])
+    except DamagedError:
+        await ocean.indexing.heal()
+        raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made again.", "Try again in a moment.") from None
+    if not searched and where is None:
+        _nothing(ocean, asked, scope)
+    results = [_shown(drops[hit.seq], hit, stems, asked) for hit in hits if hit.seq in drops][:top_k]
+    return {
+        "results": results, "count": len(results), "searched": searched, "time_ms": round((time.perf_counter() - started) * 1000, 2),
+        "mode": asked.mode,
+    }  # fmt: skip
+
+
+class _Asked:
+    """What is searched for, checked."""
+
+    def __init__(self, text: Any, vector: Any, mode: str | None, fusion: str, top_k: int, language: str) -> None:
+        if text is None and vector is None:
+            raise OceanError("SEARCH_REQUIRED", "Nothing is searched for.", "Give 'text', 'vector', or both.")
+        if text is not None and (not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT):
+            raise OceanError("INVALID_TEXT", f"'text' is what is searched for, 1 to {MAX_TEXT} characters.")
+        if vector is not None and not is_vector(vector):
+            raise OceanError("INVALID_VECTOR", "'vector' is a list of 2 to 4096 numbers, not all of them 0.")
+        self.mode = mode or ("text" if vector is None else "vector" if text is None else "hybrid")
+        if self.mode not in MODES:
+            raise OceanError("INVALID_VALUE", f"There is no mode {self.mode[:40]!r}.", f"Modes: {', '.join(MODES)}.")
+        if fusion not in FUSIONS:
+            raise OceanError("INVALID_VALUE", f"There is no fusion {fusion[:40]!r}.", f"Fusions: {', '.join(FUSIONS)}.")
+        if self.mode != "vector" and text is None:
+            raise OceanError("SEARCH_REQUIRED", f"The mode {self.mode!r} wants 'text'.")
+        if top_k > MAX_TOP:
+            raise OceanError("TOP_K_TOO_LARGE", f"At most {MAX_TOP} results are given.", f"top_k is {top_k}.")
+        if top_k < 1:
+            raise OceanError("INVALID_VALUE", "top_k is 1 or more.")
+        self.text: str | None = text
+        self.words = analysis.read(text) if text is not None else analysis.Question((), (), ())
+        self.fusion, self.most, self.language = fusion, top_k + SLACK, language[:2].lower()
+        self.space = BUILT_IN if vector is None else len(vector)
+        self.own: Vectors | None = normalised(np.array([vector], dtype=np.float32))[0] if vector is not None else None
+
+    def vector(self, index: Index) -> Vectors:
+        return self.own if self.own is not None else index.embed(self.text or "")
+
+    @property
+    def short(self) -> bool:
+        return len(self.words.words) <= _FEW_WORDS and self.most <= CANDIDATES
+
+
+def _route(prefix: str) -> str:
+    try:
+        return check_prefix(prefix)[0]
+    except OceanError as fault:
+        raise OceanError("INVALID_PREFIX", fault.message, fault.hint) from None
+
+
+async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | None) -> Scope:
+    verdict = await reading.require_read(ocean, caller, route, "search")
+    closed = await reading.denied_beneath(ocean, caller, route, "search")
+    seqs: list[int] | None = None
+    if where is not None:
+        folder = Folder(route, await ocean.reader.any_beneath(route))
+        pipeline = Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, folder, "search"))
+        pipeline.where(where)
+        pipeline.limit(MAX_FILTERED + 1)
+        seqs = [int(row[0]) for row in await run(ocean, caller, pipeline.seqs())]
+        if len(seqs) > MAX_FILTERED:
+            raise OceanError("LIMIT_REACHED", f"The filter leaves more than {MAX_FILTERED} records.", "Narrow it, or leave it out.")
+    return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs)
+
+
+async def _hits(ocean: Ocean, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
+    index = ocean.indexing.index
+    if asked.short:  # over before a thread has begun with it
+        return sound(lambda: _find(index, asked, scope))
+    return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))
+
+
+def _find(index: Index, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
+    """The best hits, how many records were searched, the stems that were looked for."""
+    if asked.mode == "text":
+        return index.words.search(asked.words, asked.language, scope, asked.most)
+    vector = asked.vector(index)
+    most = asked.most if asked.mode == "vector" else max(CANDIDATES, asked.most)
+    near, measured = index.vectors.search(asked.space, vector, scope, most)
+    if asked.mode == "vector":
+        return near, measured, set()
+    worded, searched, stems = index.words.search(asked.words, asked.language, scope, most)
+    if asked.fusion == "rrf":
+        return _by_ranks(worded, near)[: asked.most], max(searched, measured), stems
+    cosines = index.vectors.scores(asked.space, vector, [hit.seq for hit in worded])
+    return _by_scores(worded, near, cosines)[: asked.most], max(searched, measured), stems
+
+
+def _by_ranks(*lists: list[Hit]) -> list[Hit]:
+    """Reciprocal rank fusion, so that the first of all lists has 1."""
+    best = len(lists) / (_RRF + 1)
+    scores: dict[int, float] = {}
+    for hits in lists:
+        for rank, hit in enumerate(hits, 1):
+            scores[hit.seq] = scores.get(hit.seq, 0.0) + 1 / (_RRF + rank) / best
+    return _sorted(scores)
+
+
+def _by_scores(worded: list[Hit], near: list[Hit], cosines: dict[int, float]) -> list[Hit]:
+    """Half and half, each brought to 0 to 1 over all that either has found; cosines are known of those found by words alone, too."""
+    words = {hit.seq: hit.score for hit in worded}
+    meanings = {**cosines, **{hit.seq: hit.score for hit in near}}
+    low_word, low_meaning = min(words.values(), default=0.0), min(meanings.values(), default=0.0)
+    word_range = (max(words.values(), default=0.0) - low_word) or 1.0
+    meaning_range = (max(meanings.values(), default=0.0) - low_meaning) or 1.0
+    scores = {}
+    for seq in {**words, **meanings}:
+        word = (words[seq] - low_word) / word_range if len(words) > 1 and seq in words else float(seq in words)
+        meaning = (meanings[seq] - low_meaning) / meaning_range if len(meanings) > 1 and seq in meanings else float(seq in meanings)
+        scores[seq] = (word + meaning) / 2
+    return _sorted(scores)
+
+
+def _sorted(scores: dict[int, float]) -> list[Hit]:
+    return [Hit(seq, score) for seq, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
+
+
+async def _records(ocean: Ocean, caller: Caller, route: str, seqs: Sequence[int]) -> dict[int, Drop]:
+    """The hits as they are now: what is gone or closed meanwhile is not among them. The index narrows, this decides."""
+    if not seqs:
+        return {}
+    places = sql(f"r.seq IN ({','.join('?' * len(seqs))})")._replace(values=tuple(seqs))
+    condition = joined(" AND ", [places, await visible(ocean, caller, route, True, "search"), affordable(caller)])
+    rows = await run(ocean, caller, sql(f"{RECORDS} WHERE {{}}", condition), cut=True, brief=len(seqs) <= CANDIDATES)
+    return {row[0]: Drop(*row) for row in rows}
+
+
+def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:
+    """Says what there is nothing of."""
+    where, hint = f"in {scope.route!r} that this key may search", "Save records with text first."
+    if asked.mode == "vector":
+        if asked.own is not None and (others := ocean.indexing.index.vectors.dimensions_in(scope)):
+            there = ", ".join(map(str, others))
+            raise OceanError("DIMENSION_MISMATCH", f"The vector has {len(asked.own)} dimensions; those in {scope.route!r} have {there}.")
+        raise OceanError("NO_VECTORS", f"There are no vectors {where}.", hint)
+    raise OceanError("NO_TEXT_CONTENT", f"There are no texts {where}.", hint)
+
+
+def _shown(drop: Drop, hit: Hit, stems: set[str], asked: _Asked) -> dict[str, Any]:
+    found: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route}
+    if drop.key is not None:
+        found["key"] = drop.key
+    found |= {"score": round(hit.score, 4), "payload": drop.to_json()["payload"], "created_at": show_time(drop.created_at)}
+    if stems or asked.words.begun:
+        body = loads(drop.body())
+        marked = analysis.snippet(texts_of(body)[1], stems, asked.words.begun, language_of(body))
+        if marked is not None:
+            found["snippet"] = marked
+    return found

@@ -1,0 +1,226 @@
+"""Search by words and by meaning: what is found, what is not, and what nobody may learn from it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocean.commands.dispatch import execute, parse
+from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
+from ocean.services.data import records
+from ocean.services.query import indexing as indexing_
+from ocean.services.query.search import search
+from tests.services.searching import found, indexed, save
+from tests.services.test_find import plain
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def sea(ocean: Ocean) -> AsyncIterator[Ocean]:
+    async with indexed(ocean):
+        yield ocean
+
+
+TEXTS = """
+save docs @deploy title: "Deployment error" body: "The deployment to production failed with an error in the database migration."
+save docs @start title: "Getting started" body: "How to get started: install it, start it, save your first record."
+save docs @pasta title: "Cooking pasta" body: "Boil the spaghetti in salted water and serve it with tomato sauce."
+save docs/deep @running body: "She was running through the forest while the foxes jumped."
+save docs/deep @html page: "<html><style>body { color: teal }</style><script>let hidden = 1</script><p>Visible&nbsp;paragraph</p></html>"
+save docs @list tags: ("alpha", "beta") nested: { inside: { far: "submarine" } } _texts: ("quoted words")
+save docs @text "a plain text about lighthouses"
+"""
+
+
+async def test_words_are_found_by_their_stems_where_they_stand(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, TEXTS)
+    for text, keys in {
+        "deployment error": ["deploy"], "deployments failing": ["deploy"], "DATABASE": ["deploy"], "foxes": ["running"],
+        "fox jump": ["running"],
+        "submarine": ["list"], "beta": ["list"], "quoted": ["list"], "lighthouse": ["text"], "visible": ["html"], "teal": [], "hidden": [],
+        '"salted water"': ["pasta"], '"water salted"': [], "spag*": ["pasta"], "start": ["start"],
+    }.items():  # fmt: skip
+        assert await found(sea, alice, "docs", text) == keys, text
+    assert await found(sea, alice, "docs/deep", "spaghetti") == []
+    assert set(await found(sea, alice, "docs", "spaghetti lighthouses")) == {"pasta", "text"}
+
+
+async def test_typos_are_forgiven_by_the_length_of_a_word(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, TEXTS)
+    for typed in ("spagheti", "spahgetti", "deploymnt", "deplyomnt", "lighthuose", "watre"):
+        assert len(await found(sea, alice, "docs", typed)) == 1, typed
+    assert await found(sea, alice, "docs", "fxo") == []  # three letters have to be right
+
+
+async def test_a_title_counts_for_more(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, 'save t @body title: "Other" body: "harbour cat dog"; save t @title title: "harbour" body: "other cat dog"')
+    assert await found(sea, alice, "t", "harbour") == ["title", "body"]
+
+
+async def test_the_answer_has_the_seeds_shape_and_marks_the_words(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, TEXTS)
+    answer = plain(await search(sea, alice, prefix="docs", text="deployments <failing>", wait=True))
+    (result,) = answer["results"]
+    assert set(answer) == {"results", "count", "searched", "time_ms", "mode"}
+    assert set(result) == {"drop_id", "route", "key", "score", "payload", "created_at", "snippet"}
+    assert (answer["searched"], answer["mode"], result["route"]) == (7, "text", "docs")
+    assert result["score"] > 0
+    assert "<mark>Deployment</mark>" in result["snippet"]
+    assert "<mark>failed</mark>" in result["snippet"]
+
+
+async def test_meaning_finds_what_shares_no_word(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, TEXTS)
+    assert (await found(sea, alice, "docs", "preparing noodles for dinner", mode="vector"))[0] == "pasta"
+    assert (await found(sea, alice, "docs", "noodles with sauce", mode="hybrid"))[0] == "pasta"
+    for fusion in ("weighted", "rrf"):
+        answer = plain(await search(sea, alice, prefix="docs", text="tomato sauce", mode="hybrid", fusion=fusion))
+        scores = [result["score"] for result in answer["results"]]
+        assert answer["results"][0]["key"] == "pasta"
+        assert scores == sorted(scores, reverse=True)
+        assert 0 <= scores[-1] <= scores[0] <= 1
+
+
+async def test_vectors_of_ones_own_of_any_dimension(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, 'save v/memory vector: (0.12, -0.34, 0.56, 0.78) text: "hello world"')
+    await save(
+        sea, alice, "save v/memory @b vector: (1, 0, 0, 0); save v/memory @c vector: (0, 1, 0, 0); save v/three @d vector: (1, 2, 3)"
+    )
+    assert await found(sea, alice, "v/memory", vector=[0.9, 0.1, 0, 0], top_k=2) == ["b", "c"]
+    assert await found(sea, alice, "v", vector=[1, 2, 3]) == ["d"]
+    assert await found(sea, alice, "v/memory", vector=[0.9, 0.1, 0, 0], min_score=0.9) == ["b"]
+    for asked, code in (
+        ({"vector": [1, 2]}, "DIMENSION_MISMATCH"), ({"vector": [1]}, "INVALID_VECTOR"), ({"vector": ["a", 1]}, "INVALID_VECTOR"),
+        ({"vector": [0, 0]}, "INVALID_VECTOR"), ({}, "SEARCH_REQUIRED"), ({"text": "  "}, "INVALID_TEXT"), ({"text": 7}, "INVALID_TEXT"),
+        ({"text": "a", "top_k": 1001}, "TOP_K_TOO_LARGE"), ({"text": "a", "top_k": 0}, "INVALID_VALUE"),
+        ({"text": "a", "mode": "magic"}, "INVALID_VALUE"), ({"vector": [1, 2, 3], "mode": "text"}, "SEARCH_REQUIRED"),
+        ({"text": "a", "fusion": "cold"}, "INVALID_VALUE"),
+    ):  # fmt: skip
+        with pytest.raises(OceanError) as caught:
+            await search(sea, alice, prefix="v/memory", **asked)  # type: ignore[arg-type]
+        assert caught.value.code == code, asked
+    for prefix, asked, code in (
+        ("none", {"text": "a"}, "NO_TEXT_CONTENT"), ("none", {"vector": [1, 2]}, "NO_VECTORS"), ("a//b", {"text": "a"}, "INVALID_PREFIX"),
+    ):  # fmt: skip
+        with pytest.raises(OceanError) as caught:
+            await search(sea, alice, prefix=prefix, **asked)
+        assert caught.value.code == code
+
+
+async def test_what_changes_is_found_as_it_is(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, 'save w @a text: "first words"; save w text: "an event"; save w @gone text: "short lived" keep 1')
+    assert await found(sea, alice, "w", "first") == ["a"]
+    await save(sea, alice, 'update w @a text: "second words"')
+    assert await found(sea, alice, "w", "first") == []
+    assert await found(sea, alice, "w", "second") == ["a"]
+    assert await found(sea, alice, "w", "event") == [None]
+    await save(sea, alice, "find w where key missing then remove; remove w @a")
+    assert await found(sea, alice, "w", "event second", where=parse("find w where text exists")[0].args["where"]) == []
+    await save(sea, alice, 'save w @a text: "third"')
+    assert await found(sea, alice, "w", "third") == ["a"]
+
+
+async def test_a_filter_is_as_in_find(sea: Ocean, alice: Caller) -> None:
+    ops = [
+        {"route": "f", "key": f"k{i:03}", "payload": {"text": "same words", "n": i, "kind": "even" if i % 2 == 0 else "odd"}}
+        for i in range(300)
+    ]
+    await records.bulk(sea, alice, ops=ops)
+    answer = plain(await execute(sea, alice, parse('search f "words" where n < 10 and kind = "odd" top 50 wait')))
+    assert {result["key"] for result in answer["results"]} == {f"k00{i}" for i in (1, 3, 5, 7, 9)}
+    assert answer["searched"] == 5
+    for mode in ("vector", "hybrid"):
+        answer = plain(await search(sea, alice, prefix="f", text="words", mode=mode, where=parse("find f where n >= 297")[0].args["where"]))
+        assert {result["key"] for result in answer["results"]} == {"k297", "k298", "k299"}
+
+
+async def test_what_may_not_be_read_is_neither_found_nor_counted(sea: Ocean, alice: Caller, bob: Caller) -> None:
+    await save(
+        sea,
+        alice,
+        'save open @a text: "treasure map"; save open/closed @b text: "treasure chest"; save open/closed @c text: "treasure treasure"',
+    )
+    await save(sea, alice, f"share open/closed with @{alice.key} mode shared")
+    await save(sea, alice, 'save open @priced text: "treasure for sale" price 5')
+    await save(sea, alice, 'save inbox @x text: "treasure of hers"')
+    await save(sea, alice, f"share inbox with @{alice.key} mode writeonly")
+    for mode in ("text", "vector", "hybrid"):
+        mine = plain(await search(sea, alice, prefix="open", text="treasure", mode=mode, wait=True))
+        theirs = plain(await search(sea, bob, prefix="open", text="treasure", mode=mode, wait=True))
+        assert ({r["key"] for r in mine["results"]}, mine["searched"]) == ({"a", "b", "c", "priced"}, 4)
+        assert ({r["key"] for r in theirs["results"]}, theirs["searched"]) == ({"a"}, 1)
+        with pytest.raises(OceanError) as caught:
+            await search(sea, bob, prefix="open/closed", text="treasure", mode=mode)
+        assert caught.value.code == "FORBIDDEN"
+    before = plain(await search(sea, bob, prefix="open", text="treasure map", wait=True))["results"]
+    await records.bulk(
+        sea, alice, ops=[{"route": "open/closed", "key": f"more{i}", "payload": {"text": "map treasure"}} for i in range(50)]
+    )
+    after = plain(await search(sea, bob, prefix="open", text="treasure map", wait=True))["results"]
+    # How rare a word is is told by what bob may see; only how long a text is on average is told by all.
+    assert [r["score"] for r in after] == pytest.approx([r["score"] for r in before], rel=0.1)
+
+
+async def test_who_only_writes_finds_their_own(sea: Ocean, alice: Caller, bob: Caller) -> None:
+    await save(sea, alice, 'save _box @a text: "lantern of alice"')
+    await save(sea, alice, 'save _memory @a text: "lantern of alice"')
+    await save(sea, bob, 'save _memory @b text: "lantern of bob"')
+    for mode in ("text", "vector", "hybrid"):
+        assert await found(sea, bob, "_memory", "lantern", mode=mode) == ["b"]
+    assert await found(sea, bob, "_box", "lantern") == ["a"]
+
+
+async def test_languages_have_their_stems(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, 'save l @de lang: "de" text: "Die Häuser am Fluss"; save l @fr lang: "fr" text: "les chevaux mangeaient"')
+    assert await found(sea, alice, "l", "haus", language="de") == ["de"]
+    assert await found(sea, alice, "l", "manger", language="fr") == ["fr"]
+
+
+async def test_the_index_is_made_again_where_it_is_damaged_or_gone(ocean: Ocean, alice: Caller) -> None:
+    folder = ocean.data / indexing_.FOLDER
+    async with indexed(ocean):
+        await save(ocean, alice, TEXTS)
+        assert await found(ocean, alice, "docs", "submarine") == ["list"]
+    for spoil in (
+        lambda: shutil.rmtree(folder),
+        lambda: [path.write_bytes(b"nonsense") for path in (folder / "words").glob("meta.json")],
+        lambda: [_halve(path) for path in (folder / "words").iterdir() if path.suffix in (".idx", ".term", ".fast")],
+        lambda: (folder / "vectors" / "vectors.db").write_bytes(b"nonsense" * 1000),
+        lambda: (folder / "format").write_text("0"),
+    ):  # fmt: skip
+        spoil()
+        async with indexed(ocean):
+            assert await _in_time(ocean, alice) == ["list"]
+            assert (await found(ocean, alice, "docs", "noodles", mode="vector"))[0] == "pasta"
+
+
+def _halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+async def _in_time(ocean: Ocean, who: Caller) -> list[Any]:
+    """What is found once the index is whole again: it may say SERVER_BUSY meanwhile."""
+    for _ in range(5):
+        try:
+            return await found(ocean, who, "docs", "submarine")
+        except OceanError as fault:
+            if fault.code != "SERVER_BUSY":
+                raise
+    raise AssertionError("the index did not heal")
+
+
+async def test_an_index_that_was_closed_goes_on_from_where_it_stood(ocean: Ocean, alice: Caller) -> None:
+    async with indexed(ocean):
+        await save(ocean, alice, TEXTS)
+        await ocean.indexing.written()
+    await save(ocean, alice, 'save docs @late text: "written while nobody looked"; remove docs @pasta')
+    async with indexed(ocean):
+        assert ocean.indexing.index.position > 0
+        assert await found(ocean, alice, "docs", "nobody") == ["late"]
+        assert await found(ocean, alice, "docs", "spaghetti") == []
