@@ -122,6 +122,32 @@ def restore(file: Path, **given: str | None) -> None:
     click.echo(f"{folder} holds the store up to position {position}, and the chain holds.")
 
 
+@click.command()
+@data
+@store
+def reindex(**given: str | None) -> None:
+    """Make the search index anew from the log. The API server does so by itself where its index is missing or damaged."""
+    from ocean.index.index import in_use
+    from ocean.services.query.indexing import FOLDER, Indexing
+    from ocean.store.reader import Reader
+
+    values = _existing(given)
+    folder = Path(values["OCEAN_DATA"])
+    if in_use(folder / FOLDER):
+        fail("The API server has the index open: stop it first.", 1)
+
+    async def work(engine: Any) -> int:
+        indexing = Indexing(folder, engine, Reader(engine))
+        try:
+            return await indexing.rebuild(lambda done, of: seen("indexing", done, of))
+        finally:
+            await indexing.close()
+
+    with _progress() as seen:
+        position = _with_engine(values, work)
+    click.echo(f"The index is made anew, up to position {position}.")
+
+
 @click.command("queue")
 @as_json
 @data
@@ -178,4 +204,4 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield seen
 
 
-COMMANDS = (settings_, keys_, verify, backup, restore)
+COMMANDS = (settings_, keys_, verify, backup, restore, reindex)

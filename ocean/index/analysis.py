@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from typing import Any
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
@@ -18,6 +17,8 @@ STEMMED = {
 }  # fmt: skip
 MAX_WORDS = 64  # of a question
 SNIPPET = 240  # characters
+_BEFORE = 40  # of them before the first marked word
+_LOOKED_AT = 20_000  # characters of a text
 
 
 def _builder() -> TextAnalyzerBuilder:
@@ -76,33 +77,35 @@ def read(text: str) -> Question:
 
 def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> str | None:
     """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
-    tokens = words().pre_tokenize(text[:20_000]).tokens
-    stem_of = stems(language)
-    places = [i for i, token in enumerate(tokens) if _meant(token.text, wanted, starts, stem_of)]
-    if not places:
+    marks = [
+        (token.char_offset_from, token.char_offset_to, token.text)
+        for token in stems(language).pre_tokenize(text[:_LOOKED_AT]).tokens
+        if token.text in wanted or (starts and text[token.char_offset_from : token.char_offset_to].lower().startswith(starts))
+    ]
+    if not marks:
         return None
-    best = max(places, key=lambda at: _weight(tokens, places, at))
-    begin = max(0, tokens[max(0, best - 4)].char_offset_from)
+    begin = _begin(text, marks)
     end = min(len(text), begin + SNIPPET)
-    shown: list[str] = ["… "] if begin > 0 else []
+    shown = ["… "] if begin else []
     last = begin
-    for at in places:
-        token = tokens[at]
-        if begin <= token.char_offset_from and token.char_offset_to <= end:
-            shown += [escape(text[last : token.char_offset_from]), "<mark>"]
-            shown += [escape(text[token.char_offset_from : token.char_offset_to]), "</mark>"]
-            last = token.char_offset_to
+    for start, stop, _ in marks:
+        if last <= start and stop <= end:
+            shown += [escape(text[last:start]), "<mark>", escape(text[start:stop]), "</mark>"]
+            last = stop
     shown.append(escape(text[last:end]))
     if end < len(text):
         shown.append(" …")
     return " ".join("".join(shown).split())
 
 
-def _meant(word: str, wanted: set[str], starts: tuple[str, ...], stem_of: Any) -> bool:
-    return word in wanted or word.startswith(starts) or any(stem in wanted for stem in stem_of.analyze(word))
-
-
-def _weight(tokens: Any, places: list[int], at: int) -> int:
-    """How many different wanted words a snippet that begins there would have."""
-    end = tokens[at].char_offset_from + SNIPPET
-    return len({tokens[i].text for i in places if i >= at and tokens[i].char_offset_to <= end})
+def _begin(text: str, marks: list[tuple[int, int, str]]) -> int:
+    """Where a snippet begins that has as many different marked words as can be: at a word, a little before the first of them."""
+    if len(text) <= SNIPPET:
+        return 0
+    most, best = 0, marks[0][0]
+    for at, (start, _, _) in enumerate(marks[:200]):
+        words_there = {word for begin, stop, word in marks[at : at + 50] if stop <= start + SNIPPET - _BEFORE}
+        if len(words_there) > most:
+            most, best = len(words_there), start
+    begin = max(0, best - _BEFORE)
+    return begin if begin == 0 else text.find(" ", begin, best) + 1 or best

@@ -38,7 +38,7 @@ class Embedder:
         for row, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
             ids = encoding.ids[:MAX_TOKENS]
             if ids:
-                found[row] = weights[ids].astype(np.float32).mean(axis=0)
+                found[row] = weights[ids].mean(axis=0, dtype=np.float32)
         return normalised(found)
 
     def _load(self) -> tuple[NDArray[Any], Any]:
@@ -64,7 +64,8 @@ def _read(path: Path) -> NDArray[Any]:
     ((_, about),) = [item for item in header.items() if item[0] != "__metadata__"]
     kinds = {"F16": "<f2", "F32": "<f4"}
     start, _ = about["data_offsets"]
-    return np.memmap(path, dtype=kinds[about["dtype"]], mode="r", offset=8 + size + start, shape=tuple(about["shape"]))
+    mapped = np.memmap(path, dtype=kinds[about["dtype"]], mode="r", offset=8 + size + start, shape=tuple(about["shape"]))
+    return mapped.view(np.ndarray)  # what is read of it makes plain arrays
 
 
 def normalised(vectors: Vectors) -> Vectors:

@@ -105,6 +105,18 @@ def sound(work: Callable[[], T]) -> T:
         raise DamagedError(repr(fault)[:300]) from fault
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a process has the index of a folder open."""
+    if not (folder / "lock").exists():
+        return False
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def _own_folder(folder: Path) -> tuple[Path, IO[Any]]:
     """A folder of this process alone: others on the same data have theirs beside it."""
     for number in range(FOLDERS):

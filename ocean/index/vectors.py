@@ -6,6 +6,7 @@ from which the rest is made again at a start.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -212,7 +213,9 @@ class VectorIndex:
             raise DamagedError(str(fault)) from fault
 
     def _put(self, seq: int, space: int, route: str, owner: str, priced: bool, expires_at: int | None, vector: Vectors) -> None:
-        known = self.spaces.setdefault(space, Space(len(vector)))
+        known = self.spaces.get(space)
+        if known is None:
+            known = self.spaces[space] = Space(len(vector))
         known.put(seq, self._routes.of(route), self._owners.of(owner), priced, expires_at, vector)
 
     def apply(self, entries: Sequence[tuple[Entry, Vectors | None]], gone: Sequence[str], position: int) -> None:
@@ -225,10 +228,8 @@ class VectorIndex:
                     rows.append((entry, space, vector))
         self._file.execute("BEGIN IMMEDIATE")
         try:
-            old = [
-                row for id_ in (*(entry.id for entry, _ in entries), *gone)
-                for row in self._file.execute("SELECT seq, space FROM vector WHERE id = ?", (id_,))
-            ]  # fmt: skip
+            ids = json.dumps([*(entry.id for entry, _ in entries), *gone])
+            old = list(self._file.execute("SELECT seq, space FROM vector WHERE id IN (SELECT value FROM json_each(?))", (ids,)))
             self._file.executemany("DELETE FROM vector WHERE seq = ? AND space = ?", old)
             self._file.executemany(
                 "INSERT INTO vector (seq, space, id, route, owner, priced, expires_at, body) VALUES (?,?,?,?,?,?,?,?)",

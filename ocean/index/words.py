@@ -24,6 +24,7 @@ HEAP = 30_000_000  # bytes that the writer gathers before it writes a segment
 _POSITION = "\x00position"
 _FIELDS = ("stem", "title")
 _TOTAL = re.compile(r'"value": ([\d.]+),\s*"description": "N, ')
+_SCOPES = 1000  # whose numbers of records are kept
 _MOST = 50_000  # records that one question can be narrowed to
 
 
@@ -60,6 +61,7 @@ class WordIndex:
         self._index.reload()
         self._searcher = self._index.searcher()
         self._position, self._total = self._read_position()
+        self._counted: dict[tuple[object, ...], int] = {}  # records of scopes that were asked about, until the index moves
         self.count = self._searcher.num_docs - (self._position > 0)
         self._priced = self._searcher.doc_freq("priced", 1) > 0
         soon = Query.exists_query("expires")
@@ -107,14 +109,20 @@ class WordIndex:
     def close(self) -> None:
         self._writer.wait_merging_threads()
 
-    def count_in(self, scope: Scope) -> int:
+    def _count(self, restriction: Query, scope: Scope) -> int:
         """How many records of a scope have words."""
-        return _total(self._searcher, self._restriction(scope))
+        if self._expiring or scope.seqs is not None or len(self._counted) > _SCOPES:
+            return _total(self._searcher, restriction)
+        name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own)
+        counted = self._counted  # another thread may put an empty one in its place meanwhile
+        if name not in counted:
+            counted[name] = _total(self._searcher, restriction)
+        return counted[name]
 
     def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, set[str]]:
         """The best `most` hits, how many records were searched, and the stems that were looked for."""
         restriction = self._restriction(scope)
-        searched = _total(self._searcher, restriction)
+        searched = self._count(restriction, scope)
         if not searched:
             return [], 0, set()
         asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=searched == self.count)

@@ -23,6 +23,7 @@ DROP = ", ".join(
 )
 LIVE = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?)"  # the value: now, in milliseconds
 MAX_CLOSED = 20_000
+MAX_KEPT = 200  # questions about closed folders whose answers are kept
 _SELECT = f"SELECT {DROP} FROM drops d "
 _HEAD = "SELECT seq, revision FROM head WHERE id = 1"
 _LOOK = (
@@ -49,6 +50,14 @@ class Found(NamedTuple):
     rules: dict[str, Rule | None]
 
 
+class Closed:
+    """Closed folders by the folder above and who asks, true as of `at`."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.found: dict[tuple[str, str | None], list[tuple[str, Rule]]] = {}
+
+
 class Reader:
     """Reads over an engine, with the rules of folders kept in memory and true."""
 
@@ -56,6 +65,7 @@ class Reader:
         self.engine = engine
         self._rules = Rules()
         self._learning = asyncio.Lock()
+        self._closed = Closed(-1)
 
     async def head(self) -> tuple[int, int]:
         """`(seq, revision)` of the log as it is now, whoever wrote it."""
@@ -108,6 +118,15 @@ class Reader:
 
     async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
+        ((at,),) = await self.engine.rows("SELECT access_seq FROM head WHERE id = 1")
+        kept, name = self._closed, (route, who)
+        if kept.at != at or len(kept.found) > MAX_KEPT:
+            kept = self._closed = Closed(at)
+        if name not in kept.found:
+            kept.found[name] = await self._read_closed(route, who)
+        return kept.found[name]
+
+    async def _read_closed(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         rows = await self.engine.scan(
             "SELECT route, rule FROM rule WHERE route > ? AND route < ? AND mode IN ('shared', 'writeonly') AND owner <> ? "
             "ORDER BY route LIMIT ?",

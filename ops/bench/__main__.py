@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, pairs, peers, probes, queries
+from ops.bench import flat, pairs, peers, probes, queries, searches
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -39,6 +39,7 @@ def main() -> None:
             with peers.datasette(Path(folder)) as datasette:
                 rows += queries.against_datasette(wrk, running, datasette)
             rows.append(queries.imported(running, ocean, Path(folder)))
+            rows += searches.relevance(running)
             rows.append(Row("ten-token statements parsed a second", probes.parse_rate(), None, None, 30_000))
             if asked.pairs:
                 name = f"stale pages of {asked.pairs} saved and fetched"
@@ -48,6 +49,7 @@ def main() -> None:
         finally:
             stop(running)
         rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
+        rows += searches.rows(Path(folder) / "searched")
     show(rows)
 
 

@@ -222,3 +222,23 @@ def test_what_was_exported_is_imported_where_it_was(server: Running, secret: str
     assert "count" in shown.stdout
     wrong = run("exec", 'sql "SELECT a FROM co WHERE )"')
     assert "line 1, column" in wrong.stderr
+
+
+def test_the_index_is_made_anew(tmp_path: Path) -> None:
+    running = start(tmp_path / "data")
+    try:
+        secret = keys.generate().secret
+        running.drops('save d @a text: "lighthouse"', secret)
+        refused = ocean("reindex", "--data", str(tmp_path / "data"))
+        assert (refused.returncode, "stop it first" in refused.stderr) == (1, True)
+    finally:
+        stop(running)
+    done = ocean("reindex", "--data", str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    assert "made anew" in done.stdout
+    running = start(tmp_path / "data")
+    try:
+        answer = running.post("/search", {"prefix": "d", "text": "lighthouses", "wait": True}, secret).json()
+        assert [result["key"] for result in answer["results"]] == ["a"]
+    finally:
+        stop(running)

@@ -48,6 +48,10 @@ class Load(threading.Thread):
         self.ended = threading.Event()
         self._more = threading.Condition()
 
+    def body(self, number: int) -> dict[str, object]:
+        """What is posted to /drop."""
+        return {"route": "load", "key": f"{self.prefix}-{number}", "payload": {"i": number}}
+
     def reach(self, count: int) -> None:
         """Waits until so many were acknowledged."""
         with self._more:
@@ -60,8 +64,12 @@ class Load(threading.Thread):
             key = f"{self.prefix}-{i}"
             i += 1
             with contextlib.suppress(requests.RequestException):
-                body = {"route": "load", "key": key, "payload": {"i": i}}
-                if session.post(self.running.api + "/drop", json=body, headers={"x-ocean-key": self.secret}, timeout=10).status_code == 201:
+                if (
+                    session.post(
+                        self.running.api + "/drop", json=self.body(i - 1), headers={"x-ocean-key": self.secret}, timeout=10
+                    ).status_code
+                    == 201
+                ):
                     with self._more:
                         self.acknowledged.append(key)
                         self._more.notify_all()

@@ -124,6 +124,11 @@ async def test_what_changes_is_found_as_it_is(sea: Ocean, alice: Caller) -> None
     assert await found(sea, alice, "w", "event second", where=parse("find w where text exists")[0].args["where"]) == []
     await save(sea, alice, 'save w @a text: "third"')
     assert await found(sea, alice, "w", "third") == ["a"]
+    await save(sea, alice, "save v @a vector: (1, 0); save v @b vector: (0, 1); update v @a vector: (0, -1)")
+    answer = plain(await search(sea, alice, prefix="v", vector=[1, 0], wait=True))
+    assert (answer["searched"], {result["key"]: result["score"] for result in answer["results"]}) == (2, {"a": 0, "b": 0})
+    await save(sea, alice, "remove v @a")
+    assert await found(sea, alice, "v", vector=[0, -1]) == ["b"]
 
 
 async def test_a_filter_is_as_in_find(sea: Ocean, alice: Caller) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ocean.core.drop import ACCESS, SAVED, SCHEMA, Drop
@@ -100,6 +101,19 @@ class Indexing:
         self._moved.set()
         self._moved = asyncio.Event()
 
+    async def rebuild(self, seen: Callable[[int, int], None]) -> int:
+        """Makes it anew, up to the head of the log; the place it has come to. `seen` is told how far it is, of how much."""
+        await self.open()
+        await self.heal()
+        head, _ = await self._reader.head()
+        self._waiting += 1  # no pauses
+        while self._position < head:
+            await self.step()
+            seen(min(self._position, head), head)
+        while await asyncio.to_thread(self.index.settle):
+            pass
+        return self._position
+
     async def heal(self) -> None:
         """Makes it anew from the log."""
         await asyncio.to_thread(self.index.heal)
@@ -127,7 +141,7 @@ def _apply(index: Index, drops: list[Drop], position: int) -> None:
 def _id_of(drop: Drop) -> str:
     """What stays the same over a record's versions: its folder and key; of an event its own id."""
     if drop.key is not None:
-        return f"{drop.route}\x00{drop.key}"
+        return f"{drop.route}\n{drop.key}"
     if drop.kind != SAVED and drop.payload is not None:  # an event that was removed: the drop says which
         return str(loads(drop.payload)["removes"])
     return drop.drop_id

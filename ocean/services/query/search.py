@@ -62,7 +62,8 @@ async def search(
         raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made again.", "Try again in a moment.") from None
     if not searched and where is None:
         _nothing(ocean, asked, scope)
-    results = [_shown(drops[hit.seq], hit, stems, asked) for hit in hits if hit.seq in drops][:top_k]
+    there = [hit for hit in hits if hit.seq in drops][:top_k]
+    results = [_shown(drops[hit.seq], hit, stems, asked) for hit in there]
     return {
         "results": results, "count": len(results), "searched": searched, "time_ms": round((time.perf_counter() - started) * 1000, 2),
         "mode": asked.mode,
