@@ -22,6 +22,7 @@ from ocean.turns import Turns, household
 from ocean.usage import Usage
 
 if TYPE_CHECKING:
+    from ocean.services.live.broadcasts import Broadcasts
     from ocean.services.query.indexing import Indexing
 
 
@@ -65,6 +66,7 @@ class Ocean:
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
     searching: Indexing | None = None  # in a process that searches: the API server
+    live: Broadcasts | None = None  # there too
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:
@@ -80,6 +82,13 @@ class Ocean:
         if self.searching is None:
             raise OceanError("SERVER_BUSY", "This process does not search.", "Ask the API server.")
         return self.searching
+
+    @property
+    def broadcasting(self) -> Broadcasts:
+        """Raises SERVER_BUSY in a process that nobody listens to."""
+        if self.live is None:
+            raise OceanError("SERVER_BUSY", "This process does not broadcast.", "Ask the API server.")
+        return self.live
 
     async def close(self) -> None:
         """Answers what was accepted, and lets go of the store."""

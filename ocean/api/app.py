@@ -10,12 +10,14 @@ from sanic import HTTPResponse, Request, Sanic
 from ocean.api import blobs, exports, streams, twins
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
+from ocean.bus.local import LocalBus
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
 from ocean.followers import indexer, indexes, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
+from ocean.services.live.broadcasts import Broadcasts
 from ocean.services.live.hub import Hub
 from ocean.services.query.indexing import Indexing
 
@@ -58,11 +60,15 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         server.ctx.hub = Hub(ocean)
         ocean.searching = Indexing(ocean.data, ocean.engine, ocean.reader)
         await ocean.searching.open()
+        ocean.live = Broadcasts(ocean, LocalBus(ocean.data))
+        await ocean.live.open()
+        server.ctx.meter.gauge("ocean_listeners", "Listeners to broadcasts.", lambda: ocean.live.count if ocean.live else 0)
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)
 
     @server.before_server_stop
     async def hush(server: Sanic[Any, Any]) -> None:
         await server.ctx.hub.close()
+        await server.ctx.ocean.broadcasting.close()
 
     follow(server, reaper.run)
     follow(server, indexes.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from ocean.api.callers import ANY_ORIGIN, IN_ADDRESS, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
+from ocean.services.live.broadcasts import listen
 from ocean.services.live.hub import Ended, Event
 from ocean.services.live.streams import CaughtUp, Gap, Item, follow
 from ocean.store.reader import now
@@ -27,20 +29,37 @@ def mount(server: Sanic[Any, Any]) -> None:
         last = _number(request.args.get("last"), "last")
         after = _number(request.headers.get("last-event-id") or request.args.get("from"), "from")
         items = follow(request.app.ctx.ocean, request.app.ctx.hub, caller, path_route(request), last=last, after=after)
-        first = await anext(items)  # what is refused is refused before the head is sent
+        return await _sent(items)
 
-        async def send(response: Any) -> None:
-            try:
-                await response.write(_show(first))
-                async for item in items:
-                    await response.write(_show(item))
-            finally:
-                await items.aclose()  # type: ignore[attr-defined]
+    @server.get("/broadcast/<route:path>")
+    async def listen_(request: Request, route: str) -> ResponseStream:
+        only_parameters(request, IN_ADDRESS)
+        caller = await caller_of(request, make=False, parameters=IN_ADDRESS)
+        folder, slash, last = path_route(request).rpartition("/")
+        if not slash or last != "listen":
+            raise OceanError("NOT_FOUND", "There is nothing at this address.", "Listen at /broadcast/FOLDER/listen.")
+        return await _sent(listen(request.app.ctx.ocean, caller, folder))
 
-        return ResponseStream(send, headers=_HEADERS, content_type="text/event-stream")
+
+async def _sent(items: AsyncIterator[Item]) -> ResponseStream:
+    first = await anext(items)  # what is refused is refused before the head is sent
+
+    async def send(response: Any) -> None:
+        try:
+            await response.write(_show(first))
+            async for item in items:
+                await response.write(_show(item))
+        finally:
+            await items.aclose()  # type: ignore[attr-defined]
+
+    return ResponseStream(send, headers=_HEADERS, content_type="text/event-stream")
 
 
 def _show(item: Item) -> bytes:
+    if isinstance(item, Event) and item.kind:
+        return b"event: %b\ndata: %b\n\n" % (item.kind.encode(), item.data)
+    if isinstance(item, Event) and not item.seq:  # of the moment: nothing to go on from
+        return b"data: %b\n\n" % item.data
     if isinstance(item, Event):
         return b"id: %d\ndata: %b\n\n" % (item.seq, item.data)
     if isinstance(item, CaughtUp):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ocean.core import access
+from ocean.core import access, broadcasts
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, SCHEMA, UNPUBLISHED
 from ocean.core.files import ids_in, reference_in
@@ -85,6 +85,8 @@ class Change:
 def looks_at(op: Op) -> list[str]:
     """The folders whose rules deciding on `op` may ask for; each with its ancestors."""
     top, _, rest = op.route.partition("/")
+    if (marked := broadcasts.marked(op.route, op.key)) is not None:
+        return [op.route, marked]
     return [op.route, "shared/" + rest] if top == "trust" and rest else [op.route]
 
 
@@ -102,6 +104,7 @@ class State(Protocol):
         """`(route, owner)` of an event that is there."""
 
     def schema(self, route: str) -> Schema | None: ...
+    def stream(self, route: str) -> broadcasts.Stream | None: ...
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         """`(owner, size, sha256)` of an uploaded file."""
 
@@ -117,6 +120,10 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         return _define(op, who, state)
     if op.key in (ACCESS_KEY, SCHEMA_KEY):
         raise OceanError("INVALID_KEY", f"The key {op.key!r} is the folder's own.", "Change it with share and revoke, define and undefine.")
+    if op.kind in ("save", "update", "add") and state.stream(op.route) is not None:
+        raise OceanError(
+            "CONFLICT", f"The folder {op.route!r} is a stream: nothing in it is kept.", "Save one message at a time, or broadcast it."
+        )
     changes: list[Change] = []
     action = "remove" if op.kind in ("remove", "unpublish") else "drop"
     verdict, taken = _authorise(op, who, action, state)
@@ -137,6 +144,8 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         _check_file(changes[-1].payload, who, current, state)
     if not op.restoring:
         _check_schema(op.route, changes[-1], state)
+    if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
+        changes[:0] = _mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):
         changes.append(_trust(op, who, state))
     return changes
@@ -188,6 +197,21 @@ def _define(op: Op, who: str, state: State) -> list[Change]:
         raise OceanError("NOT_FOUND", f"The folder {op.route!r} has no schema.", 'define "folder" fields { name: "text required" }')
     payload = encode(op.schema.to_json()) if op.schema else "null"
     return [*([taken] if taken else []), Change(op.route, SCHEMA_KEY, payload, kind=SCHEMA, owner=who, schema=op.schema)]
+
+
+def _mark(folder: str, change: Change, who: str, state: State) -> list[Change]:
+    """Saying that a folder is a stream is its owner's; one that nobody owns is taken by it, as by any first write."""
+    broadcasts.read(change.payload)
+    if change.ttl is not None or change.price is not None:
+        raise OceanError("INVALID_VALUE", "A folder's mark has neither an end nor a price.")
+    if access.first_writer_owns(folder) or folder.split("/", 1)[0] == "trust":
+        raise OceanError("FORBIDDEN", f"In {folder!r} each record belongs to its first writer: it is no stream.")
+    if access.is_admin(folder, who, state.rules(folder)):
+        return []
+    _, taken = _authorise(Op("save", folder), who, "drop", state)
+    if taken is None:
+        raise OceanError("FORBIDDEN", f"Only the owner of {folder!r} may say that it is a stream.")
+    return [taken]
 
 
 def _trust(op: Op, who: str, state: State) -> Change:

@@ -34,7 +34,7 @@ PAGE = 200
 TABLES: dict[str, tuple[str, str]] = {
     "drops": ("seq", "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain"),
     "record": ("seq", "seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters"),
-    "rule": ("route", "route, seq, owner, mode, rule, schema"),
+    "rule": ("route", "route, seq, owner, mode, rule, schema, stream"),
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
     "outbox": ("id", "id, owner, recipient, subject, body, state, attempts, created_at, due_at"),

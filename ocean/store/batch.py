@@ -13,6 +13,7 @@ import orjson
 
 from ocean.core import chain
 from ocean.core.access import Rule
+from ocean.core.broadcasts import Stream
 from ocean.core.files import ids_in
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps, loads
@@ -101,8 +102,8 @@ _PUT_RULE = (
     "INSERT INTO rule (route, seq, owner, mode, rule) VALUES (?,?,?,?,?) "
     "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule"
 )
-_PUT_SCHEMA = (
-    "INSERT INTO rule (route, seq, schema) VALUES (?,?,?) ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, schema = excluded.schema"
+_PUT_SAID = (  # a folder's schema, or that it is a stream
+    "INSERT INTO rule (route, seq, {0}) VALUES (?,?,?) ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, {0} = excluded.{0}"
 )
 _READ_FILE = "SELECT id, owner, size, sha256 FROM blob WHERE id = ?"
 _ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, chain, created_at, public_key, signature) VALUES (?,?,?,?,?)"
@@ -146,6 +147,8 @@ class Batch:
         self.rule_rows: dict[str, tuple[Any, ...]] = {}
         self.schemas: dict[str, Schema | None] = {}
         self.schema_rows: dict[str, tuple[Any, ...]] = {}
+        self.streams: dict[str, Stream | None] = {}
+        self.stream_rows: dict[str, tuple[Any, ...]] = {}
         self.event_rows: dict[str, tuple[str, str, int]] = {}  # drop_id -> (route, owner, seq) of events that are to be removed
         self.gone: list[int] = []
         self.marks: dict[int, list[tuple[Any, ...]]] = {}  # of records, by their places
@@ -175,7 +178,9 @@ class Batch:
             self.files = {row[0]: (row[1], row[2], row[3]) for row in rows}
         yield from self._load_rules([route for op, _ in ops for route in looks_at(op)])
         changes = any(op.kind == "access" or op.route.startswith("trust/") for op, _ in ops)  # then any rule may go within the batch
-        asked = {(op.route, who) for op, who in ops if changes or not any(self.memory.of(op.route).values())}
+        asked = {
+            (route, who) for op, who in ops for route in looks_at(op) if changes or not any(self.memory.of(route).values())
+        }  # fmt: skip
         if asked:
             each = [(route, who, route + "/", route + "0", who) for route, who in asked]
             self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}
@@ -255,8 +260,9 @@ class Batch:
         yield from self._keep_cells(dialect)
         if self.rule_rows:
             yield Step(_PUT_RULE, list(self.rule_rows.values()))
-        if self.schema_rows:
-            yield Step(_PUT_SCHEMA, list(self.schema_rows.values()))
+        for column, said in (("schema", self.schema_rows), ("stream", self.stream_rows)):
+            if said:
+                yield Step(_PUT_SAID.format(column), list(said.values()))
         if self.head.seq // CHECKPOINT_EVERY > self.before.seq // CHECKPOINT_EVERY:
             signed = sign(chain.checkpoint_message(self.head.seq, self.head.chain))
             yield Step(_ADD_CHECKPOINT, [(self.head.seq, self.head.chain, self.now, *signed)])
@@ -311,9 +317,5 @@ class Batch:
     def settle(self) -> None:
         """The memory of rules takes in what was written."""
         self.memory.known.update(self.rules)
-        for route, schema in self.schemas.items():
-            if schema is None:
-                self.memory.schemas.pop(route, None)
-            else:
-                self.memory.schemas[route] = schema
+        self.memory.say(self.schemas, self.streams)
         self.memory.at = self.head.access_seq

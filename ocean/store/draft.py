@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import uuid_utils
 
-from ocean.core import chain
+from ocean.core import broadcasts, chain
 from ocean.core.access import Rule
+from ocean.core.broadcasts import Stream
 from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
 from ocean.core.patterns import Schema
 from ocean.core.payloads import body_of
@@ -49,6 +50,8 @@ class Draft:
         self.gone: list[int] = []
         self.own_schemas: dict[str, Schema | None] = {}
         self.schema_rows: dict[str, tuple[Any, ...]] = {}
+        self.own_streams: dict[str, Stream | None] = {}
+        self.stream_rows: dict[str, tuple[Any, ...]] = {}
 
     def current(self, route: str, key: str) -> Current | None:
         pair = (route, key)
@@ -67,6 +70,12 @@ class Draft:
             if route in known:
                 return known[route]
         return self.batch.memory.schemas.get(route)
+
+    def stream(self, route: str) -> Stream | None:
+        for known in (self.own_streams, self.batch.streams):
+            if route in known:
+                return known[route]
+        return self.batch.memory.streams.get(route)
 
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         return self.batch.files.get(blob_id)
@@ -160,6 +169,9 @@ class Draft:
         if change.key is None:
             self.events.append(row)
             return
+        if (folder := broadcasts.marked(change.route, change.key)) is not None:
+            self.own_streams[folder] = broadcasts.read(change.payload) if live else None
+            self.stream_rows[folder] = (folder, self._moved(seq), change.payload if live else None)
         pair = (change.route, change.key)
         self.entities[pair] = row
         self.counts.pop(pair, None)
@@ -199,6 +211,8 @@ class Draft:
         batch.gone.extend(self.gone)
         batch.schemas.update(self.own_schemas)
         batch.schema_rows.update(self.schema_rows)
+        batch.streams.update(self.own_streams)
+        batch.stream_rows.update(self.stream_rows)
 
 
 def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:

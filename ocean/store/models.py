@@ -139,6 +139,7 @@ class RuleRow(Model):
     schema = fields.TextField(null=True)
     indexed = fields.TextField(null=True)  # {field: id}
     cells = fields.TextField(null=True)  # {field: number}
+    stream = fields.TextField(null=True)  # what its newest mark says, at `_config/ROUTE @stream`
 
     class Meta:
         table = "rule"

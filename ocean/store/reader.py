@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from ocean.core.access import Rule
+from ocean.core.broadcasts import Stream
 from ocean.core.drop import Drop
 from ocean.core.patterns import Schema
 from ocean.core.routes import ancestors
@@ -115,6 +116,11 @@ class Reader:
         """The fields of a folder that have a cell."""
         await self.rules(route)
         return self._rules.cells.get(route, {})
+
+    async def stream(self, route: str) -> Stream | None:
+        """Whether a folder is a stream, that keeps nothing."""
+        await self.rules(route)
+        return self._rules.streams.get(route)
 
     async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
         """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""

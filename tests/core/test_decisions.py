@@ -10,6 +10,7 @@ import pytest
 from grammar.conditions import AllOf, AnyOf, Not, Test
 from ocean.core import access
 from ocean.core.access import OPEN, Rule
+from ocean.core.broadcasts import Stream
 from ocean.core.filters import condition_of, sorts_of
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps
@@ -33,6 +34,9 @@ class World:
 
     def schema(self, route: str) -> Schema | None:
         return self.schemas.get(route)
+
+    def stream(self, route: str) -> Stream | None:
+        return None
 
     def event(self, drop_id: str) -> tuple[str, str] | None:
         return self.events.get(drop_id)

@@ -9,7 +9,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
-from tests.services.searching import indexed
+from tests.services.searching import afloat
 
 # What an example speaks of must be there first.
 BEFORE = """
@@ -20,6 +20,7 @@ save pages @home stock: 10
 save agency/shop @x 1
 save my/route @x 1
 save mysite @about "about"
+save _config/myapp/now-playing @stream { type: "stream" }
 define todo fields title: "text" status: "text"
 define "users" fields name: "text"
 share agency/shop with @CLIENT_KEY
@@ -35,7 +36,7 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
     def named(text: str) -> str:
         return text.replace("CLIENT_KEY", client).replace("YOUR_KEY", client)
 
-    async with indexed(ocean):
+    async with afloat(ocean):
         await execute(ocean, owner, parse(named(BEFORE)))
         await ocean.indexing.written()
         await execute(ocean, owner, parse(named(example)))

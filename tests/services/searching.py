@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ocean.bus.local import LocalBus
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.followers import indexer
+from ocean.services.live.broadcasts import Broadcasts
 from ocean.services.query.indexing import Indexing
 from ocean.services.query.search import search
 from tests.services.test_find import plain
@@ -30,6 +32,19 @@ async def indexed(ocean: Ocean) -> AsyncIterator[Ocean]:
             await task
         await ocean.searching.close()
         ocean.searching = None
+
+
+@asynccontextmanager
+async def afloat(ocean: Ocean) -> AsyncIterator[Ocean]:
+    """All that the API server has."""
+    async with indexed(ocean):
+        ocean.live = Broadcasts(ocean, LocalBus(ocean.data))
+        await ocean.live.open()
+        try:
+            yield ocean
+        finally:
+            await ocean.live.close()
+            ocean.live = None
 
 
 async def save(ocean: Ocean, who: Caller, text: str) -> None:

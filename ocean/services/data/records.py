@@ -13,6 +13,7 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
 from ocean.services.data.embeds import Look, check_depth
 from ocean.services.data.writing import write
+from ocean.services.live import broadcasts
 from ocean.services.query.folders import entities
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
@@ -25,8 +26,10 @@ async def save(
     ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None, ttl: int | None = None,
     price: float | None = None, public: bool = False, if_match: str | None = None, if_none_match: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """Appends a drop: an event, or a new version of the record `key`."""
+    """Appends a drop: an event, or a new version of the record `key`; in a folder that is a stream, tells who listens instead."""
     op = save_op(route, key, payload, ttl, price, public)
+    if await ocean.reader.stream(op.route) is not None:
+        return await broadcasts.publish(ocean, caller, route=op.route, key=op.key, payload=payload)
     op.if_match, op.if_none_match = if_match, if_none_match
     (result,) = await write(ocean, caller, [op])
     return result

@@ -31,6 +31,7 @@ class Event:
 
     seq: int
     data: bytes
+    kind: str = ""  # what it is, where it is no record
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Subscriber:
         return events
 
 
-def _holders(caller: Caller) -> list[str]:
+def holders(caller: Caller) -> list[str]:
     """Whom a stream counts for: its key, and the address, since keys are made for the asking."""
     return [holder for holder in (caller.key, household(caller.ip)) if holder]
 
@@ -107,13 +108,13 @@ class Hub:
     async def attach(self, caller: Caller, route: str, deep: bool) -> Subscriber:
         """Raises LIMIT_REACHED for one who holds too many already."""
         most = int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"])
-        if any(self._held[holder] >= most for holder in _holders(caller)):
+        if any(self._held[holder] >= most for holder in holders(caller)):
             raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
         head, _ = await self._ocean.reader.head()
         if self._task is None or self._task.done():  # from here on nothing waits: no drop comes between
             self._position = head
             self._task = asyncio.get_running_loop().create_task(self._run())
-        self._held.update(_holders(caller))
+        self._held.update(holders(caller))
         subscriber = Subscriber(caller, route, deep, self._position)
         self._folders.setdefault((route, deep), set()).add(subscriber)
         return subscriber
@@ -123,7 +124,7 @@ class Hub:
         self._folders[folder].discard(subscriber)
         if not self._folders[folder]:
             del self._folders[folder]
-        self._held.subtract(_holders(subscriber.caller))
+        self._held.subtract(holders(subscriber.caller))
         self._held = +self._held
 
     async def close(self) -> None:
