@@ -30,6 +30,7 @@ MOMENT = 0.003  # seconds that a scan may take of the caller's own thread
 _STEPS = 500  # of SQLite's machine between looks at the clock there: the work of some records
 TICK = 0.02  # seconds between looks at running scans
 _STATM = Path("/proc/self/statm")
+_C = ctypes.CDLL(None)
 _MEMSTATUS = 9  # SQLITE_CONFIG_MEMSTATUS
 log = logging.getLogger("ocean.store")
 
@@ -56,6 +57,12 @@ def held() -> int:
     if not uncounted:
         return 0
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def give_back() -> None:
+    """Returns to the machine what the allocator keeps of memory that was freed."""
+    if uncounted and hasattr(_C, "malloc_trim"):
+        _C.malloc_trim(0)
 
 
 class Running(threading.local):
@@ -156,6 +163,8 @@ class Scans:
             with self._change:
                 self._running.remove(scan)
             self._connections.put(connection)
+            if scan.fault is not None:
+                give_back()
 
     def _watch(self) -> None:
         while not self._closed:

@@ -34,6 +34,7 @@ MAX_TEXT = 4000  # characters of a question
 CANDIDATES = 100  # of each half of a hybrid search, at least
 MAX_FILTERED = 50_000  # records that a filter may leave
 SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
+MAX_MARKED = 256 * 1024  # characters of a record that is looked into for a snippet
 _RRF = 60  # Cormack, Clarke, Buettcher 2009
 _FEW_WORDS = 8  # a question of more is answered in a thread
 
@@ -205,7 +206,7 @@ def _shown(drop: Drop, hit: Hit, stems: set[str], asked: _Asked) -> dict[str, An
     if drop.key is not None:
         found["key"] = drop.key
     found |= {"score": round(hit.score, 4), "payload": drop.to_json()["payload"], "created_at": show_time(drop.created_at)}
-    if stems or asked.words.begun:
+    if (stems or asked.words.begun) and len(drop.payload or "") <= MAX_MARKED:
         body = loads(drop.body())
         marked = analysis.snippet(texts_of(body)[1], stems, asked.words.begun, language_of(body))
         if marked is not None:
