@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any
 
 TITLES = ("title", "name", "subject", "headline")  # fields whose words count for more
 LANGUAGE = ("lang", "language")  # fields that say which language the texts are in
-MAX_TEXT = 100_000  # characters of a record that are searched
+MAX_TEXT = 100_000  # characters of a record that are searched, markup and all
+MAX_TITLE = 1000
 MAX_DIMENSIONS = 4096
 _LONG = 1000  # characters without a space: data, and no text
 _TAG = re.compile(r"<[a-zA-Z!/][^<>]*>")
@@ -19,16 +20,15 @@ def texts_of(body: Any) -> tuple[str, str]:
     """`(title, text)` of a structured payload; the text has the title in it. Markup is left out."""
     title = ""
     if isinstance(body, dict):
-        title = " ".join(plain(body[name]) for name in TITLES if isinstance(body.get(name), str))
+        title = " ".join(plain(body[name][:MAX_TITLE]) for name in TITLES if isinstance(body.get(name), str))
     pieces: list[str] = []
     left = MAX_TEXT
-    for text in _strings(body, 0):
-        piece = plain(text[:left])
-        pieces.append(piece)
-        left -= len(piece)
+    for text in _strings(body):
+        pieces.append(plain(text[:left]))
+        left -= len(text) + 1
         if left <= 0:
             break
-    return title[:1000], "\n".join(pieces)[:MAX_TEXT]
+    return title, "\n".join(pieces)
 
 
 def language_of(body: Any) -> str:
@@ -55,46 +55,44 @@ def is_vector(value: Any) -> bool:
     )
 
 
-def _strings(value: Any, depth: int) -> Iterator[str]:
+def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if value and not (len(value) > _LONG and " " not in value[:_LONG]):
             yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _strings(item, depth + 1)
+            yield from _strings(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item, depth + 1)
+            yield from _strings(item)
 
 
 def plain(text: str) -> str:
-    """A text without its markup, if it has any."""
+    """A text without its markup, if it has any. One walk, however broken the markup is."""
     if not _TAG.search(text):
         return text
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    return " ".join("".join(reader.pieces).split())
+    pieces: list[str] = []
+    lowered = text.lower()
+    at = 0
+    while (start := text.find("<", at)) >= 0:
+        pieces.append(text[at:start])
+        name = _NAME.match(lowered, start)
+        if name is None:  # a `<` that begins no tag
+            pieces.append("<")
+            at = start + 1
+            continue
+        end = text.find("-->" if name[0] == "<!--" else ">", start)
+        if end < 0:  # never closed: the rest is no text
+            at = len(text)
+            break
+        at = end + (3 if name[0] == "<!--" else 1)
+        pieces.append(" ")
+        if name[0][1:] in _HIDDEN and text[end - 1] != "/":
+            close = lowered.find(f"</{name[0][1:]}", at)
+            at = close if close >= 0 else len(text)
+    pieces.append(text[at:])
+    return " ".join(unescape("".join(pieces)).split())
 
 
-class _Reader(HTMLParser):
-    """The text of HTML that a reader would see."""
-
-    _HIDDEN = frozenset(("script", "style", "template", "noscript"))
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in self._HIDDEN
-        self.pieces.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in self._HIDDEN and self._hidden > 0
-        self.pieces.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.pieces.append(data)
+_NAME = re.compile(r"<(?:!--|[/!?]|[a-z][a-z0-9]*)")
+_HIDDEN = frozenset(("script", "style", "template", "noscript"))

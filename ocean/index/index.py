@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import pysqlite3
+
 from ocean.index.embedder import Embedder, Vectors
 from ocean.index.scope import DamagedError, Entry
 from ocean.index.vectors import VectorIndex
@@ -96,12 +98,16 @@ class Index:
 
 
 def sound(work: Callable[[], T]) -> T:
-    """What `work` gives. Raises DamagedError where the index's files are at fault: tantivy says so by a panic, which is no Exception."""
+    """What `work` gives. Raises DamagedError where the index's files are at fault; a full disk is not."""
     try:
         return work()
-    except (KeyboardInterrupt, SystemExit, DamagedError):
-        raise
+    except (ValueError, OSError, pysqlite3.DatabaseError) as fault:  # tantivy has no exceptions of its own
+        if "space left" in str(fault) or "full" in str(fault):
+            raise
+        raise DamagedError(repr(fault)[:300]) from fault
     except BaseException as fault:
+        if type(fault).__name__ != "PanicException":  # of Rust code, which is no Exception
+            raise
         raise DamagedError(repr(fault)[:300]) from fault
 
 

@@ -53,36 +53,14 @@ class WordIndex:
             self._index.register_tokenizer("words", analysis.words())
             self._writer = self._index.writer(HEAP, 1)
             self._schema = self._index.schema
-            self._renew()
+            self._view = View(self._index)
         except (ValueError, OSError) as fault:
             raise DamagedError(str(fault)) from fault
-
-    def _renew(self) -> None:
-        self._index.reload()
-        self._searcher = self._index.searcher()
-        self._position, self._total = self._read_position()
-        self._counted: dict[tuple[object, ...], int] = {}  # records of scopes that were asked about, until the index moves
-        self.count = self._searcher.num_docs - (self._position > 0)
-        self._priced = self._searcher.doc_freq("priced", 1) > 0
-        soon = Query.exists_query("expires")
-        self._expiring = self._searcher.search(soon, 1, count=False).hits != []
-
-    def _read_position(self) -> tuple[int, int]:
-        """The position, and how many documents tantivy reckons a word's rarity by: removed ones too, as long as they lie there."""
-        query = Query.term_query(self._schema, "id", _POSITION)
-        hits = self._searcher.search(query, 1, count=False).hits
-        if not hits:
-            return 0, 0
-        seq, total = (
-            self._searcher.fast_field_values("seq", [hits[0][1]])[0],
-            _TOTAL.search(query.explain(self._searcher, hits[0][1]).to_json()),
-        )
-        return int(seq or 0), int(float(total[1])) if total else self._searcher.num_docs
 
     @property
     def position(self) -> int:
         """The place in the log up to which it is true, on disk."""
-        return self._position
+        return self._view.position
 
     def apply(self, entries: Sequence[Entry], gone: Sequence[str], position: int) -> None:
         """Takes in what the log says up to `position`; on disk, and searched, when it returns."""
@@ -96,36 +74,60 @@ class WordIndex:
         mark.add_unsigned("seq", position)
         self._writer.add_document(mark)
         self._writer.commit()
-        self._renew()
+        self._index.reload()
+        self._view = View(self._index)
 
     def expire(self, now: int) -> None:
         """Takes out what has expired, with the next `apply`."""
-        if self._expiring:
-            self._writer.delete_documents_by_query(self._expired(now))
-
-    def _expired(self, now: int) -> Query:
-        return Query.range_query(self._schema, "expires", FieldType.Unsigned, 0, now)
+        if self._view.expiring:
+            self._writer.delete_documents_by_query(_expired(self._schema, now))
 
     def close(self) -> None:
         self._writer.wait_merging_threads()
 
-    def _count(self, restriction: Query, scope: Scope) -> int:
-        """How many records of a scope have words."""
-        if self._expiring or scope.seqs is not None or len(self._counted) > _SCOPES:
-            return _total(self._searcher, restriction)
-        name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own)
-        counted = self._counted  # another thread may put an empty one in its place meanwhile
-        if name not in counted:
-            counted[name] = _total(self._searcher, restriction)
-        return counted[name]
-
     def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, set[str]]:
         """The best `most` hits, how many records were searched, and the stems that were looked for."""
+        return self._view.search(question, language, scope, most)
+
+
+class View:
+    """The index as it is at one moment: a search begins and ends with the same."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self.position, self._total = self._read_position()
+        self._counted: dict[tuple[object, ...], int] = {}  # records of scopes that were asked about
+        self._count = self._searcher.num_docs - (self.position > 0)
+        self._priced = self._searcher.doc_freq("priced", 1) > 0
+        self.expiring = self._searcher.search(Query.exists_query("expires"), 1, count=False).hits != []
+
+    def _read_position(self) -> tuple[int, int]:
+        """The position, and how many documents tantivy reckons a word's rarity by: removed ones too, as long as they lie there."""
+        query = Query.term_query(self._schema, "id", _POSITION)
+        hits = self._searcher.search(query, 1, count=False).hits
+        if not hits:
+            return 0, 0
+        address = hits[0][1]
+        seq = self._searcher.fast_field_values("seq", [address])[0]
+        total = _TOTAL.search(query.explain(self._searcher, address).to_json())
+        return int(seq or 0), int(float(total[1])) if total else self._searcher.num_docs
+
+    def _count_in(self, restriction: Query, scope: Scope) -> int:
+        """How many records of a scope have words."""
+        if self.expiring or scope.seqs is not None or len(self._counted) > _SCOPES:
+            return _total(self._searcher, restriction)
+        name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own)
+        if name not in self._counted:
+            self._counted[name] = _total(self._searcher, restriction)
+        return self._counted[name]
+
+    def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, set[str]]:
         restriction = self._restriction(scope)
-        searched = self._count(restriction, scope)
+        searched = self._count_in(restriction, scope)
         if not searched:
             return [], 0, set()
-        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=searched == self.count)
+        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=searched == self._count)
         wanted = asked.of(question, language)
         found = self._searcher.search(Query.boolean_query([(Occur.Must, restriction), (Occur.Must, wanted)]), most, count=False).hits
         seqs = self._searcher.fast_field_values("seq", [address for _, address in found])
@@ -145,11 +147,15 @@ class WordIndex:
         elif self._priced:
             free = Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, term("priced", 1))])
             parts.append((Occur.Must, Query.boolean_query([(Occur.Should, q) for q in (free, mine) if q is not None])))
-        if self._expiring:
-            parts.append((Occur.MustNot, self._expired(scope.now)))
+        if self.expiring:
+            parts.append((Occur.MustNot, _expired(self._schema, scope.now)))
         if scope.seqs is not None:
             parts.append((Occur.Must, Query.term_set_query(self._schema, "seq", list(scope.seqs[:_MOST]))))
         return Query.const_score_query(Query.boolean_query(parts), 0.0)
+
+
+def _expired(schema: tantivy.Schema, now: int) -> Query:
+    return Query.range_query(schema, "expires", FieldType.Unsigned, 0, now)
 
 
 def _document(entry: Entry) -> Document:

@@ -37,7 +37,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "rule": ("route", "route, seq, owner, mode, rule, schema, stream"),
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
-    "outbox": ("id", "id, owner, recipient, subject, body, state, attempts, created_at, due_at"),
+    "outbox": ("id", "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
 }
 Seen = Callable[[str, int, int], None]  # what is being done, how much is done, of how much

@@ -305,7 +305,7 @@ class Batch:
             return
         changed: dict[str, list[int]] = {}
         for row in self.events + list(self.entities.values()):
-            if row[1] in cells and not row[10]:
+            if row[1] in cells:  # removed ones too: theirs are emptied
                 changed.setdefault(row[1], []).append(row[0])
         for pair in self.counts:
             if pair[0] in cells and pair in self.places:

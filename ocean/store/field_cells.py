@@ -6,6 +6,10 @@ are being filled; from then on every write keeps them, as with indexes (`store.f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import orjson
+
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.field_indexes import LOCK, only, rename
 from ocean.store.projections import put_cells
@@ -28,15 +32,7 @@ async def create(engine: Engine, route: str, field: str, now: int) -> int | None
         if not rows or rows[0][0] != field:
             return None  # another process gave it to another field just now
     await engine.transact(rename("cells", route, field, -number))
-    ((until,),) = await engine.rows("SELECT seq FROM head WHERE id = 1")
-    after = 0
-    while after < until:
-        rows = await engine.rows(
-            "SELECT seq FROM record WHERE route = ? AND seq > ? ORDER BY seq LIMIT 1 OFFSET ?", (route, after, PAGE - 1)
-        )
-        end = int(rows[0][0]) if rows else until
-        await engine.transact(_fill(engine, route, {field: number}, after, end))
-        after = end
+    await _walk(engine, route, lambda after, end: _fill(engine, route, {field: number}, after, end))
     await engine.transact(rename("cells", route, field, number))
     return number
 
@@ -48,13 +44,41 @@ def _fill(engine: Engine, route: str, cells: dict[str, int], after: int, until: 
 
 
 async def drop(engine: Engine, route: str, field: str, number: int) -> None:
-    """Takes a cell away."""
-    await engine.transact(_forget(route, field, number))
+    """Takes a cell away at once. Where questions may be under way that read it, `unname` it, and `erase` it once they are over."""
+    await unname(engine, route, field)
+    await erase(engine, route, field, number)
 
 
-def _forget(route: str, field: str, number: int) -> Steps:
-    yield from rename("cells", route, field, None)
-    yield Step("DELETE FROM field_cell WHERE route = ? AND number = ?", [(route, number)])
+async def unname(engine: Engine, route: str, field: str) -> None:
+    """From now on no question reads it, and no write keeps it."""
+    await engine.transact(rename("cells", route, field, None))
+
+
+async def erase(engine: Engine, route: str, field: str, number: int) -> None:
+    """Empties a cell that has no name any more: a copy that no write keeps would outlast what it is a copy of."""
+    await _walk(engine, route, lambda after, end: _empty(route, number, after, end))
+    gone = "DELETE FROM field_cell WHERE route = ? AND number = ? AND field = ?"
+    await engine.transact(only(Step(gone, [(route, number, field)])))
+
+
+def _empty(route: str, number: int, after: int, until: int) -> Steps:
+    yield Step(LOCK, [()])
+    rows = yield Step("SELECT cells FROM rule WHERE route = ?", [(route,)], reads=True)
+    if rows and rows[0][0] and number in map(abs, orjson.loads(rows[0][0]).values()):
+        return  # it has a name again
+    yield Step(f"UPDATE record SET c{number} = NULL WHERE route = ? AND seq > ? AND seq <= ?", [(route, after, until)])
+
+
+async def _walk(engine: Engine, route: str, work: Callable[[int, int], Steps]) -> None:
+    """Does something with all that a folder holds by now, PAGE records a transaction."""
+    ((until,),) = await engine.rows("SELECT seq FROM head WHERE id = 1")
+    after = 0
+    while after < until:
+        page = "SELECT seq FROM record WHERE route = ? AND seq > ? ORDER BY seq LIMIT 1 OFFSET ?"
+        rows = await engine.rows(page, (route, after, PAGE - 1))
+        end = int(rows[0][0]) if rows else until
+        await engine.transact(work(after, end))
+        after = end
 
 
 async def used(engine: Engine, fields: set[tuple[str, str]], now: int) -> None:

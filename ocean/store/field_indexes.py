@@ -30,7 +30,9 @@ _OLD = (
 
 async def create(engine: Engine, route: str, field: str, now: int) -> int:
     """Makes an index and fills it; its number. Others write meanwhile."""
-    put = "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) ON CONFLICT (route, field) DO NOTHING"
+    put = (
+        "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) ON CONFLICT (route, field) DO UPDATE SET used_at = excluded.used_at"
+    )
     await engine.transact(only(Step(put, [(route, field, now)])))
     ((index,),) = await engine.rows("SELECT id FROM field_index WHERE route = ? AND field = ?", (route, field))
     await engine.transact(rename("indexed", route, field, -int(index)))
@@ -45,8 +47,19 @@ async def create(engine: Engine, route: str, field: str, now: int) -> int:
 
 
 async def drop(engine: Engine, route: str, field: str, index: int) -> None:
-    """Takes an index away."""
-    await engine.transact(_forget(route, field, index))
+    """Takes an index away at once. Where questions may be under way that go by it, `unname` it, and `erase` it once they are over."""
+    await unname(engine, route, field)
+    await erase(engine, index)
+
+
+async def unname(engine: Engine, route: str, field: str) -> None:
+    """From now on no question goes by it, and no write keeps it."""
+    await engine.transact(rename("indexed", route, field, None))
+
+
+async def erase(engine: Engine, index: int) -> None:
+    """Deletes what is left of an index that has no name any more. Its number is never given again."""
+    await engine.transact(only(Step("DELETE FROM field_index WHERE id = ?", [(index,)])))
     while await engine.rows("SELECT id FROM entry WHERE field = ? LIMIT 1", (index,)):
         few = f"DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE field = ? LIMIT {PAGE})"
         await engine.transact(only(Step(few, [(index,)])))
@@ -77,12 +90,6 @@ def rename(column: str, route: str, field: str, number: int | None) -> Steps:
     if number is not None:
         names[field] = number
     yield Step(_NAME.format(column), [(route, orjson.dumps(names).decode() if names else None)])
-
-
-def _forget(route: str, field: str, index: int) -> Steps:
-    """Together: its number is never given again, so what is left of its entries belongs to nobody else."""
-    yield from rename("indexed", route, field, None)
-    yield Step("DELETE FROM field_index WHERE id = ?", [(index,)])
 
 
 def _fill(route: str, field: str, index: int, after: int, until: int, filled: list[int]) -> Steps:

@@ -61,8 +61,12 @@ class Log:
         def steps() -> Steps:
             yield Step(sql, each)
 
+        await self.transact(steps())
+
+    async def transact(self, steps: Steps) -> None:
+        """Several such changes, all or none. Raises what a step raises, STORAGE_FULL or SERVER_BUSY."""
         try:
-            await self.engine.transact(steps())
+            await self.engine.transact(steps)
         except Exception as fault:
             raise self.engine.explain(fault) or fault from fault
 

@@ -244,6 +244,7 @@ class Outgoing(Model):
 
     id = Name(primary_key=True)
     owner = Name()
+    holder = Name()  # a digest of the address that it was asked from
     recipient = fields.TextField()
     subject = fields.TextField()
     body = fields.TextField()
@@ -254,7 +255,11 @@ class Outgoing(Model):
 
     class Meta:
         table = "outbox"
-        indexes = [Index(fields=("owner", "created_at"), name="outbox_owner")]
+        indexes = [
+            Index(fields=("owner", "created_at"), name="outbox_owner"),
+            Index(fields=("holder", "created_at"), name="outbox_holder"),
+            Index(fields=("state", "due_at"), name="outbox_due"),
+        ]
 
 
 class Once(Model):

@@ -19,6 +19,7 @@ DROP_MARKS = "DELETE FROM mark WHERE seq = ?"
 ADD_ENTRY = "INSERT INTO entry (field, rank, number, text, seq) VALUES (?,?,?,?,?)"
 DROP_ENTRIES = "DELETE FROM entry WHERE seq = ?"
 
+NO_CELLS = ", ".join(f"c{number} = NULL" for number in range(1, 9))
 Indexed = Mapping[str, int]  # a folder's indexed fields, each with its index (`store.field_indexes`)
 
 

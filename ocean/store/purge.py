@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocean.store.engine import Engine, Step, Steps
-from ocean.store.projections import DROP_ENTRIES, DROP_MARKS
+from ocean.store.projections import DROP_ENTRIES, DROP_MARKS, NO_CELLS
 
 BATCH = 500  # drops a transaction
 
@@ -27,7 +27,9 @@ def _destroy(seqs: list[tuple[int]]) -> Steps:
     yield Step("UPDATE head SET revision = revision + 1 WHERE id = 1", [()])  # first: it locks the head
     yield Step("UPDATE drops SET payload = NULL, salt = NULL, expires_at = NULL WHERE seq = ?", seqs)
     yield Step(
-        "UPDATE record SET removed = 1, live_seq = 0, body = NULL, counters = NULL, expires_at = NULL, marks = 0 WHERE seq = ?", seqs
+        "UPDATE record SET removed = 1, live_seq = 0, body = NULL, counters = NULL, expires_at = NULL, marks = 0, "
+        f"{NO_CELLS} WHERE seq = ?",
+        seqs,
     )
     yield Step(DROP_MARKS, seqs)
     yield Step(DROP_ENTRIES, seqs)

@@ -95,9 +95,9 @@ class Reader:
         rules = self._rules
         if at > rules.at:
             rules.refresh(await self.engine.rows(CHANGED_RULES, (rules.at,)), at)
+        rules.trim()  # before it is looked who is known: what is forgotten is read again, all of it
         found: dict[str, Rule | None] = {folder: rules.known[folder] for folder in folders if folder in rules.known}
         rows = [row for folder in folders if folder not in found for row in await self.engine.rows(READ_RULE, (folder,))]
-        rules.trim()
         rules.known.update({folder: found.get(folder) for folder in folders})
         rules.learn(rows)
         return {folder: rules.known[folder] for folder in folders}
@@ -201,6 +201,13 @@ class Reader:
             drop = await self._one("WHERE d.seq = ?", (seq,))
             if drop is not None:
                 yield drop
+
+    async def has_field(self, route: str, name: str, among: int = 1000) -> bool:
+        """Whether one of a folder's newest records has a field."""
+        there = self.engine.dialect.there(Field(Sql("r.body"), tuple(name.split("."))))
+        newest = sql("SELECT body FROM record WHERE route = {} AND removed = 0 ORDER BY seq DESC LIMIT {}", route, among)
+        statement = sql("SELECT 1 FROM ({}) r WHERE {} LIMIT 1", newest, there)
+        return bool(await self.engine.scan(statement.text, statement.values))
 
     async def any_beneath(self, route: str) -> bool:
         """Whether a folder beneath `route` has ever held anything."""

@@ -50,13 +50,15 @@ def stop_counting() -> bool:
 
 
 uncounted = stop_counting()
+_statm = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC) if uncounted else -1  # held open: it is read when no other can be opened
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 def held() -> int:
     """Bytes of memory that the process holds; 0 where that is not known."""
     if not uncounted:
         return 0
-    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(os.pread(_statm, 100, 0).split()[1]) * _PAGE_SIZE
 
 
 def give_back() -> None:
@@ -141,14 +143,18 @@ class Scans:
 
     def _scan(self, sql: str, args: Sequence[Any], cut: bool) -> list[Row]:
         connection = self._connections.get()
-        scan = _Scan(connection)
+        try:
+            return self._watched(_Scan(connection), sql, args, Gathered(cut))
+        finally:
+            self._connections.put(connection)
+
+    def _watched(self, scan: _Scan, sql: str, args: Sequence[Any], found: Gathered) -> list[Row]:
         running.deadline = scan.deadline
         with self._change:
             self._running.append(scan)
             self._change.notify()
-        found = Gathered(cut)
         try:
-            for row in connection.execute(sql, args):
+            for row in scan.connection.execute(sql, args):
                 if not found.add(row):
                     break
             return found.rows
@@ -162,7 +168,6 @@ class Scans:
             running.deadline = None
             with self._change:
                 self._running.remove(scan)
-            self._connections.put(connection)
             if scan.fault is not None:
                 give_back()
 
@@ -171,7 +176,10 @@ class Scans:
             with self._change:
                 while not self._running and not self._closed:
                     self._change.wait()
-                self._look()
+                try:
+                    self._look()
+                except Exception:  # it must not end: nothing else ends a scan
+                    log.exception("running scans could not be looked at")
             time.sleep(TICK)
 
     def _look(self) -> None:

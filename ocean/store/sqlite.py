@@ -19,6 +19,7 @@ from ocean.store.query.dialects import Dialect
 from ocean.store.query.sqlite import Sqlite
 from ocean.store.scans import HEAP, Scans, running, uncounted
 
+MATCHED = 100_000  # characters of a text that an expression is looked for in: RE2 is linear, and slow where it has no room for its tables
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 
 
@@ -47,7 +48,7 @@ def _lowered(text: Any) -> str | None:
 
 def _matches(text: Any, pattern: str) -> bool:
     running.check()
-    return isinstance(text, str) and re2.search(pattern, text) is not None
+    return isinstance(text, str) and re2.search(pattern, text[:MATCHED]) is not None
 
 
 class _Worker:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from ocean.core.drop import show_time
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require, require_read
+from ocean.services.access.reading import require, require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.live.hub import Ended, Event, Subscriber, holders
 from ocean.store.reader import now
@@ -27,16 +28,17 @@ from ocean.store.reader import now
 LOOK = 0.5  # seconds between looks whether who listens still may
 TELL = 5.0  # seconds between a process's words on who listens to it
 FORGET = 3 * TELL  # after which a process that says nothing has gone
-MAX_SHOWN = 1000  # listeners of a folder that are named
+MAX_SHOWN = 200  # listeners of a folder that are named to other processes, and in an answer
+WAITING = 10_000  # messages that are not handed out yet
+log = logging.getLogger("ocean.live")
 _MESSAGE, _PRESENCE = "message", "presence"
 
 
 class Listener(Subscriber):
-    """One who listens to one folder's broadcasts; `own`: to those of its own key alone."""
+    """One who listens to one folder's broadcasts."""
 
-    def __init__(self, caller: Caller, route: str, own: bool) -> None:
+    def __init__(self, caller: Caller, route: str) -> None:
         super().__init__(caller, route, False, 0)
-        self.own = own
         self.since_ms = now()
 
 
@@ -50,11 +52,14 @@ class Broadcasts:
         self._held: Counter[str] = Counter()
         self._elsewhere: dict[str, tuple[float, dict[str, list[list[Any]]]]] = {}  # process -> when it said so, its listeners by folder
         self._name = str(uuid_utils.uuid7())
-        self._task: asyncio.Task[None] | None = None
+        self._inbox: deque[tuple[str, bytes]] = deque(maxlen=WAITING)
+        self._arrived = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         await self._bus.open(self._heard)
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run()), loop.create_task(self._hand_out())]
 
     async def close(self) -> None:
         """Ends every listener."""
@@ -63,9 +68,9 @@ class Broadcasts:
                 listener.end("CLOSED")
         self._listeners = {}
         self._tell()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._bus.close()
 
     @property
@@ -76,12 +81,12 @@ class Broadcasts:
     def send(self, route: str, source: str, message: bytes) -> None:
         self._bus.publish(f"{_MESSAGE} {source} {route}", message)
 
-    def attach(self, caller: Caller, route: str, *, own: bool) -> Listener:
+    def attach(self, caller: Caller, route: str) -> Listener:
         """Raises LIMIT_REACHED for one who holds too many already."""
         most = int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"])
         if any(self._held[holder] >= most for holder in holders(caller)):
             raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
-        listener = Listener(caller, route, own)
+        listener = Listener(caller, route)
         self._held.update(holders(caller))
         self._listeners.setdefault(route, set()).add(listener)
         self._moved(listener, "join")
@@ -122,17 +127,44 @@ class Broadcasts:
             if rest != self._name:
                 self._elsewhere[rest] = (time.monotonic(), orjson.loads(message))
             return
-        source, _, route = rest.partition(" ")
+        if len(self._inbox) >= WAITING:
+            log.warning("broadcasts come faster than they can be handed out: the oldest is lost")
+        self._inbox.append((rest, message))
+        self._arrived.set()
+
+    async def _hand_out(self) -> None:
+        """Gives what came to those who may hear it at that moment."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._inbox:
+                rest, message = self._inbox.popleft()
+                try:
+                    await self._deliver(*rest.partition(" ")[::2], message)
+                except Exception as fault:  # the store is away: nobody is told what they may not hear
+                    log.warning("a broadcast could not be handed out: %r", fault)
+
+    async def _deliver(self, source: str, route: str, message: bytes) -> None:
+        if not self._listeners.get(route):
+            return
+        rules = await self._ocean.reader.rules(route)
         event = Event(0, message) if source else Event(0, message, kind=orjson.loads(message)["event"])
-        for listener in self._listeners.get(route, ()):
-            if not listener.own or source == listener.caller.key:
+        verdicts: dict[str | None, access.Verdict] = {}
+        for listener in list(self._listeners.get(route, ())):
+            who = listener.caller.key
+            if who not in verdicts:
+                verdicts[who] = access.decide(route, who, "stream", rules)
+            if verdicts[who] == "allow" or (verdicts[who] == "own" and source == who):
                 listener.push(event)
 
     async def _run(self) -> None:
         told = time.monotonic()
         while True:
             await asyncio.sleep(LOOK)
-            await self._recheck()
+            try:
+                await self._recheck()
+            except Exception as fault:  # the store is away for a while: who may listen is looked at again
+                log.warning("who listens could not be checked: %r", fault)
             if self._listeners and time.monotonic() - told > TELL:
                 told = time.monotonic()
                 self._tell()
@@ -151,10 +183,8 @@ class Broadcasts:
 
 async def publish(ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None) -> dict[str, Any]:
     """Tells all who listen; kept only while the folder is recorded. `{ok, stream, recording}`. Raises FORBIDDEN, PAYLOAD_TOO_LARGE."""
-    route = check_route(route)
+    route = await require_write(ocean, caller, route)
     who = caller.required("Broadcasting needs a key.")
-    if access.decide(route, who, "drop", await ocean.reader.rules(route)) == "deny":
-        raise access.refusal(route, who, "drop")
     text = payloads.encode(payload)
     if len(text.encode()) > MAX_BYTES:
         raise OceanError("PAYLOAD_TOO_LARGE", f"A message of a stream is over {MAX_BYTES // 1024} KB.", "Save large content as a record.")
@@ -162,19 +192,19 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, payload: Any, key
         "drop_id": str(uuid_utils.uuid7()), "route": route, **({"key": check_key(key)} if key is not None else {}),
         "payload": orjson.Fragment(text), "source": who, "created_at": show_time(now()),
     }  # fmt: skip
-    ocean.broadcasting.send(route, who, orjson.dumps(event))
     stream = await ocean.reader.stream(route)
     recording = stream.recording if stream is not None else None
-    if recording is not None:
+    if recording is not None:  # first: what is told can't be taken back
         await write(ocean, caller, [Op("save", recordings(route, recording), None, text)])
+    ocean.broadcasting.send(route, who, orjson.dumps(event))
     return {"ok": True, "stream": True, "recording": recording is not None}
 
 
 async def listen(ocean: Ocean, caller: Caller, route: str) -> AsyncIterator[Event | Ended | None]:
     """Messages as they come; None where nothing came for a while. Ends with Ended. Raises before its first item, which is None."""
     route = check_route(route)
-    verdict = await require_read(ocean, caller, route, "stream")
-    listener = ocean.broadcasting.attach(caller, route, own=verdict == "own")
+    await require_read(ocean, caller, route, "stream")
+    listener = ocean.broadcasting.attach(caller, route)
     try:
         yield None
         while True:

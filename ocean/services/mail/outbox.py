@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,18 @@ import uuid_utils
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
-from ocean.store.engine import Engine
+from ocean.store.engine import Engine, Step, Steps
+from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
 
+MAX_TOGETHER = 16 * 1024 * 1024  # characters of the bodies of one request
 MAX_PER_DAY = 500  # messages of one key
 MAX_SUBJECT = 998 - len("Subject: ")  # characters of a line (RFC 5322, 2.1.1)
 MAX_BODY = 1024 * 1024  # characters
+MAX_TOGETHER = 16 * 1024 * 1024  # characters of the bodies of one request
 _DAY = 86_400_000  # milliseconds
-_ADD = "INSERT INTO outbox (id, owner, recipient, subject, body, state, attempts, created_at, due_at) VALUES (?,?,?,?,?,?,?,?,?)"
+_ADD = "INSERT INTO outbox (id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at) VALUES (?,?,?,?,?,?,?,?,?,?)"
+_SENT = "SELECT count(*) FROM outbox WHERE {} = ? AND created_at > ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Message:
 
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _LABEL = r"\w(?:[\w-]{0,61}\w)?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
+_ADDRESS = re.compile(rf"(?!-){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
 
 
 def check_address(text: Any) -> str:
@@ -53,16 +58,27 @@ def check_address(text: Any) -> str:
 async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[str]:
     """Puts messages into the outbox, all or none; their ids. Raises KEY_REQUIRED, LIMIT_REACHED."""
     owner = caller.required("Sending mail needs a key.")
+    holder = hashlib.sha256(caller.holder.encode()).hexdigest()[:32]  # keys are made for the asking: addresses count too
+    if sum(len(message.body) for message in messages) > MAX_TOGETHER:
+        raise OceanError("LIMIT_REACHED", f"Messages sent together have at most {MAX_TOGETHER // 2**20} MB.", "Send them in parts.")
     moment = now()
-    ((sent,),) = await ocean.engine.rows("SELECT count(*) FROM outbox WHERE owner = ? AND created_at > ?", (owner, moment - _DAY))
-    if sent + len(messages) > MAX_PER_DAY:
-        raise OceanError("LIMIT_REACHED", f"One key sends at most {MAX_PER_DAY} messages a day; {sent} are sent or wait.", "Send fewer.")
     rows = [
-        (str(uuid_utils.uuid7()), owner, message.recipient, message.subject, message.body, "queued", 0, moment, moment)
+        (str(uuid_utils.uuid7()), owner, holder, message.recipient, message.subject, message.body, "queued", 0, moment, moment)
         for message in messages
     ]
-    await ocean.log.put(_ADD, rows)
+    await ocean.log.transact(_queue(rows, owner, holder, moment))
     return [row[0] for row in rows]
+
+
+def _queue(rows: list[tuple[Any, ...]], owner: str, holder: str, moment: int) -> Steps:
+    """Counted and added under one lock: what is queued side by side counts together."""
+    yield Step(LOCK, [()])
+    for column, who in (("owner", owner), ("holder", holder)):
+        ((sent,),) = yield Step(_SENT.format(column), [(who, moment - _DAY)], reads=True)
+        if sent + len(rows) > MAX_PER_DAY:
+            hint = f"{sent} are sent or wait already."
+            raise OceanError("LIMIT_REACHED", f"At most {MAX_PER_DAY} messages a day are sent for one key, and for one address.", hint)
+    yield Step(_ADD, rows)
 
 
 async def waiting(engine: Engine, limit: int = 1000) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ ENOUGH = 20  # questions about a field, within
 WINDOW = 3600.0  # seconds
 LEAST = 1000  # records of a folder, below which a scan is as good
 MOST = 8  # indexes of a folder
+MOST_COUNTED = 50_000  # fields that are counted within the window
 IDLE = 7 * 86_400_000  # milliseconds after which an index that nobody asks by is dropped
 log = logging.getLogger("ocean.indexes")
 
@@ -48,6 +49,8 @@ class Keeper:
         ocean = self._ocean
         if (await ocean.reader.cells(route)).get(field, 0) > 0 or not await _large(ocean, route):
             return
+        if not await ocean.reader.has_field(route, field):
+            return
         if await field_cells.create(ocean.engine, route, field, now()) is not None:
             ocean.log.wake()
             log.info("records of the folder %s have a cell for %s", route, field)
@@ -73,6 +76,8 @@ class Keeper:
         begun = field in there and there[field] < 0  # and never ended: whoever made it has gone
         if (field in there and not begun) or (len(there) >= MOST and not begun) or not await _large(ocean, route):
             return False
+        if not await ocean.reader.has_field(route, field):  # whoever may read may ask for anything
+            return False
         index = await field_indexes.create(ocean.engine, route, field, now())
         ocean.log.wake()
         ocean.usage.wanted.add(index)
@@ -88,13 +93,20 @@ class Keeper:
         cells, ocean.usage.cells = ocean.usage.cells, set()
         if cells:
             await field_cells.used(ocean.engine, cells, now())
+        # In two rounds, an hour apart: what was planned by them before they lost their names is over by the second.
         for route, field, number in await field_cells.idle(ocean.engine, now() - IDLE):
-            await field_cells.drop(ocean.engine, route, field, number)
+            if field in await ocean.reader.cells(route):
+                await field_cells.unname(ocean.engine, route, field)
+            else:
+                await field_cells.erase(ocean.engine, route, field, number)
         idle = await field_indexes.idle(ocean.engine, now() - IDLE)
         for route, field, index in idle:
-            await field_indexes.drop(ocean.engine, route, field, index)
-            ocean.usage.spreads.pop(index, None)
-            log.info("the index of %s on %s is dropped: nobody asked by it", route, field)
+            if field in await ocean.reader.indexed(route):
+                await field_indexes.unname(ocean.engine, route, field)
+                log.info("the index of %s on %s is dropped: nobody asked by it", route, field)
+            else:
+                await field_indexes.erase(ocean.engine, index)
+                ocean.usage.spreads.pop(index, None)
         return len(idle)
 
 
@@ -102,6 +114,8 @@ def _due(counted: Counter[tuple[str, str]], news: Counter[tuple[str, str]]) -> l
     """What was asked for often enough by now; it is counted anew from here on."""
     counted.update(news)
     news.clear()
+    if len(counted) > MOST_COUNTED:
+        counted.clear()
     due = [name for name, times in counted.items() if times >= ENOUGH]
     for name in due:
         del counted[name]

@@ -38,12 +38,13 @@ class Indexing:
         self._waiting = 0
         self._committed = 0.0
         self._tidied = 0
+        self._damaged = False
 
     @property
     def index(self) -> Index:
         """Raises SERVER_BUSY while it is being opened."""
-        if self._index is None:
-            raise OceanError("SERVER_BUSY", "The search index is being opened.", "Try again in a moment.")
+        if self._index is None or self._damaged:
+            raise OceanError("SERVER_BUSY", "The search index is being opened, or made anew.", "Try again in a moment.")
         return self._index
 
     async def open(self) -> None:
@@ -72,21 +73,31 @@ class Indexing:
         head, _ = await self._reader.head()
         await self.reached(head)
 
+    def distrust(self) -> None:
+        """A search could not read it: whoever follows the log makes it anew."""
+        log.warning("the search index is damaged, and is made anew")
+        self._damaged = True
+
     async def step(self) -> bool:
-        """Takes in what comes next of the log; whether there is more to do."""
-        index = self.index
+        """Takes in what comes next of the log; whether there is more to do. One task's alone."""
         head, _ = await self._reader.head()
-        if self._position > head:  # the log is another one than the index was made of
-            await self.heal()
-        elif self._position < head:
+        if self._damaged or self._position > head:  # or the log is another one than the index was made of
+            await self._begin_anew()
+            return True
+        index = self.index
+        if self._position < head:
             if not self._waiting:
                 await asyncio.sleep(max(0.0, self._committed + PAUSE - time.monotonic()))
             await self._take_in(index, await self._reader.follow(self._position, PAGE), head)
             return True
-        if now() - self._tidied > _TIDY:
-            self._tidied = now()
-            await asyncio.to_thread(index.expire, now())
-        return await asyncio.to_thread(index.settle)
+        try:
+            if now() - self._tidied > _TIDY:
+                self._tidied = now()
+                await asyncio.to_thread(index.expire, now())
+            return await asyncio.to_thread(index.settle)
+        except DamagedError:
+            self.distrust()
+            return True
 
     async def _take_in(self, index: Index, drops: list[Drop], head: int) -> None:
         position = drops[-1].seq if drops else head
@@ -94,8 +105,8 @@ class Indexing:
         try:
             await asyncio.to_thread(_apply, index, drops, position)
         except DamagedError as fault:
-            log.warning("the search index is damaged, and is made again: %s", fault)
-            await self.heal()
+            log.warning("the search index could not take in what was written: %s", fault)
+            self.distrust()
             return
         self._position = position
         self._moved.set()
@@ -104,7 +115,7 @@ class Indexing:
     async def rebuild(self, seen: Callable[[int, int], None]) -> int:
         """Makes it anew, up to the head of the log; the place it has come to. `seen` is told how far it is, of how much."""
         await self.open()
-        await self.heal()
+        await self._begin_anew()
         head, _ = await self._reader.head()
         self._waiting += 1  # no pauses
         while self._position < head:
@@ -114,10 +125,10 @@ class Indexing:
             pass
         return self._position
 
-    async def heal(self) -> None:
-        """Makes it anew from the log."""
-        await asyncio.to_thread(self.index.heal)
-        self._position = 0
+    async def _begin_anew(self) -> None:
+        if self._index is not None:
+            await asyncio.to_thread(self._index.heal)
+            self._position, self._damaged = 0, False
 
 
 def _apply(index: Index, drops: list[Drop], position: int) -> None:
@@ -150,8 +161,11 @@ def _id_of(drop: Drop) -> str:
 def _entry(id_: str, drop: Drop) -> Entry | None:
     if (drop.key or "").startswith("_"):  # a folder's settings are no content
         return None
-    body = loads(drop.body())
-    title, text = texts_of(body)
-    return Entry(
-        id_, drop.seq, drop.route, drop.owner, drop.price is not None, drop.expires_at, title, text, language_of(body), vector_of(body)
-    )
+    try:
+        body = loads(drop.body())
+        title, text = texts_of(body)
+        language, vector = language_of(body), vector_of(body)
+    except Exception:  # whatever a record holds, those behind it are searched
+        log.exception("the record %s can't be searched", drop.drop_id)
+        return None
+    return Entry(id_, drop.seq, drop.route, drop.owner, drop.price is not None, drop.expires_at, title, text, language, vector)

@@ -9,6 +9,7 @@ from grammar import Stage
 from grammar.conditions import AllOf, Condition, Test
 from ocean.store.entries import Range, Spread, among, ranges
 from ocean.store.query.fragments import Sql
+from ocean.store.query.logical import tests_of
 
 LOOKUP = 3.0  # what a record costs that an index leads to, where one in a scan costs 1
 GUESS = 0.2  # the part of the records that a condition lets through of which nothing is known
@@ -69,6 +70,13 @@ _INDEXABLE = ("=", "in", ">", ">=", "<", "<=", "between")
 
 def _all_of(condition: Condition) -> list[Condition]:
     return [test for part in condition.parts for test in _all_of(part)] if isinstance(condition, AllOf) else [condition]
+
+
+def reads_texts(stages: Sequence[Stage]) -> bool:
+    """Whether whole texts are read, each of which may be long: by contains, ends with or matches."""
+    return any(
+        test.operator in ("contains", "ends with", "matches") for s in stages if s.name == "where" for test in tests_of(s.args["where"])
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.services.data.embeds import Look
-from ocean.services.query.plan import Along, Asked, Way, asked, choose
-from ocean.services.query.scope import Folder, check_page, folder_of, run, scan_of
+from ocean.services.query.plan import Along, Asked, Way, asked, choose, reads_texts
+from ocean.services.query.scope import Folder, check_page, check_weight, folder_of, run, scan_of
 from ocean.store.query.fragments import Sql
 from ocean.store.query.lower import OWN
 from ocean.store.query.pipeline import Join, Pipeline
@@ -98,9 +98,10 @@ async def ask(
     first = asked(stages, all_of_them or LIMIT) if not joins else Asked()  # a field may be the joined folder's
     indexed = {field: index for field, index in (await ocean.reader.indexed(folder.route)).items() if index > 0}
     way = _way(ocean, folder, first, indexed)
-    question = Question(Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, folder, "query", along=way.along)))
+    base = await scan_of(ocean, caller, folder, "query", along=way.along)
+    question = Question(Pipeline(ocean.engine.dialect, base))
     question.along = way.along
-    question.brief = not folder.deep and not joins and way.looks is not None and way.looks <= BRIEF
+    question.brief = not folder.deep and not joins and way.looks is not None and way.looks <= BRIEF and not reads_texts(stages)
     pipeline = question.pipeline
     if joins:
         pipeline.join([await _join(ocean, caller, join) for join in joins])
@@ -118,6 +119,8 @@ async def ask(
             if not question.pages:
                 raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
             pipeline.after(_values(after))
+    if not pipeline.records:
+        await check_weight(ocean, [base.select], len(pipeline.names or ()))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
         await _note(ocean, folder.route, first, question)
     return question

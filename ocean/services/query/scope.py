@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocean.context import Caller, Ocean
@@ -15,6 +16,8 @@ from ocean.store.query.pipeline import COLUMNS, Scan
 from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
+LIGHT = 16  # values that a row may have, whatever they are of
+MAX_ROW = 256 * 1024 * 1024  # bytes that a row may come to
 RECORDS = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq"  # noqa: S608 - as `Drop` takes them
 _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)}{{}} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
 
@@ -80,6 +83,19 @@ async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False
             return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief)
         except StatementError as fault:
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
+
+
+async def check_weight(ocean: Ocean, scans: Sequence[Sql], values: int) -> None:
+    """Raises LIMIT_REACHED where rows of so many values would hold too much: a row is whole before anything can look at it."""
+    if values <= LIGHT:
+        return
+    for scan in scans:
+        size = ocean.engine.dialect.size(Sql("r.body"))
+        statement = sql("SELECT max({}) FROM ({}) r", size, scan)
+        ((largest,),) = await ocean.engine.scan(statement.text, statement.values)
+        if (largest or 0) * values > MAX_ROW:
+            hint = "Ask for fewer values at once, or leave the large records out."
+            raise OceanError("LIMIT_REACHED", f"{values} values of records of up to {largest // 1024} KB are too much for a row.", hint)
 
 
 def check_page(limit: int, skip: int) -> None:

@@ -22,7 +22,8 @@ from ocean.index.index import Index, sound
 from ocean.index.scope import DamagedError, Hit, Scope
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
-from ocean.services.query.scope import RECORDS, Folder, affordable, run, scan_of, visible
+from ocean.services.query.scope import RECORDS, affordable, folder_of, run, scan_of, visible
+from ocean.store.engine import SCAN_BYTES
 from ocean.store.query.fragments import joined, sql
 from ocean.store.query.pipeline import Pipeline
 from ocean.store.reader import now
@@ -36,6 +37,8 @@ MAX_FILTERED = 50_000  # records that a filter may leave
 SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
 MAX_MARKED = 256 * 1024  # characters of a record that is looked into for a snippet
 _RRF = 60  # Cormack, Clarke, Buettcher 2009
+AT_ONCE = 30  # records that are read at once
+_FEW_CLOSED = 20  # folders
 _FEW_WORDS = 8  # a question of more is answered in a thread
 
 
@@ -55,16 +58,15 @@ async def search(
         await ocean.indexing.written()
     scope = await _scope(ocean, caller, route, where)
     try:
-        hits, searched, stems = await _hits(ocean, asked, scope)
+        hits, searched, stems = await _hits(ocean, caller, asked, scope)
         hits = [hit for hit in hits if min_score is None or hit.score >= min_score]
-        drops = await _records(ocean, caller, route, [hit.seq for hit in hits])
+        there = await _records(ocean, caller, route, hits, top_k)
     except DamagedError:
-        await ocean.indexing.heal()
-        raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made again.", "Try again in a moment.") from None
+        ocean.indexing.distrust()
+        raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made anew.", "Try again in a moment.") from None
     if not searched and where is None:
         _nothing(ocean, asked, scope)
-    there = [hit for hit in hits if hit.seq in drops][:top_k]
-    results = [_shown(drops[hit.seq], hit, stems, asked) for hit in there]
+    results = [_shown(drop, hit, stems, asked) for hit, drop in there]
     return {
         "results": results, "count": len(results), "searched": searched, "time_ms": round((time.perf_counter() - started) * 1000, 2),
         "mode": asked.mode,
@@ -103,7 +105,8 @@ class _Asked:
 
     @property
     def short(self) -> bool:
-        return len(self.words.words) <= _FEW_WORDS and self.most <= CANDIDATES
+        words = len(self.words.words) + 2 * len(self.words.begun) + sum(map(len, self.words.phrases))
+        return words <= _FEW_WORDS and self.most <= CANDIDATES
 
 
 def _route(prefix: str) -> str:
@@ -118,7 +121,7 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
     closed = await reading.denied_beneath(ocean, caller, route, "search")
     seqs: list[int] | None = None
     if where is not None:
-        folder = Folder(route, await ocean.reader.any_beneath(route))
+        folder = await folder_of(ocean, f"{route}/*")
         pipeline = Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, folder, "search"))
         pipeline.where(where)
         pipeline.limit(MAX_FILTERED + 1)
@@ -128,11 +131,12 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
     return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs)
 
 
-async def _hits(ocean: Ocean, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
+async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
     index = ocean.indexing.index
-    if asked.short:  # over before a thread has begun with it
+    if asked.short and scope.seqs is None and len(scope.closed) <= _FEW_CLOSED:  # over before a thread has begun with it
         return sound(lambda: _find(index, asked, scope))
-    return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))
+    async with ocean.turns.of(caller.holder):
+        return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))
 
 
 def _find(index: Index, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
@@ -180,14 +184,28 @@ def _sorted(scores: dict[int, float]) -> list[Hit]:
     return [Hit(seq, score) for seq, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
-async def _records(ocean: Ocean, caller: Caller, route: str, seqs: Sequence[int]) -> dict[int, Drop]:
-    """The hits as they are now: what is gone or closed meanwhile is not among them. The index narrows, this decides."""
-    if not seqs:
-        return {}
-    places = sql(f"r.seq IN ({','.join('?' * len(seqs))})")._replace(values=tuple(seqs))
-    condition = joined(" AND ", [places, await visible(ocean, caller, route, True, "search"), affordable(caller)])
-    rows = await run(ocean, caller, sql(f"{RECORDS} WHERE {{}}", condition), cut=True, brief=len(seqs) <= CANDIDATES)
-    return {row[0]: Drop(*row) for row in rows}
+async def _records(ocean: Ocean, caller: Caller, route: str, hits: Sequence[Hit], wanted: int) -> list[tuple[Hit, Drop]]:
+    """The best hits with their records as they are now: what is gone or closed meanwhile is not among them.
+
+    The index narrows, this decides. Read by the score, some at a time: where all are too large for one answer, the best are there.
+    """
+    if not hits:
+        return []
+    seen = joined(" AND ", [await visible(ocean, caller, route, True, "search"), affordable(caller)])
+    found: list[tuple[Hit, Drop]] = []
+    size = 0
+    for start in range(0, len(hits), AT_ONCE):
+        some = hits[start : start + AT_ONCE]
+        places = sql(f"r.seq IN ({','.join('?' * len(some))})")._replace(values=tuple(hit.seq for hit in some))
+        rows = await run(ocean, caller, sql(f"{RECORDS} WHERE {{}}", joined(" AND ", [places, seen])), brief=True)
+        drops = {row[0]: Drop(*row) for row in rows}
+        found += [(hit, drops[hit.seq]) for hit in some if hit.seq in drops]
+        size += sum(len(drop.payload or "") for drop in drops.values())
+        if len(found) >= wanted:
+            break
+        if size > SCAN_BYTES:
+            raise OceanError("LIMIT_REACHED", f"The answer is over {SCAN_BYTES // 2**20} MB.", f"Ask for less: top_k {len(found) // 2}.")
+    return found[:wanted]
 
 
 def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:

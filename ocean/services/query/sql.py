@@ -10,7 +10,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
-from ocean.services.query.scope import folder_of, scan_of
+from ocean.services.query.scope import check_weight, folder_of, scan_of
 from ocean.store.engine import StatementError
 from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
@@ -33,6 +33,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
         kinds = [
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
         ]
+        await check_weight(ocean, [scan.select for scan in scans], statement.reads)
         text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
         rows = await _run(ocean, text.text, text.values)
     found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]

@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", Name(primary_key=True, unique=True, generated=False, null=False)),
                 ("owner", Name(generated=False, null=False, unique=False)),
+                ("holder", Name(generated=False, null=False, unique=False)),
                 ("recipient", fields.TextField(unique=False)),
                 ("subject", fields.TextField(unique=False)),
                 ("body", fields.TextField(unique=False)),
@@ -27,7 +28,11 @@ class Migration(migrations.Migration):
             options={
                 "table": "outbox",
                 "app": "models",
-                "indexes": [Index(fields=["owner", "created_at"], name="outbox_owner")],
+                "indexes": [
+                    Index(fields=["owner", "created_at"], name="outbox_owner"),
+                    Index(fields=["holder", "created_at"], name="outbox_holder"),
+                    Index(fields=["state", "due_at"], name="outbox_due"),
+                ],
                 "pk_attr": "id",
                 "table_description": "A message that waits to be sent, or was.",
             },

@@ -97,6 +97,9 @@ class Dialect(Protocol):
     def with_fields(self, body: Sql, pairs: Sequence[tuple[str, Sql]], *, last: bool) -> Sql:
         """The object with fields set."""
 
+    def size(self, body: Sql) -> Sql:
+        """The bytes of kept JSON."""
+
     def shown(self, body: Sql) -> Sql:
         """Kept JSON as text."""
 

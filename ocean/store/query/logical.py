@@ -69,19 +69,20 @@ def value_of(node: exp.Expr) -> Any:
 
 def predicate(condition: Condition) -> exp.Expr:
     """The tree of a condition. Raises INVALID_VALUE."""
-    if sum(1 for _ in _tests(condition)) > MAX_TESTS:
+    if sum(1 for _ in tests_of(condition)) > MAX_TESTS:
         raise OceanError("INVALID_VALUE", f"A condition has at most {MAX_TESTS} comparisons.")
     return _part(condition)
 
 
-def _tests(condition: Condition) -> Iterator[Test]:
+def tests_of(condition: Condition) -> Iterator[Test]:
+    """All comparisons of a condition."""
     if isinstance(condition, Test):
         yield condition
     elif isinstance(condition, Not):
-        yield from _tests(condition.part)
+        yield from tests_of(condition.part)
     else:
         for part in condition.parts:
-            yield from _tests(part)
+            yield from tests_of(part)
 
 
 def _part(condition: Condition) -> exp.Expr:

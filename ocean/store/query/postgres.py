@@ -132,6 +132,9 @@ class Postgres:
         with_all = sql("(({}) || {})", whole, self.object(pairs, last=False)) if pairs else sql("({})", whole)
         return sql("{}::text", with_all) if last else with_all
 
+    def size(self, body: Sql) -> Sql:
+        return sql("octet_length({}::text)", body)
+
     def shown(self, body: Sql) -> Sql:
         return sql("{}::text", body)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ocean.store.query.dialects import OUTSIDE, Field, Key
 from ocean.store.query.fragments import Sql, joined, sql
 
+_WITHIN = re.compile(r"%((?:[^\\%_]|\\.)*)(%?)", re.DOTALL)  # what LIKE finds within a text, or at its end
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CELL_TEXT = 500  # characters of a text that a cell keeps
 
 
@@ -93,7 +96,14 @@ class Sqlite:
         return sql("({} = 'array' AND EXISTS (SELECT 1 FROM json_each({}, {}) e WHERE {}))", self._type(field), field.body, path, same)
 
     def column_like(self, column: Sql, pattern: str) -> Sql:
-        # LIKE folds ASCII alone, which is all that a pattern in ASCII needs; `lowered` is ours (store.sqlite).
+        # `lower` folds ASCII alone, which is all that a pattern in ASCII needs; `lowered` is ours (store.sqlite).
+        # LIKE would compare from each place anew, in a time that nothing ends: only what a text begins with is left to it.
+        fold = "lower" if pattern.isascii() else "lowered"
+        if (literal := _WITHIN.fullmatch(pattern)) is not None:
+            wanted = _ESCAPED.sub(r"\1", literal[1]).lower()
+            if literal[2]:
+                return sql(f"instr({fold}({{}}), {{}}) > 0", column, wanted)
+            return sql(f"substr({fold}({{}}), {{}}) = {{}}", column, -len(wanted), wanted) if wanted else sql("{} IS NOT NULL", column)
         if pattern.isascii():
             return sql("{} LIKE {} ESCAPE '\\'", column, pattern)
         return sql("lowered({}) LIKE {} ESCAPE '\\'", column, pattern.lower())
@@ -161,6 +171,9 @@ class Sqlite:
         whole = sql("CASE WHEN json_type({}) = 'object' THEN {} ELSE '{{}}' END", body, body)  # no object, no fields
         set_ = [sql("{}, {}", sqlite_path([name]), value) for name, value in pairs]
         return sql("json{}_set({})", Sql("" if last else "b"), joined(", ", [whole, *set_]))
+
+    def size(self, body: Sql) -> Sql:
+        return sql("octet_length({})", body)
 
     def shown(self, body: Sql) -> Sql:
         return sql("json({})", body)

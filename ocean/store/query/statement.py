@@ -78,7 +78,7 @@ class Statement:
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
         seen: set[int] = set()
-        for scope in traverse_scope(self.tree):
+        for scope in self._scopes():
             seen.update(id(table) for table in scope.tables)
             for source in _sources(scope).values():
                 if isinstance(source, exp.Table) and id(source) not in self._of:
@@ -91,12 +91,23 @@ class Statement:
         if len(self.folders) > MAX_TABLES:
             raise self._fault(f"The statement reads more than {MAX_TABLES} folders.")
 
+    def _scopes(self) -> list[Scope]:
+        try:
+            return list(traverse_scope(self.tree))
+        except SqlglotError as fault:
+            raise self._fault(f"{str(fault).splitlines()[0].rstrip('.')[:200]}.") from None
+
+    @property
+    def reads(self) -> int:
+        """How many values of a row are made at most, once the fields are known."""
+        return sum(1 for _ in self.tree.find_all(exp.Column))
+
     def resolve(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Finds each column's folder, with `fields` in the place of `*`; raises SQL_ERROR where it could be of several."""
-        for scope in traverse_scope(self.tree):
+        for scope in self._scopes():
             if _has_star(scope.expression):
                 self._expand(scope, fields)
-        for scope in traverse_scope(self.tree):
+        for scope in self._scopes():
             aliases = {e.alias for e in getattr(scope.expression, "selects", ()) if isinstance(e, exp.Alias)}
             for column in list(scope.columns):
                 if not isinstance(column.this, exp.Star) and not _is_alias(aliases, column):
