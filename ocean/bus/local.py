@@ -14,6 +14,7 @@ from pathlib import Path
 from ocean.bus.bus import Handler, log, told
 
 LARGEST = 192 * 1024  # bytes of a datagram
+LONGEST_PATH = 80  # bytes of a folder of sockets: the path of a socket has at most 107
 _LOOK = 0.5  # seconds between looks for other processes
 _AT_ONCE = 200  # datagrams that are read before the loop goes on
 
@@ -22,8 +23,10 @@ class LocalBus:
     """`data` names the ocean: all processes on it are told."""
 
     def __init__(self, data: Path) -> None:
-        digest = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
-        self._folder = Path(tempfile.gettempdir()) / f"ocean-{os.getuid()}-{digest}"  # a socket's path has to be short
+        self._folder = data.resolve() / "bus"
+        if len(str(self._folder)) > LONGEST_PATH:
+            digest = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+            self._folder = Path(tempfile.gettempdir()) / f"ocean-{os.getuid()}-{digest}"
         self._path = self._folder / f"{os.getpid()}-{os.urandom(3).hex()}"
         self._socket: socket.socket | None = None
         self._others: list[str] = []
@@ -41,6 +44,8 @@ class LocalBus:
     def publish(self, topic: str, message: bytes) -> None:
         told(self._handler, topic, message)
         packet = topic.encode() + b"\x00" + message
+        if len(packet) > LARGEST:
+            log.warning("a message on %s is too large for other processes: %d bytes", topic[:60], len(packet))
         if len(packet) > LARGEST or self._socket is None:
             return
         for other in self._siblings():

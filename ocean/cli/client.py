@@ -34,8 +34,9 @@ class Client:
         if not self.url.startswith(("http://", "https://")):
             fail(f"OCEAN_URL is {self.url!r}; an address begins with http:// or https://.")
         self._session = requests.Session()
-        if key := os.environ.get("OCEAN_KEY", "").strip():
-            self._session.headers["x-ocean-key"] = key
+        self.key = os.environ.get("OCEAN_KEY", "").strip()
+        if self.key:
+            self._session.headers["x-ocean-key"] = self.key
 
     def ask(self, method: str, path: str, **named: Any) -> tuple[dict[str, Any], bool]:
         """`(answer, whether it is one and not an error)`. Raises Unreachable, which ends a program with its sentence and status 2."""

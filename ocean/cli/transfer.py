@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+import secrets
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -40,18 +41,22 @@ _GUARDED = re.compile(r"'[=+\-@\t\r]")
 )
 @as_json
 def import_(file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, as_json: bool) -> None:
-    """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE. One that was cut off goes on where it was."""
+    """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE.
+
+    One that was cut off goes on where it was, nothing twice; one that ended and is run again saves all of it again.
+    """
     chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    name = hashlib.sha256(f"{digest}\n{route}\n{root}\n{key_field}\n{chosen}".encode()).hexdigest()[:40]
-    client, state = Client(), Path.home() / ".cache" / "ocean" / "imports" / name
-    done = int(state.read_text()) if state.exists() else 0
+    client = Client()
+    what = [digest, route, root, key_field, chosen, client.url, hashlib.sha256(client.key.encode()).hexdigest()]
+    state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256("\n".join(map(str, what)).encode()).hexdigest()[:40]
+    run, done = _begun(state)
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
     def send(number: int, body: bytes) -> int:
-        headers = {"content-type": "application/json", "idempotency-key": f"import-{name}-{number}"}
+        headers = {"content-type": "application/json", "idempotency-key": f"import-{run}-{number}"}
         client.must("POST", "/bulk", data=body, headers=headers)
         return number + 1
 
@@ -66,8 +71,7 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
         def land(most: int) -> None:
             while len(under_way) > most:
                 landed = under_way.popleft().result()
-                state.parent.mkdir(parents=True, exist_ok=True)
-                state.write_text(str(landed))
+                state.write_text(f"{run} {landed}")
 
         for number, (ops, length) in enumerate(_batches(file, chosen, Place(route, root), key_field)):
             count += len(ops)
@@ -82,6 +86,17 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
         click.echo(json.dumps({"route": route, "records": count}))
         return
     click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+
+
+def _begun(state: Path) -> tuple[str, int]:
+    """The import that this one goes on with, and how many batches of it have landed; or a new one, whose batches were never sent."""
+    if state.exists():
+        run, _, landed = state.read_text().partition(" ")
+        return run, int(landed)
+    run = secrets.token_hex(16)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text(f"{run} 0")
+    return run, 0
 
 
 class Place:
@@ -193,6 +208,7 @@ def export(route: str, file: Path | None, kind: str, dialect: str, all_versions:
     """Write the folder ROUTE and all beneath into FILE, or to the standard output."""
     asked = {"format": kind, "dialect": dialect, "latest": str(not all_versions).lower(), "raw": str(raw).lower()}
     with Client().stream("GET", f"/export/{route}", params=asked) as pieces:
+        file = None if file == Path("-") else file
         target = file.open("wb") if file else sys.stdout.buffer
         try:
             for piece in pieces:

@@ -57,12 +57,15 @@ def _field(name: str, wanted: Any, depth: int) -> list[Condition]:
 
 
 def sorts_of(sort: Any) -> list[dict[str, Any]] | None:
-    """`"name"`, `"-name"`, `{"name": "desc"}` or a list of these."""
+    """`"name"`, `"-name"`, `"name desc"`, `{"name": "desc"}` or a list of these."""
     if sort is None:
         return None
     sorts: list[dict[str, Any]] = []
     for item in sort if isinstance(sort, list) else [sort]:
-        if isinstance(item, str) and item.removeprefix("-"):
+        words = item.split(" ") if isinstance(item, str) else []
+        if len(words) == 2 and words[0] and words[1] in ("asc", "desc"):
+            sorts.append({"field": words[0], "descending": words[1] == "desc"})
+        elif isinstance(item, str) and item.removeprefix("-"):
             sorts.append({"field": item.removeprefix("-"), "descending": item.startswith("-")})
         elif isinstance(item, dict) and all(v in ("asc", "desc", 1, -1) for v in item.values()):
             sorts.extend({"field": k, "descending": v in ("desc", -1)} for k, v in item.items())

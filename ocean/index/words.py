@@ -1,6 +1,7 @@
 """Records by their words: BM25 over stems, a title's words for more, typos by edit distance (tantivy).
 
-Scores are of what the reader may see: a word's rarity is counted within the scope, so that records outside it change nothing.
+Scores are of what the reader may see: a word's rarity is counted within the scope. Only the average length of a text is the whole
+store's, so much of what others write is told by it: how long their texts are on average, and no word of them.
 """
 
 from __future__ import annotations

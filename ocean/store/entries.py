@@ -14,6 +14,7 @@ from ocean.store.engine import Engine
 from ocean.store.query.fragments import Sql, joined, sql
 
 LONGEST = 4096  # characters of a text that is kept in order
+_EXACT = 2.0**53  # numbers below are kept as they are
 MAX_RANGES = 50
 POINTS = 200  # of an index that tell how its values are spread
 _POINT_TEXT = 64  # characters of a text that is kept as a point
@@ -94,6 +95,7 @@ class Spread:
 
     count: int
     marks: list[Mark]
+    exact: bool = True  # whether the order of its entries is that of the values: not where texts are cut, or numbers are rounded
     seconds: float = 0.0  # that it took to look
     at: float = field(default_factory=time.monotonic)
 
@@ -111,4 +113,8 @@ async def measure(engine: Engine, index: int) -> Spread:
     rows = await engine.scan(
         f"SELECT rank, number, text FROM ({ordered} FROM entry WHERE field = ?) p WHERE n % ? = 0", (index, max(1, count // POINTS))
     )
-    return Spread(int(count), [(int(row[0]), row[1] or 0.0, row[2] or "") for row in rows], time.monotonic() - begun)
+    extremes = "SELECT min(number), max(number), max(length(text)) FROM entry WHERE field = ?"
+    ((least, most, longest),) = await engine.scan(extremes, (index,))
+    exact = (least or 0) > -_EXACT and (most or 0) < _EXACT and (longest or 0) < LONGEST
+    marks = [(int(row[0]), row[1] or 0.0, row[2] or "") for row in rows]
+    return Spread(int(count), marks, exact, time.monotonic() - begun)

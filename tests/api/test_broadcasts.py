@@ -158,6 +158,23 @@ async def test_a_listener_that_never_reads_is_cut_and_harms_nobody(live: Ocean, 
     assert isinstance(await heard(slow), Ended)
 
 
+async def test_a_message_takes_no_price_and_no_condition(live: Ocean, alice: Caller) -> None:
+    """They were once dropped without a word, and what had a price was handed to all."""
+    await say(live, alice, MARK)
+    for text in ('save radio track: "x" price 5', 'save radio track: "x" keep 5', 'write public radio track: "x"'):
+        with pytest.raises(OceanError) as caught:
+            await say(live, alice, text)
+        assert caught.value.code == "INVALID_VALUE"
+
+
+async def test_a_message_is_for_those_who_may_hear_it_at_that_moment(live: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(live, alice, 'save room2 @a "x"')
+    items = await following(live, bob, "room2")
+    await say(live, alice, f"share room2 with @{alice.key} mode shared")
+    await publish(live, alice, route="room2", payload="for alice alone")
+    assert isinstance(await heard(items), Ended)
+
+
 class Heard:
     """Server-sent events as a client reads them."""
 

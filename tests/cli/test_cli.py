@@ -215,7 +215,7 @@ def test_what_was_exported_is_imported_where_it_was(server: Running, secret: str
         assert [told_[0]["count"], told_[1]["payload"], told_[2]["payload"]] == [4, {"a": "top"}, {"a": "deep"}]  # type: ignore[index]
         again = run("import", str(file), f"back/{kind}")
         assert again.returncode == 0
-        assert told(run("exec", f"find back/{kind}/* then count", "--json")) == {"count": 4}
+        assert told(run("exec", f"find back/{kind}/* then count", "--json")) == {"count": 5}  # the event once more
     dry = run("exec", "find co then remove dry")
     assert "2 records would change" in dry.stdout
     shown = run("exec", 'sql "SELECT a, count(*) FROM co GROUP BY a ORDER BY 2"')
@@ -242,3 +242,15 @@ def test_the_index_is_made_anew(tmp_path: Path) -> None:
         assert [result["key"] for result in answer["results"]] == ["a"]
     finally:
         stop(running)
+
+
+def test_an_import_that_ended_is_over(server: Running, secret: str, tmp_path: Path) -> None:
+    """Importing the same file again once did nothing, and said that it had; on another server it left out what the first one had."""
+    file = tmp_path / "people.ndjson"
+    file.write_text('{"_key": "a", "n": 1}\n{"_key": "b", "n": 2}\n')
+    for _ in range(2):
+        done = ocean("import", str(file), "again/people", url=server.api, key=secret, home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert server.drops("find again/people then count", secret).json() == {"count": 2}
+        assert server.drops("find again/people then remove", secret).json()["affected"] == 2
+    assert list((tmp_path / ".cache" / "ocean" / "imports").iterdir()) == []

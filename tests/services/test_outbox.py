@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ocean.commands.dispatch import execute, parse
@@ -81,3 +83,19 @@ async def test_a_key_has_its_share_of_a_day(ocean: Ocean, alice: Caller, bob: Ca
     with pytest.raises(OceanError) as caught:
         await ask(ocean, Caller(None), f"find people where n < 3 then {SEND}")
     assert caught.value.code == "KEY_REQUIRED"
+
+
+async def test_what_is_sent_side_by_side_counts_together(ocean: Ocean, alice: Caller, bob: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count was once read before, and outside of, what it limits; and a key costs nothing."""
+    monkeypatch.setattr(outbox, "MAX_PER_DAY", 3)
+    await execute(ocean, alice, parse(PEOPLE))
+    sent = await asyncio.gather(*(ask(ocean, alice, f"find people where n < 3 then {SEND}") for _ in range(6)), return_exceptions=True)
+    assert sum(not isinstance(answer, Exception) for answer in sent) == 1
+    assert len(await outbox.waiting(ocean.engine)) == 2
+    one, other = Caller(alice.key, "192.0.2.1"), Caller(bob.key, "192.0.2.1")
+    monkeypatch.setattr(outbox, "MAX_PER_DAY", 4)
+    await ask(ocean, one, f"find people where n < 3 then {SEND}")
+    await ask(ocean, other, f"find people where n < 3 then {SEND}")
+    with pytest.raises(OceanError) as caught:
+        await ask(ocean, other, f"find people where n < 3 then {SEND}")
+    assert caught.value.code == "LIMIT_REACHED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.core.searched import plain as plain_text
+from ocean.core.searched import texts_of
 from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query import indexing as indexing_
@@ -229,3 +232,53 @@ async def test_an_index_that_was_closed_goes_on_from_where_it_stood(ocean: Ocean
         assert ocean.indexing.index.position > 0
         assert await found(ocean, alice, "docs", "nobody") == ["late"]
         assert await found(ocean, alice, "docs", "spaghetti") == []
+
+
+@pytest.mark.parametrize(
+    "markup", ["<p>a <![foo[ bar]]>", "<p>x</p>" + "<a " * 33_000, "<!--" * 25_000, "<p>x</p>" + "<a x='" * 10_000, "<script>" * 9_000]
+)
+def test_markup_is_read_in_one_walk_however_broken(markup: str) -> None:
+    """One such record once stopped the index for good, or held whoever met it for minutes."""
+    begun = time.monotonic()
+    texts_of({"title": markup, "text": [markup, markup]})
+    assert time.monotonic() - begun < 2
+
+
+def test_markup_is_left_out_and_text_is_not() -> None:
+    assert plain_text("<STYLE>x</STYLE><p>Caf&eacute; <b>au</b> lait</p><!-- no --><script src=x>y</script >z") == "Café au lait z"
+    assert plain_text("a < b and c > d") == "a < b and c > d"
+    assert plain_text("<p>1 < 2</p>") == "1 < 2"
+
+
+async def test_a_record_that_can_not_be_read_stops_nobody(sea: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(body: Any) -> str:
+        if "poison" in str(body):
+            raise RuntimeError
+        return "en"
+
+    monkeypatch.setattr(indexing_, "language_of", broken)
+    await save(sea, alice, 'save p @a text: "poison"; save p @b text: "wholesome"')
+    assert await found(sea, alice, "p", "wholesome") == ["b"]
+
+
+async def test_a_search_that_meets_damage_leaves_the_healing_to_the_follower(sea: Ocean, alice: Caller) -> None:
+    """Healing beside the follower once left an index that was empty and said that it was whole."""
+    for i in range(5):
+        await save(sea, alice, f'save d @k{i} text: "common number{i}"')
+        sea.indexing.distrust()
+        with pytest.raises(OceanError) as caught:
+            await search(sea, alice, prefix="d", text="common")
+        assert caught.value.code == "SERVER_BUSY"
+    assert len(await found(sea, alice, "d", "common")) == 5
+
+
+async def test_the_best_hits_are_given_where_all_are_too_large(sea: Ocean, alice: Caller) -> None:
+    """Hits were once cut by their places in the log, not by their scores."""
+    filler = "filler " * 140_000
+    ops = [{"route": "l", "key": f"k{i:02}", "payload": {"text": "needle" + " needle" * (i == 19), "big": filler}} for i in range(20)]
+    for op in ops:
+        await records.bulk(sea, alice, ops=[op])
+    assert (await found(sea, alice, "l", "needle", top_k=3))[0] == "k19"
+    with pytest.raises(OceanError) as caught:
+        await search(sea, alice, prefix="l", text="needle", top_k=20, wait=True)
+    assert caught.value.code == "LIMIT_REACHED"

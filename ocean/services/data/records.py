@@ -29,6 +29,8 @@ async def save(
     """Appends a drop: an event, or a new version of the record `key`; in a folder that is a stream, tells who listens instead."""
     op = save_op(route, key, payload, ttl, price, public)
     if await ocean.reader.stream(op.route) is not None:
+        if ttl is not None or price is not None or public or if_match is not None or if_none_match:
+            raise OceanError("INVALID_VALUE", f"The folder {op.route!r} is a stream: a message has no time to live, price or condition.")
         return await broadcasts.publish(ocean, caller, route=op.route, key=op.key, payload=payload)
     op.if_match, op.if_none_match = if_match, if_none_match
     (result,) = await write(ocean, caller, [op])

@@ -50,7 +50,9 @@ class Broadcasts:
         self._bus = bus
         self._listeners: dict[str, set[Listener]] = {}
         self._held: Counter[str] = Counter()
-        self._elsewhere: dict[str, tuple[float, dict[str, list[list[Any]]]]] = {}  # process -> when it said so, its listeners by folder
+        self._elsewhere: dict[
+            str, tuple[float, dict[str, tuple[int, list[list[Any]]]]]
+        ] = {}  # process -> when it said so, its listeners by folder
         self._name = str(uuid_utils.uuid7())
         self._inbox: deque[tuple[str, bytes]] = deque(maxlen=WAITING)
         self._arrived = asyncio.Event()
@@ -101,24 +103,29 @@ class Broadcasts:
         self._held = +self._held
         self._moved(listener, "leave")
 
-    def present(self, route: str) -> list[list[Any]]:
-        """Who listens to a folder, on any process: `[key or None, since in milliseconds]`, the first first."""
+    def present(self, route: str) -> tuple[int, list[list[Any]]]:
+        """How many listen to a folder, on any process, and some of them: `[key or None, since in milliseconds]`, the first first."""
         found = [[listener.caller.key, listener.since_ms] for listener in self._listeners.get(route, ())]
         deadline = time.monotonic() - FORGET
+        count = len(found)
         for said, listeners in self._elsewhere.values():
-            if said > deadline:
-                found += listeners.get(route, [])
-        return sorted(found, key=lambda one: (one[1], one[0] or ""))
+            if said > deadline and route in listeners:
+                count += listeners[route][0]
+                found += listeners[route][1]
+        return count, sorted(found, key=lambda one: (one[1], one[0] or ""))
 
     def _moved(self, listener: Listener, what: str) -> None:
         """Tells who listens that somebody came or went; and the other processes."""
         self._tell()
-        told = {"key": listener.caller.key, "count": len(self.present(listener.route))}
+        told = {"key": listener.caller.key, "count": self.present(listener.route)[0]}
         message = orjson.dumps({"event": what, **{name: value for name, value in told.items() if value is not None}})
         self.send(listener.route, "", message)
 
     def _tell(self) -> None:
-        listeners = {route: [[one.caller.key, one.since_ms] for one in list(found)[:MAX_SHOWN]] for route, found in self._listeners.items()}
+        room = max(1, MAX_SHOWN // max(1, len(self._listeners) // 10))  # one message holds them all
+        listeners = {
+            route: (len(found), [[one.caller.key, one.since_ms] for one in list(found)[:room]]) for route, found in self._listeners.items()
+        }
         self._bus.publish(f"{_PRESENCE} {self._name}", orjson.dumps(listeners))
 
     def _heard(self, topic: str, message: bytes) -> None:
@@ -220,9 +227,12 @@ async def presence(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any
     """Who listens to a folder's broadcasts now: `{route, count, listeners: [{key?, since}]}`."""
     route = check_route(route)
     verdict = await require_read(ocean, caller, route, "stream")
-    found = [one for one in ocean.broadcasting.present(route) if verdict != "own" or one[0] == caller.key]
+    count, found = ocean.broadcasting.present(route)
+    if verdict == "own":
+        found = [one for one in found if one[0] == caller.key]
+        count = len(found)
     shown = [{**({"key": key} if key else {}), "since": show_time(since)} for key, since in found[:MAX_SHOWN]]
-    return {"route": route, "count": len(found), "listeners": shown}
+    return {"route": route, "count": count, "listeners": shown}
 
 
 async def record_start(ocean: Ocean, caller: Caller, *, route: str, key: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Indexing:
         self._committed = 0.0
         self._tidied = 0
         self._damaged = False
+        self.behind = True  # whether there is more in the log than it has taken in
 
     @property
     def index(self) -> Index:
@@ -81,6 +82,7 @@ class Indexing:
     async def step(self) -> bool:
         """Takes in what comes next of the log; whether there is more to do. One task's alone."""
         head, _ = await self._reader.head()
+        self.behind = self._position < head
         if self._damaged or self._position > head:  # or the log is another one than the index was made of
             await self._begin_anew()
             return True

@@ -96,6 +96,8 @@ async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     messages: list[outbox.Message] = []
     for payload, name in zip(_few(payloads), names, strict=True):
         to = args["to"].get("address") or reach(payload, args["to"]["field"])
+        if to is None:
+            raise OceanError("INVALID_VALUE", f"{name} has no field {args['to']['field'][:60]!r} to send mail to.")
         try:
             messages.append(outbox.Message(to, args["subject"], args["body"]))
         except OceanError as fault:

@@ -94,12 +94,11 @@ def choose(question: Asked, indexed: dict[str, int], spreads: dict[int, Spread],
     """
     ways = [(test, found) for test in question.tests if test.field in indexed and (found := ranges(test.operator, test.value)) is not None]
     known = {field: spread for field, index in indexed.items() if (spread := spreads.get(index)) is not None}
-    sort = question.sort if question.sort in indexed and walks else None
-    if any(test.field not in known for test, _ in ways) or (sort is not None and sort not in known):
+    exact = {field for field, spread in known.items() if spread.exact}  # those whose order is that of the values
+    sort = question.sort if question.sort in exact and walks else None
+    if any(test.field not in known for test, _ in ways):
         ways.sort(key=lambda way: way[0].operator not in ("=", "in"))
-        if ways:
-            return Way(_along(ways[0], indexed, question.sort))
-        return Way(Along(sort, indexed[sort], EVERY, ordered=True) if sort is not None else None)
+        return Way(_along(ways[0], indexed, sort))
     if not known:
         early = question.wanted is not None and not question.sorted
         return Way(looks=(question.wanted or 0) / GUESS ** (question.others + len(question.tests)) if early else None)
@@ -128,9 +127,9 @@ def _cheapest(
     best: Along | None = None
     least = float(size) if question.sorted else until_enough(size, passes)
     for way, share in zip(ways, shares, strict=True):
-        along = _along(way, indexed, question.sort)
+        along = _along(way, indexed, sort)
         matching = size * share
-        cost = LOOKUP * (until_enough(matching, min(1.0, passes / share)) if along.ordered and sort else matching)
+        cost = LOOKUP * (until_enough(matching, min(1.0, passes / share)) if along.ordered else matching)
         if cost < least:
             best, least = along, cost
     if sort is not None and (cost := LOOKUP * until_enough(size, passes)) < least:

@@ -120,7 +120,8 @@ async def ask(
                 raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
             pipeline.after(_values(after))
     if not pipeline.records:
-        await check_weight(ocean, [base.select], len(pipeline.names or ()))
+        grouped = any(stage.name == "group" for stage in stages) and not pipeline.fields <= base.cells.keys()
+        await check_weight(ocean, [base.select], len(pipeline.names or ()), gathers=grouped)
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
         await _note(ocean, folder.route, first, question)
     return question

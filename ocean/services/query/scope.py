@@ -17,6 +17,8 @@ from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
 LIGHT = 16  # values that a row may have, whatever they are of
+LARGE = 100_000  # bytes of a record that counts
+MAX_GATHERED = 64 * 1024 * 1024  # bytes of large records that are grouped or sorted together
 MAX_ROW = 256 * 1024 * 1024  # bytes that a row may come to
 RECORDS = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq"  # noqa: S608 - as `Drop` takes them
 _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)}{{}} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
@@ -39,6 +41,7 @@ def affordable(caller: Caller) -> Sql:
     return sql("(r.price IS NULL OR r.owner = {})", caller.key or "")
 
 
+_WEIGHT = "SELECT max({}), sum(CASE WHEN {} > {} THEN {} ELSE 0 END) FROM ({}) r"
 _ALONG = (
     f"SELECT e.seq, {', '.join(f'r.{name}' for name in COLUMNS[1:])}{{}}, e.rank AS e_rank, e.number AS e_number, e.text AS e_text "  # noqa: S608
     "FROM entry e CROSS JOIN record r WHERE r.seq = e.seq AND e.field = {} AND {} AND {}"
@@ -85,17 +88,18 @@ async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
 
 
-async def check_weight(ocean: Ocean, scans: Sequence[Sql], values: int) -> None:
-    """Raises LIMIT_REACHED where rows of so many values would hold too much: a row is whole before anything can look at it."""
-    if values <= LIGHT:
+async def check_weight(ocean: Ocean, scans: Sequence[Sql], values: int, *, gathers: bool) -> None:
+    """Raises LIMIT_REACHED where rows of so many values, or what a question gathers of many rows, would hold too much: what the engine
+    makes in one step is whole before anything can look at it."""
+    if values <= LIGHT and not gathers:
         return
+    size = ocean.engine.dialect.size(Sql("r.body"))
     for scan in scans:
-        size = ocean.engine.dialect.size(Sql("r.body"))
-        statement = sql("SELECT max({}) FROM ({}) r", size, scan)
-        ((largest,),) = await ocean.engine.scan(statement.text, statement.values)
-        if (largest or 0) * values > MAX_ROW:
-            hint = "Ask for fewer values at once, or leave the large records out."
-            raise OceanError("LIMIT_REACHED", f"{values} values of records of up to {largest // 1024} KB are too much for a row.", hint)
+        heavy = sql(_WEIGHT, size, size, LARGE, size, scan)
+        ((largest, together),) = await ocean.engine.scan(heavy.text, heavy.values)
+        if (largest or 0) * values > MAX_ROW or (gathers and (together or 0) > MAX_GATHERED):
+            said = f"Records of up to {(largest or 0) // 1024} KB are too large to be put together so."
+            raise OceanError("LIMIT_REACHED", said, "Leave the large ones out, or ask for less of them.")
 
 
 def check_page(limit: int, skip: int) -> None:

@@ -210,7 +210,8 @@ async def _records(ocean: Ocean, caller: Caller, route: str, hits: Sequence[Hit]
 
 def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:
     """Says what there is nothing of."""
-    where, hint = f"in {scope.route!r} that this key may search", "Save records with text first."
+    where = f"in {scope.route!r} that this key may search"
+    hint = "It is being indexed: ask with wait." if ocean.indexing.behind else "Save records with text first."
     if asked.mode == "vector":
         if asked.own is not None and (others := ocean.indexing.index.vectors.dimensions_in(scope)):
             there = ", ".join(map(str, others))

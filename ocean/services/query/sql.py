@@ -33,7 +33,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
         kinds = [
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
         ]
-        await check_weight(ocean, [scan.select for scan in scans], statement.reads)
+        await check_weight(ocean, [scan.select for scan in scans], statement.reads, gathers=True)
         text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
         rows = await _run(ocean, text.text, text.values)
     found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]

@@ -48,9 +48,7 @@ def _portable(dialect: str) -> Callable[[exp.Expr], exp.Expr]:
             text = str(value_of(node.expression))
             return exp.ILike(this=node.this, expression=exp.Literal.string(like_pattern(node.args["mode"], text)))
         if isinstance(node, exp.Column) and not node.table and "." in node.name:
-            first, *rest = node.name.split(".")
-            path = [exp.JSONPathRoot(), *(exp.JSONPathKey(this=part) for part in rest)]
-            return exp.JSONExtractScalar(this=exp.column(exp.to_identifier(first, quoted=True)), expression=exp.JSONPath(expressions=path))
+            return _inside(node, dialect)
         if isinstance(node, exp.Select) and dialect == "mysql" and node.args.get("offset") and not node.args.get("limit"):
             node.set("limit", exp.Limit(expression=exp.Literal.number(2**64 - 1)))  # it knows no OFFSET alone
         if isinstance(node, exp.Ordered):  # as each system has it by itself
@@ -58,6 +56,20 @@ def _portable(dialect: str) -> Callable[[exp.Expr], exp.Expr]:
         return node
 
     return change
+
+
+def _inside(node: exp.Column, dialect: str) -> exp.Expr:
+    """A field inside another, whose column is JSON, as our exports make it: its text, or where it is compared with a number that."""
+    first, *rest = node.name.split(".")
+    column_ = exp.column(exp.to_identifier(first, quoted=True))
+    if dialect == "mysql":
+        path = exp.Literal.string("$" + "".join(f'."{part}"' for part in rest))
+        return exp.Anonymous(this="JSON_UNQUOTE", expressions=[exp.Anonymous(this="JSON_EXTRACT", expressions=[column_, path])])
+    way = exp.Literal.string("{" + ",".join(f'"{part}"' for part in rest) + "}")
+    found = exp.Paren(this=exp.JSONBExtractScalar(this=column_, expression=way))
+    beside = node.parent.find_all(exp.Literal) if isinstance(node.parent, exp.Binary | exp.Between | exp.In) else ()
+    numbers = any(not literal.is_string for literal in beside)
+    return exp.Cast(this=found, to=exp.DataType.build("double precision", dialect="postgres")) if numbers else found
 
 
 def _name(name: str) -> exp.Column:
@@ -224,7 +236,7 @@ def _search(statement: Statement, dialect: str) -> list[exp.Expr]:
     table = _table(statement.args["prefix"])
     whole = exp.Cast(this=exp.column(table.this.copy()), to=exp.DataType.build("text"))
     like = exp.ILike(this=whole, expression=exp.Literal.string(like_pattern("contains", statement.args["text"])))
-    return [exp.Select().select("*").from_(table).where(like).limit(int(statement.args.get("top", 10)))]
+    return [exp.Select().select("*").from_(table).where(like).limit(int(statement.args.get("top_k", 10)))]
 
 
 def _bulk(statement: Statement, dialect: str) -> list[exp.Expr]:
