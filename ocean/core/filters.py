@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
+from ocean.core.universal import FIELDS
 from ocean.errors import OceanError
 
 _OPERATORS = {
@@ -14,6 +15,7 @@ _OPERATORS = {
 _SIGNS = {word: sign for sign, word in _OPERATORS.items() if sign != "$has"}
 _AGGREGATES = ("$sum", "$avg", "$min", "$max", "$first", "$last", "$distinct")
 MAX_DEPTH = 32
+UNIVERSAL = "universal"  # a test of a universal field, as `primitives` has them
 
 
 def condition_of(filter_: Any, depth: int = 0) -> Condition:
@@ -47,8 +49,11 @@ def _field(name: str, wanted: Any, depth: int) -> list[Condition]:
             tests.append(Test(name, "exists" if value else "missing"))
         elif operator == "$not":
             tests.append(Not(condition_of({name: value}, depth + 1)))
+        elif name in FIELDS and (operator in ("$near", "$within") or (operator == "$has" and isinstance(value, dict))):
+            tests.append(Test(name, UNIVERSAL, {operator: value}))
         elif operator not in _OPERATORS:
-            raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {operator[:40]!r}.", f"Known: {', '.join(_OPERATORS)}.")
+            known = f"Known: {', '.join(_OPERATORS)}, $exists, $not; $near and $within of {', '.join(FIELDS)}."
+            raise OceanError("UNKNOWN_FIELD", f"A filter has no operator {operator[:40]!r}.", known)
         elif operator in ("$in", "$nin") and not isinstance(value, list):
             raise OceanError("INVALID_VALUE", f"{operator} takes a list.")
         else:
@@ -135,6 +140,8 @@ def filter_of(condition: Condition) -> dict[str, Any]:
     if isinstance(condition, Not):
         return {"$not": filter_of(condition.part)}
     name, operator, value = condition.field, condition.operator, condition.value
+    if operator == UNIVERSAL:
+        return {name: value}
     if operator == "=" and not isinstance(value, dict):
         return {name: value}
     if operator in ("exists", "missing"):

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from ocean.commands.dispatch import execute, parse
+from ocean.commands.query import _query
 from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
@@ -275,3 +276,26 @@ async def test_rows_that_were_cut_short_say_so(ocean: Ocean, alice: Caller) -> N
         assert "truncated" not in await ask(ocean, alice, f"find many where n < 100 {question}")
         assert "truncated" not in await ask(ocean, alice, f"find many {question} limit 50")
     assert "next_cursor" in await ask(ocean, alice, "find many")
+
+
+async def test_a_filter_asks_universal_fields_as_primitives_does(ocean: Ocean, alice: Caller) -> None:
+    await execute(
+        ocean, alice,
+        parse(
+            'save places @near _locations: ({ lat: 55.68, lon: 12.57 }) _identifiers: ({ type: "email", value: "bob@example.com" }) n: 1;'
+            "save places @far _locations: ({ lat: 48.85, lon: 2.35 }) n: 2"
+        ),
+    )  # fmt: skip
+    near = {"_locations": {"$near": {"lat": 55.68, "lon": 12.57, "radius_km": 10}}}
+    has = {"_identifiers": {"$has": {"type": "email", "value": "bob@example.com"}}}
+    within = {"_locations": {"$within": {"min_lat": 40, "min_lon": 0, "max_lat": 50, "max_lon": 5}}}
+    for filter_, keys_ in (
+        (near, ["near"]), (has, ["near"]), (within, ["far"]), ({"$not": near}, ["far"]), ({"$or": [near, {"n": 2}]}, ["near", "far"]),
+        ({"$and": [near, {"n": 2}]}, []),
+    ):  # fmt: skip
+        answer = plain(await _query(ocean, alice, prefix="places", filter=filter_, sort="n"))
+        assert [record["key"] for record in answer["results"]] == keys_, filter_
+    for wrong in ({"_locations": {"$near": 5}}, {"place": {"$near": {"lat": 1, "lon": 2, "radius_km": 1}}}, {"_texts": {"$within": {}}}):
+        with pytest.raises(OceanError):
+            await _query(ocean, alice, prefix="places", filter=wrong)
+    assert [r["payload"]["n"] for r in plain(await _query(ocean, alice, prefix="places", sort="n desc"))["results"]] == [2, 1]

@@ -19,6 +19,7 @@ from ocean.services.data.writing import write
 from ocean.services.mail import outbox
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
+from ocean.services.query.scope import MAX_LIMIT
 
 CHANGES = frozenset({"save", "update", "remove"})
 ACTIONS = frozenset({*CHANGES, "send email", "run", "call"})
@@ -56,7 +57,7 @@ async def _asked(ocean: Ocean, caller: Caller, args: dict[str, Any], stages: Seq
 
 def _few(found: list[Any]) -> list[Any]:
     if len(found) > MAX_BULK:
-        raise OceanError("LIMIT_REACHED", f"More than {MAX_BULK} records match.", f"Do it in parts: then limit {MAX_BULK}.")
+        raise OceanError("LIMIT_REACHED", f"More than {MAX_BULK} records match.", f"Do it in parts: then limit {MAX_LIMIT}.")
     return found
 
 

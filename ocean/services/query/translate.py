@@ -11,7 +11,7 @@ from grammar import Statement
 from grammar.conditions import Condition
 from ocean.core.exporters import compact
 from ocean.errors import OceanError
-from ocean.store.query.logical import TextTest, check_name, column, like_pattern, literal, predicate, value_of
+from ocean.store.query.logical import TextTest, UniversalTest, check_name, column, like_pattern, literal, predicate, value_of
 from ocean.store.query.pipeline import name_of
 
 _CONFLICT = 'ON CONFLICT("_key")'
@@ -44,6 +44,8 @@ def _portable(dialect: str) -> Callable[[exp.Expr], exp.Expr]:
     """Our own tests as that system has them; a dot in a field's name as its way into JSON."""
 
     def change(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, UniversalTest):
+            raise OceanError("INVALID_VALUE", f"{node.this.name} is looked for by marks of its own: plain SQL has none.")
         if isinstance(node, TextTest):
             text = str(value_of(node.expression))
             return exp.ILike(this=node.this, expression=exp.Literal.string(like_pattern(node.args["mode"], text)))

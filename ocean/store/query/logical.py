@@ -13,6 +13,8 @@ import re2
 from sqlglot import exp
 
 from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
+from ocean.core.filters import UNIVERSAL
+from ocean.core.payloads import dumps
 from ocean.errors import OceanError
 
 MAX_TESTS = 200  # an engine's own limit on the depth of an expression lies not far above
@@ -26,6 +28,12 @@ class TextTest(exp.Expression):
     """`this` contains, starts with or ends with `expression`, case ignored; a list contains an element. `mode` is a key of TEXT_TESTS."""
 
     arg_types = {"this": True, "expression": True, "mode": True}
+
+
+class UniversalTest(exp.Expression):
+    """A universal field, `this`, has what is `wanted` of it, as JSON: see `store.query.marks`."""
+
+    arg_types = {"this": True, "wanted": True}
 
 
 def column(name: str) -> exp.Column:
@@ -101,6 +109,8 @@ def _part(condition: Condition) -> exp.Expr:
 def _test(test: Test) -> exp.Expr:
     name, operator, value = test.field, test.operator, test.value
     here = column(name)
+    if operator == UNIVERSAL:
+        return UniversalTest(this=here, wanted=dumps(value))
     if operator in ("exists", "missing"):
         is_null = exp.Is(this=here, expression=exp.Null())
         return is_null if operator == "missing" else exp.Not(this=is_null)

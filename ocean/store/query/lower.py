@@ -8,10 +8,12 @@ from typing import Any
 from sqlglot import exp
 
 from ocean.core.drop import read_time
+from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field
 from ocean.store.query.fragments import Sql, joined, sql
-from ocean.store.query.logical import ORDERED, TextTest, like_pattern, value_of
+from ocean.store.query.logical import ORDERED, TextTest, UniversalTest, like_pattern, value_of
+from ocean.store.query.marks import conditions
 
 OWN = ("key", "created_at", "drop_id", "route", "source")
 _SIGNS: dict[type[exp.Expr], str] = {kind: sign for sign, kind in ORDERED.items()}
@@ -75,6 +77,11 @@ class Lowering:
             return sql("({} AND {})", self._ordered(node.this, ">=", low), self._ordered(node.this, "<=", high))
         if isinstance(node, exp.RegexpLike):
             return self._matches(node.this, value_of(node.expression))
+        if isinstance(node, UniversalTest):
+            place = self._where(node.this)
+            if isinstance(place, Own) or place.body.text != "r.body":
+                raise OceanError("INVALID_VALUE", f"{node.this.name} is asked of records, not of rows that were made of them.")
+            return conditions({node.this.name.removeprefix("_"): loads(node.args["wanted"])}, self.dialect)
         if isinstance(node, TextTest):
             return self._text(node.this, node.args["mode"], value_of(node.expression))
         return self._ordered(node.this, _SIGNS[node.__class__], value_of(node.expression))
