@@ -62,7 +62,7 @@ class Indexing:
         self._waiting += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                while self._position < position:
+                while self._damaged or self._position < position:
                     await self._moved.wait()
         except TimeoutError:
             raise OceanError("SERVER_BUSY", "The search index is behind what was saved.", "Try again in a moment.") from None
@@ -131,6 +131,8 @@ class Indexing:
         if self._index is not None:
             await asyncio.to_thread(self._index.heal)
             self._position, self._damaged = 0, False
+            self._moved.set()
+            self._moved = asyncio.Event()
 
 
 def _apply(index: Index, drops: list[Drop], position: int) -> None:
