@@ -12,6 +12,7 @@ from ocean.context import Caller, Ocean
 from ocean.services.data import records
 from ocean.services.query import indexes
 from ocean.store import field_cells
+from ocean.store.purge import purge
 from ocean.store.reader import now
 from tests.services.test_find import ask, rows
 
@@ -126,3 +127,16 @@ async def test_what_is_often_read_gets_a_cell_by_itself(ocean: Ocean, alice: Cal
         await ask(ocean, alice, f"find big where n > {i} group v sum n")
     await indexes.Keeper(ocean).look()
     assert set(await ocean.reader.cells("big")) == {"v", "n"}
+
+
+@pytest.mark.usefixtures("cells")
+async def test_what_is_destroyed_leaves_nothing_in_a_cell(ocean: Ocean, alice: Caller) -> None:
+    """A copy in a cell once outlasted the record that it was of."""
+    await execute(ocean, alice, parse('save big @a v: "expiring" keep 1; save big @b v: "removed"; save big @c v: "stays"'))
+    await field_cells.create(ocean.engine, "big", "v", now())
+    await execute(ocean, alice, parse("remove big @b"))
+    await purge(ocean.engine, now() + 5000)
+    kept = await ocean.engine.rows("SELECT c1 FROM record WHERE route = 'big' AND c1 IS NOT NULL")
+    assert [row[0] for row in kept] == ["stays"]
+    await field_cells.drop(ocean.engine, "big", "v", 1)
+    assert await ocean.engine.rows("SELECT c1 FROM record WHERE c1 IS NOT NULL") == []
