@@ -18,6 +18,7 @@ from ocean.index.vectors import VectorIndex
 from ocean.index.words import WordIndex
 
 FORMAT = "1"  # moves when what is kept changes: an index of another format is made again
+EMBEDDED = 8000  # characters of a text that its meaning is taken from
 FOLDERS = 16  # of processes that share a data folder
 log = logging.getLogger("ocean.index")
 T = TypeVar("T")
@@ -38,14 +39,16 @@ class Index:
             self._clear()
             mark.write_text(FORMAT)
         try:
-            self.words = WordIndex(self.folder / "words")
-            self.vectors = VectorIndex(self.folder / "vectors")
+            self._load()
         except DamagedError as fault:
             log.warning("the search index is damaged, and is made again: %s", fault)
             self._clear()
             mark.write_text(FORMAT)
-            self.words = WordIndex(self.folder / "words")
-            self.vectors = VectorIndex(self.folder / "vectors")
+            self._load()
+
+    def _load(self) -> None:
+        self.words = WordIndex(self.folder / "words")
+        self.vectors = VectorIndex(self.folder / "vectors")
 
     def _clear(self) -> None:
         for path in self.folder.iterdir():
@@ -62,7 +65,7 @@ class Index:
     def apply(self, entries: Sequence[Entry], gone: Sequence[str], position: int) -> None:
         """Takes in records and what was removed, up to a place in the log. Raises DamagedError."""
         texts = [entry for entry in entries if entry.text]
-        embedded = self.embedder.embed([entry.text[:8000] for entry in texts]) if texts else None
+        embedded = self.embedder.embed([entry.text[:EMBEDDED] for entry in texts]) if texts else None
         by_id: dict[str, Vectors] = {entry.id: embedded[i] for i, entry in enumerate(texts)} if embedded is not None else {}
         with self._writing:
             sound(lambda: self.vectors.apply([(entry, by_id.get(entry.id)) for entry in entries], gone, position))

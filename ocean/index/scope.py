@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MAX_SEQS = 50_000  # records that one question can be narrowed to
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

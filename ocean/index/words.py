@@ -15,7 +15,7 @@ import tantivy
 from tantivy import Document, FieldType, Occur, Query
 
 from ocean.index import analysis
-from ocean.index.scope import DamagedError, Entry, Hit, Scope
+from ocean.index.scope import MAX_SEQS, DamagedError, Entry, Hit, Scope
 
 TITLE = 0.3  # what a word counts for that stands in the title, beside what it counts for anyway
 TYPO = 0.5  # what a word counts for that is only like the one asked for
@@ -26,7 +26,6 @@ _POSITION = "\x00position"
 _FIELDS = ("stem", "title")
 _TOTAL = re.compile(r'"value": ([\d.]+),\s*"description": "N, ')
 _SCOPES = 1000  # whose numbers of records are kept
-_MOST = 50_000  # records that one question can be narrowed to
 
 
 def _schema() -> tantivy.Schema:
@@ -151,7 +150,7 @@ class View:
         if self.expiring:
             parts.append((Occur.MustNot, _expired(self._schema, scope.now)))
         if scope.seqs is not None:
-            parts.append((Occur.Must, Query.term_set_query(self._schema, "seq", list(scope.seqs[:_MOST]))))
+            parts.append((Occur.Must, Query.term_set_query(self._schema, "seq", list(scope.seqs[:MAX_SEQS]))))
         return Query.const_score_query(Query.boolean_query(parts), 0.0)
 
 

@@ -31,8 +31,9 @@ _OLD = (
 async def create(engine: Engine, route: str, field: str, now: int) -> int:
     """Makes an index and fills it; its number. Others write meanwhile."""
     put = (
-        "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) ON CONFLICT (route, field) DO UPDATE SET used_at = excluded.used_at"
-    )
+        "INSERT INTO field_index (route, field, used_at) VALUES (?,?,?) "
+        "ON CONFLICT (route, field) DO UPDATE SET used_at = excluded.used_at"
+    )  # fmt: skip
     await engine.transact(only(Step(put, [(route, field, now)])))
     ((index,),) = await engine.rows("SELECT id FROM field_index WHERE route = ? AND field = ?", (route, field))
     await engine.transact(rename("indexed", route, field, -int(index)))

@@ -31,6 +31,7 @@ FORGET = 3 * TELL  # after which a process that says nothing has gone
 MAX_SHOWN = 200  # listeners of a folder that are named to other processes, and in an answer
 WAITING = 10_000  # messages that are not handed out yet
 log = logging.getLogger("ocean.live")
+There = dict[str, tuple[int, list[list[Any]]]]  # by folder: how many listen, and some of them
 _MESSAGE, _PRESENCE = "message", "presence"
 
 
@@ -50,9 +51,7 @@ class Broadcasts:
         self._bus = bus
         self._listeners: dict[str, set[Listener]] = {}
         self._held: Counter[str] = Counter()
-        self._elsewhere: dict[
-            str, tuple[float, dict[str, tuple[int, list[list[Any]]]]]
-        ] = {}  # process -> when it said so, its listeners by folder
+        self._elsewhere: dict[str, tuple[float, There]] = {}  # by process: when it said so
         self._name = str(uuid_utils.uuid7())
         self._inbox: deque[tuple[str, bytes]] = deque(maxlen=WAITING)
         self._arrived = asyncio.Event()

@@ -26,7 +26,7 @@ log = logging.getLogger("ocean.index")
 
 
 class Indexing:
-    """The index of this process, and how far it has come. It is opened when it is first stepped."""
+    """The index of this process, once it is opened, and how far it has come."""
 
     def __init__(self, data: Path, engine: Engine, reader: Reader) -> None:
         self._folder = data / FOLDER
@@ -110,9 +110,7 @@ class Indexing:
             log.warning("the search index could not take in what was written: %s", fault)
             self.distrust()
             return
-        self._position = position
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._arrive(position)
 
     async def rebuild(self, seen: Callable[[int, int], None]) -> int:
         """Makes it anew, up to the head of the log; the place it has come to. `seen` is told how far it is, of how much."""
@@ -130,9 +128,14 @@ class Indexing:
     async def _begin_anew(self) -> None:
         if self._index is not None:
             await asyncio.to_thread(self._index.heal)
-            self._position, self._damaged = 0, False
-            self._moved.set()
-            self._moved = asyncio.Event()
+            self._damaged = False
+            self._arrive(0)
+
+    def _arrive(self, position: int) -> None:
+        """It stands at another place, and who waits for one looks again."""
+        self._position = position
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 def _apply(index: Index, drops: list[Drop], position: int) -> None:

@@ -84,7 +84,7 @@ async def _save(ocean: Ocean, caller: Caller, question: Question, args: dict[str
         ops = [Op("save", route, drop.key, drop.body(), ttl=None) for drop in drops]
     else:
         rows, _ = await question.results(ocean, caller)
-        found = [loads(orjson.dumps(row).decode()) if isinstance(row, orjson.Fragment) else row for row in _few(rows)]
+        found = _plain(_few(rows))
         ops = [Op("save", route, None, dumps(row)) for row in found]
     if key is not None:
         ops = [Op("save", route, check_key(key), encode(found))]
@@ -118,8 +118,12 @@ async def _fields(ocean: Ocean, caller: Caller, question: Question) -> tuple[lis
         drops, _ = await question.drops(ocean, caller)
         return [loads(drop.body()) for drop in drops], [f"The record {drop.key or drop.drop_id!r} in {drop.route!r}" for drop in drops]
     rows, _ = await question.results(ocean, caller)
-    plain = [loads(orjson.dumps(row).decode()) if isinstance(row, orjson.Fragment) else row for row in rows]
-    return plain, [f"Row {number}" for number in range(1, len(plain) + 1)]
+    return _plain(rows), [f"Row {number}" for number in range(1, len(rows) + 1)]
+
+
+def _plain(rows: list[Any]) -> list[Any]:
+    """Rows as values, whole numbers exact."""
+    return [loads(orjson.dumps(row).decode()) if isinstance(row, orjson.Fragment) else row for row in rows]
 
 
 def _kept(drop: Drop) -> dict[str, Any]:

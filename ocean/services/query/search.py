@@ -19,7 +19,7 @@ from ocean.errors import OceanError
 from ocean.index import analysis
 from ocean.index.embedder import Vectors, normalised
 from ocean.index.index import Index, sound
-from ocean.index.scope import DamagedError, Hit, Scope
+from ocean.index.scope import MAX_SEQS, DamagedError, Hit, Scope
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
 from ocean.services.query.scope import RECORDS, affordable, folder_of, run, scan_of, visible
@@ -33,7 +33,6 @@ FUSIONS = ("weighted", "rrf")
 MAX_TOP = 1000
 MAX_TEXT = 4000  # characters of a question
 CANDIDATES = 100  # of each half of a hybrid search, at least
-MAX_FILTERED = 50_000  # records that a filter may leave
 SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
 MAX_MARKED = 256 * 1024  # characters of a record that is looked into for a snippet
 _RRF = 60  # Cormack, Clarke, Buettcher 2009
@@ -124,10 +123,10 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
         folder = await folder_of(ocean, f"{route}/*")
         pipeline = Pipeline(ocean.engine.dialect, await scan_of(ocean, caller, folder, "search"))
         pipeline.where(where)
-        pipeline.limit(MAX_FILTERED + 1)
+        pipeline.limit(MAX_SEQS + 1)
         seqs = [int(row[0]) for row in await run(ocean, caller, pipeline.seqs())]
-        if len(seqs) > MAX_FILTERED:
-            raise OceanError("LIMIT_REACHED", f"The filter leaves more than {MAX_FILTERED} records.", "Narrow it, or leave it out.")
+        if len(seqs) > MAX_SEQS:
+            raise OceanError("LIMIT_REACHED", f"The filter leaves more than {MAX_SEQS} records.", "Narrow it, or leave it out.")
     return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs)
 
 
