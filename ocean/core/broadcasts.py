@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ocean.core.payloads import loads, structured
 from ocean.core.routes import check_key
@@ -19,9 +18,6 @@ class Stream:
     """A folder that keeps nothing; while `recording`, what comes is also kept, in `FOLDER/recordings/KEY`."""
 
     recording: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {"type": "stream"} if self.recording is None else {"type": "stream", "recording": self.recording}
 
 
 def marked(route: str, key: str | None) -> str | None:

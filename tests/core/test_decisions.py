@@ -10,7 +10,7 @@ import pytest
 from grammar.conditions import AllOf, AnyOf, Not, Test
 from ocean.core import access
 from ocean.core.access import OPEN, Rule
-from ocean.core.broadcasts import Stream
+from ocean.core.broadcasts import Stream, read
 from ocean.core.filters import condition_of, sorts_of
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps
@@ -274,3 +274,27 @@ def test_who_may_not_read_counts_in_small_steps_and_no_field_of_the_payload() ->
         fault(Op("add", "r", "k", counter="n", by=1), World(records={("r", "k"): record(counters=dict.fromkeys(map(str, range(100)), 1))}))
         == "LIMIT_REACHED"
     )
+
+
+def test_a_streams_mark_says_no_more_than_it_means() -> None:
+    def mark(payload: str, world: World, **named: Any) -> list[Change]:
+        return plan(Op("save", "_config/r", "stream", payload, **named), ME, world)
+
+    assert [change.kind for change in mark('{"type": "stream", "recording": "k"}', mine())] == [0]
+    assert read('{"type": "stream", "recording": "k"}') == Stream("k")
+    assert next(change.rule for change in mark('{"type": "stream"}', World())) == Rule(ME, "protected")
+    for payload in ('"stream"', '{"type": "flow"}', '{"type": "stream", "size": 1}'):
+        with pytest.raises(OceanError) as caught:
+            mark(payload, mine())
+        assert caught.value.code == "INVALID_PAYLOAD"
+    for unowned in (World(known={"r": Rule(None, OPEN)}), World(known={"r": Rule(YOU, "protected")})):
+        with pytest.raises(OceanError) as caught:
+            mark('{"type": "stream"}', unowned)
+        assert caught.value.code == "FORBIDDEN"
+    with pytest.raises(OceanError) as caught:
+        mark('{"type": "stream"}', mine(), ttl=60)
+    assert caught.value.code == "INVALID_VALUE"
+    for folder in ("_config/_x", "_config/trust/x"):
+        with pytest.raises(OceanError) as caught:
+            plan(Op("save", folder, "stream", '{"type": "stream"}'), ME, World())
+        assert caught.value.code == "FORBIDDEN"

@@ -12,7 +12,7 @@ from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
 from ocean.core import patterns, universal
 from ocean.core.access import Rule
 from ocean.core.drop import ACCESS, REMOVED, SCHEMA
-from ocean.core.filters import condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
+from ocean.core.filters import UNIVERSAL, condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
 from ocean.core.patterns import Schema, define
 from ocean.core.routes import check_key
 from ocean.core.transition import Op, plan
@@ -48,6 +48,9 @@ def test_a_filter_gives_its_condition_back(condition: Condition) -> None:
 
 
 def test_filters_of_what_has_no_sign_of_its_own() -> None:
+    assert filter_of(Test("a", "exists", None)) == {"a": {"$exists": True}}
+    assert filter_of(Test("a", "missing", None)) == {"a": {"$exists": False}}
+    assert filter_of(Test("a", UNIVERSAL, {"$gt": 1})) == {"a": {"$gt": 1}}
     assert filter_of(Test("a", "between", [1, 2])) == {"a": {"$gte": 1, "$lte": 2}}
     assert condition_of({"a": {"$not": {"$gt": 5}}}) == Not(Test("a", ">", 5))
     assert condition_of({"a": {"$has": "x"}}) == Test("a", "contains", "x")
