@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from grammar.cursor import Cursor
+from grammar.names import way
 from grammar.tokens import OPERATOR, STRING, WORD
 from grammar.values import MAX_DEPTH, list_, show, show_name, unquote, value
 
@@ -79,7 +80,7 @@ def field(cursor: Cursor) -> str:
         return unquote(cursor, token.text, token.offset)
     if token.kind == WORD and not token.text.startswith("@"):
         name = token.text.removeprefix(".")
-        if name and not any(part == "" for part in name.split(".")):
+        if name and "" not in way(name):
             cursor.advance()
             return name
     raise cursor.error("a field's name")
@@ -123,7 +124,7 @@ def _test(cursor: Cursor) -> Test:
 
 def show_field(name: str) -> str:
     """A field's name as Drops text: quoted where it is not a plain word."""
-    return name if show_name(name) == name and all(name.split(".")) else show(name)
+    return name if show_name(name) == name and "" not in way(name) else show(name)
 
 
 def show_condition(part: Condition, inside: bool = False) -> str:

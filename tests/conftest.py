@@ -23,6 +23,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.store.schema import migrate, open_engine
 from ocean.store.verify import verify
+from tests.mariadb import MariaDB, serve_mariadb
 from tests.postgres import fresh_database, serve_postgres
 
 
@@ -30,6 +31,11 @@ from tests.postgres import fresh_database, serve_postgres
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server of our own, and in it a database with the tables that each test copies; its address without a database."""
     yield from serve_postgres(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    yield from serve_mariadb()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -19,7 +19,7 @@ class MariaDB:
     def run(self, statements: str, database: str = "") -> list[list[str | None]]:
         command = [*self._client, "--batch", "--skip-column-names", "--raw", *([database] if database else [])]
         done = subprocess.run(command, input=statements.encode(), capture_output=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr.decode()[:2000]
+        assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
         return [[None if cell == "NULL" else cell for cell in line.split("\t")] for line in done.stdout.decode().splitlines()]
 
     def up(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ _TYPES = {
 DIALECTS = tuple(_TYPES)
 SHORT = 255  # characters of a text that MySQL keeps in its row
 MAX_SHORT = 15  # columns that it does so for: a row of it has 64 KB
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PAIRS = {"integer": {"real": "real", "huge": "huge"}, "real": {"integer": "real"}, "huge": {"integer": "huge"}}
 
@@ -71,6 +73,13 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def column_name(name: str, dialect: str) -> str:
+    """A field's name as the dialect takes it: not empty, 60 bytes at most, no space at its end; MySQL's know no character past U+FFFF."""
+    if dialect == "mysql":
+        name = _BEYOND.sub("\ufffd", name)
+    return (name.encode()[:56].decode(errors="ignore").rstrip() or "field") if name.strip() else "field"
+
+
 def csv_lines(rows: Iterable[Sequence[Any]], *, raw: bool = False) -> str:
     """RFC 4180 lines. A text that a spreadsheet would take for a formula begins with `'`, unless `raw`."""
     out = io.StringIO()
@@ -106,8 +115,7 @@ class SqlTable:
         return f"`{name.replace('`', '``')}`" if self.dialect == "mysql" else '"' + name.replace('"', '""') + '"'
 
     def _column(self, name: str, taken: set[str]) -> str:
-        """A name that the dialect takes: not empty, 60 bytes at most, no other's but for case, no space at its end."""
-        short = (name.encode()[:56].decode(errors="ignore").rstrip() or "field") if name.strip() else "field"
+        short = column_name(name, self.dialect)
         chosen, number = short, 1
         while chosen.casefold() in taken:
             number += 1

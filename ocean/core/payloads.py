@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from grammar.names import way
 from ocean.errors import OceanError
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -133,6 +134,6 @@ def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
 
 def reach(body: Any, name: str) -> Any:
     """What a field's name leads to, a dot in it reaching inside; None where there is nothing."""
-    for part in name.split("."):
+    for part in way(name):
         body = body.get(part) if isinstance(body, dict) else None
     return body

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from grammar.names import way
 from ocean.core.payloads import loads, reach
 from ocean.core.universal import FIELDS, marks_of
 from ocean.store.entries import place
@@ -38,5 +39,5 @@ def entry_rows(seq: int, body: str | None, indexed: Indexed) -> list[tuple[Any, 
 
 def put_cells(dialect: Dialect, cells: Mapping[str, int]) -> Sql:
     """`UPDATE record SET ...` of a folder's cells, by the records' own bodies."""
-    made = [sql(f"c{abs(number)} = {{}}", dialect.cell(Field(Sql("body"), tuple(name.split("."))))) for name, number in cells.items()]
+    made = [sql(f"c{abs(number)} = {{}}", dialect.cell(Field(Sql("body"), way(name)))) for name, number in cells.items()]
     return sql("UPDATE record SET {}", joined(", ", made))

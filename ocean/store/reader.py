@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
+from grammar.names import way
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
 from ocean.core.drop import Drop
@@ -204,7 +205,7 @@ class Reader:
 
     async def has_field(self, route: str, name: str, among: int = 1000) -> bool:
         """Whether one of a folder's newest records has a field."""
-        there = self.engine.dialect.there(Field(Sql("r.body"), tuple(name.split("."))))
+        there = self.engine.dialect.there(Field(Sql("r.body"), way(name)))
         newest = sql("SELECT body FROM record WHERE route = {} AND removed = 0 ORDER BY seq DESC LIMIT {}", route, among)
         statement = sql("SELECT 1 FROM ({}) r WHERE {} LIMIT 1", newest, there)
         return bool(await self.engine.scan(statement.text, statement.values))
@@ -264,7 +265,7 @@ class Reader:
     async def kind_of(self, scan: Sql, name: str, most: int) -> str:
         """text, number or boolean, if a field inside others is nothing else in the newest records of a scan; or other."""
         dialect = self.engine.dialect
-        inside = dialect.object([("v", dialect.as_json(Field(Sql("r.body"), tuple(name.split(".")))))], last=False)
+        inside = dialect.object([("v", dialect.as_json(Field(Sql("r.body"), way(name))))], last=False)
         statement = dialect.fields_of(sql("SELECT {} AS body, r.seq FROM ({}) r", inside, scan), most)
         kinds = {row[1] for row in await self.engine.scan(statement.text, statement.values)} - {"null"}
         return str(kinds.pop()) if len(kinds) == 1 else "other"

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query.export import Export
 from tests.browser.test_browser import FLAGS
-from tests.mariadb import MariaDB, serve_mariadb
+from tests.mariadb import MariaDB
 from tests.postgres import fresh_database
 from tests.services.test_find import ask
 
@@ -65,11 +64,6 @@ async def fill(ocean: Ocean, who: Caller) -> None:
 
 async def text(ocean: Ocean, who: Caller, **asked: Any) -> str:
     return "".join([piece async for piece in Export(ocean, who, **asked).text()])
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariaDB]:
-    yield from serve_mariadb()
 
 
 def psql(address: str, statement: str) -> Any:

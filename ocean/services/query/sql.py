@@ -7,6 +7,7 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from grammar.names import spelled, way
 from ocean.context import Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
@@ -55,8 +56,8 @@ async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, s
 
 async def _kinds(ocean: Ocean, scan: Scan, names: dict[str, str], known: dict[str, str]) -> dict[str, str]:
     """Kinds of the fields that are asked for; those inside others are looked at by themselves."""
-    inside = [name for name in names if name not in known and "." in name]
-    kinds = dict(known)
+    kinds = {spelled([name]): kind for name, kind in known.items()}
+    inside = [name for name in names if name not in kinds and len(way(name)) > 1]
     for name in inside:
         kinds[name] = await ocean.reader.kind_of(scan.select, name, SAMPLE)
     return kinds

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from grammar.names import way
 from ocean.core.drop import read_time
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
@@ -34,7 +35,7 @@ def in_record(name: str, prefix: str = "r.") -> Field | Own:
     """Where a field of a record is, whose columns begin with `prefix`."""
     if name in OWN:
         return Own(name, Sql(prefix + name))
-    return Field(Sql(prefix + "body"), tuple(name.split(".")))
+    return Field(Sql(prefix + "body"), way(name))
 
 
 class Lowering:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from grammar.conditions import Condition
+from grammar.names import parted, title, way
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
 from ocean.store.query.fragments import Binds, Sql, joined, sql
@@ -184,7 +185,7 @@ class Pipeline:
         for name in (*by, *(a["field"] for a in aggregates if a["op"] != "count")):
             self._resolve(name)  # what is refused is refused here
         self.level.group = (by, aggregates)
-        self.names = [*by, *(name_of(a) for a in aggregates)]
+        self.names = [*map(title, by), *(name_of(a) for a in aggregates)]
 
     def picked(self, fields: list[Pick]) -> None:
         if self.shaped:
@@ -192,7 +193,7 @@ class Pipeline:
         if not 0 < len(fields) <= MAX_FIELDS:
             raise OceanError("INVALID_VALUE", f"A find picks 1 to {MAX_FIELDS} fields.")
         self.level.pick = fields
-        self.names = None if "*" in fields else [item["as"] if isinstance(item, dict) else item for item in fields]
+        self.names = None if "*" in fields else [item["as"] if isinstance(item, dict) else title(item) for item in fields]
 
     def total(self) -> Sql:
         """How many there are."""
@@ -348,7 +349,7 @@ class Pipeline:
             by, aggregates = self.level.group
             for i, name in enumerate(by):
                 own, columns = isinstance(self._resolve(name), Own), self._group_columns(i, name)
-                pairs[name] = self.dialect.to_json(columns[0]) if own else self.dialect.group_value(columns)
+                pairs[title(name)] = self.dialect.to_json(columns[0]) if own else self.dialect.group_value(columns)
             for i, aggregate in enumerate(aggregates):
                 pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
             return self.dialect.object(list(pairs.items()), last=last)
@@ -357,7 +358,7 @@ class Pipeline:
             if item == "*":
                 whole = True
                 continue
-            name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, item)
+            name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, title(item))
             if shown in pairs:
                 raise OceanError("INVALID_VALUE", f"Two fields would be called {shown[:60]!r}.", "Give one another name: pick a, b as c.")
             pairs[check_name(shown)] = self._json(name)
@@ -390,19 +391,19 @@ class Pipeline:
         """Where a field is: `users.name` in the folder that goes by that name, `name` in the first that has it."""
         check_name(name)
         sources = self.level.sources
-        if self.level.names and name in self.level.names:  # a dot in it leads nowhere: the row has a field of just that name
-            return Field(sources[0].column("body"), (name,))
-        if self.level.names and name.partition(".")[0] not in self.level.names:
+        if self.level.names and title(name) in self.level.names:  # a dot in it leads nowhere: the row has a field of just that name
+            return Field(sources[0].column("body"), (title(name),))
+        first, rest = parted(name)
+        if self.level.names and first not in self.level.names:
             known = ", ".join(self.level.names)
             raise OceanError("INVALID_VALUE", f"The rows have no field {name[:60]!r} here.", f"They have: {known[:300]}.")
-        first, _, rest = name.partition(".")
         if rest and len(sources) > 1:
             for source in sources:
                 if first in source.names:
                     return in_record(rest, f"r.{source.prefix}")
         if name in OWN and sources[0].own:
             return Own(name, sources[0].column(name))
-        at = tuple(name.split("."))
+        at = way(name)
         if len(sources) == 1 and sources[0].own:
             self.fields.add(name)
             cell = sources[0].cells.get(name)
@@ -420,7 +421,7 @@ class Pipeline:
         on: list[Sql] = []
         extra: list[Sql] = []
         for i, (mine, theirs) in enumerate(join.on):
-            first, _, rest = theirs.partition(".")
+            first, rest = parted(theirs)
             there = in_record(rest if rest and first in join.scan.names else check_name(theirs))
             here = self._resolve(mine)
             if isinstance(there, Own):
@@ -455,4 +456,4 @@ def _numbered(keys: Sequence[tuple[Key, bool]]) -> list[Sql]:
 
 def name_of(aggregate: dict[str, str]) -> str:
     """An aggregate's column: `sum_amount`, `count`."""
-    return aggregate.get("as") or (aggregate["op"] if aggregate["op"] == "count" else f"{aggregate['op']}_{aggregate['field']}")
+    return aggregate.get("as") or (aggregate["op"] if aggregate["op"] == "count" else f"{aggregate['op']}_{title(aggregate['field'])}")

@@ -16,8 +16,8 @@ _CELL_TEXT = 500  # characters of a text that a cell keeps
 
 
 def sqlite_path(at: Sequence[str]) -> str:
-    """`logical.check_name` lets no name by that has a quotation mark or a backslash: SQLite's paths know no way to write them."""
-    return "$" + "".join(f'."{part}"' for part in at)
+    """A label in quotes is read as JSON text is."""
+    return "$" + "".join(f".{json.dumps(part, ensure_ascii=False)}" for part in at)
 
 
 class Sqlite:

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from grammar.names import spelled, title
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect
@@ -77,6 +78,7 @@ class Statement:
         self._check()
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
+        self._fields: Mapping[str, Sequence[str]] = {}
         seen: set[int] = set()
         for scope in self._scopes():
             seen.update(id(table) for table in scope.tables)
@@ -104,9 +106,10 @@ class Statement:
 
     def resolve(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Finds each column's folder, with `fields` in the place of `*`; raises SQL_ERROR where it could be of several."""
+        self._fields = fields
         for scope in self._scopes():
             if _has_star(scope.expression):
-                self._expand(scope, fields)
+                self._expand(scope)
         for scope in self._scopes():
             aliases = {e.alias for e in getattr(scope.expression, "selects", ()) if isinstance(e, exp.Alias)}
             for column in list(scope.columns):
@@ -164,7 +167,7 @@ class Statement:
             raise self._fault("A folder is one name, in quotes where it has a slash.", table, 'FROM "my/folder"')
         return check_route(table.name)
 
-    def _expand(self, scope: Scope, fields: Mapping[str, Sequence[str]]) -> None:
+    def _expand(self, scope: Scope) -> None:
         select = scope.expression
         assert isinstance(select, exp.Select)
         expanded: list[exp.Expr] = []
@@ -178,7 +181,7 @@ class Statement:
             of = node.table if isinstance(node, exp.Column) else None
             for name, source in _sources(scope).items():
                 if of in (None, "", name):
-                    shown = ["key", *fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
+                    shown = ["key", *self._fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
                     table = exp.to_identifier(name, quoted=True)
                     expanded += [exp.column(exp.to_identifier(column, quoted=True), table=table.copy()) for column in shown]
         select.set("expressions", expanded)
@@ -200,13 +203,19 @@ class Statement:
             ((name, source),) = _sources(scope).items()
             path = parts
         table = exp.to_identifier(name, quoted=True)
-        named = self._of[id(source)].column(".".join(path)) if isinstance(source, exp.Table) else ".".join(path)
+        shown = ".".join(path)
+        named = shown
+        if isinstance(source, exp.Table):
+            folder = self._of[id(source)]
+            first = spelled(path[:1]) if path[0] in self._fields[folder.route] else path[0]  # a dot of its own, or one that reaches inside
+            asked = ".".join([first, *path[1:]])
+            named, shown = folder.column(asked), title(asked)
         own = exp.to_identifier(named, quoted=True)
         if isinstance(source, exp.Table):
             own.meta["ours"] = True
         placed = exp.Column(this=own, table=table)
-        shown = column.parent is scope.expression and isinstance(source, exp.Table)
-        column.replace(exp.alias_(placed, ".".join(path), quoted=True) if shown else placed)
+        selected = column.parent is scope.expression and isinstance(source, exp.Table)
+        column.replace(exp.alias_(placed, shown, quoted=True) if selected else placed)
 
     def _kind_of(self, node: exp.Expr, kinds: Sequence[Mapping[str, str]]) -> str | None:
         column = node.unalias()
