@@ -53,7 +53,7 @@ async def _translate(ocean: Ocean, caller: Caller, *, query: str, to: str) -> di
         raise OceanError("INVALID_VALUE", f"There is no translation to {to[:40]!r}.", f"Targets: {', '.join(requests.TARGETS)}.")
     statements = parse(query)
     if to in DIALECTS:
-        texts = [to_sql(statement, to) for statement in statements]
+        texts = [await to_sql(ocean, caller, statement, to) for statement in statements]
     elif to == "rest":
         texts = [requests.rest(statement, COMMANDS, LANGUAGE.show(statement)) for statement in statements]
     else:

@@ -261,9 +261,65 @@ async def test_translations_run_where_they_are_for(ocean: Ocean, alice: Caller, 
     assert psql(address, await translated("find t group role sum n count having count > 1", "sql")) != ""
     assert psql(address, await translated("find t join t as o on key = key sort key pick key", "sql")) != ""
     psql(address, await translated("save t n: 99", "sql"))
-    for statement in ("find t/* where n = 1", "find t group role first n"):
+    for statement in ("find t/* where n = 1", "find t group role first n", "find t then last", "whoami"):
         with pytest.raises(OceanError):
             await translated(statement, "sql")
+
+
+MIXED: list[dict[str, Any]] = [  # `z` is in each: a table can't tell null from a field that is not there
+    {"z": 1, "m": 1, "tags": ["Red", "b"], "in": {"n": 5, "s": "x", "a.b": True}, "who": "u1"},
+    {"z": None, "m": "one", "tags": "redder", "in": {"n": "5", "s": "X"}, "who": "u2"},
+    {"z": 2, "m": True, "tags": [1, None], "in": {"n": 7.5}},
+    {"z": None, "m": None, "tags": {"Red": 1}, "who": "u3"},
+    {"z": 3, "tags": "b", "who": None, "in": 5},
+    {"z": 3, "m": 10, "tags": []},
+]
+ALIKE = (
+    "m = 1", "m = 'one'", "m != 1", "m != 'one'", "m = true", "z = null", "z != null", "z in (1, null)", "z not in (1, null)",
+    "m in (1, 'one')", "m not in (1, true)", "m > 1", "m >= 'a'", "m between 1 and 10", "not (m > 0)", "m missing", "tags contains 'red'",
+    "tags contains 1", "tags starts with 'r'", "tags = 'b'", "in.n = 5", "in.n = '5'", "in.n > 5", "in.s contains 'x'",
+    "in.a\\.b = true", "in.n != 5", "in.n exists", "who = 5", "who != 5", "who in ('u1', 5)", "who > 'u1'", "m matches '^o'",
+    "who contains 'U' and not (m = 1)",
+)  # fmt: skip
+
+
+async def test_translations_give_the_same_rows_beside_our_own_export(ocean: Ocean, alice: Caller, postgres: str, mariadb: MariaDB) -> None:
+    ops = [{"route": "mixed", "key": f"k{i}", "payload": row} for i, row in enumerate(MIXED)]
+    ops += [{"route": "people", "key": key, "payload": {"name": name, "who": 1}} for key, name in (("u1", "Ann"), ("u2", "Bob"))]
+    await records.bulk(ocean, alice, ops=ops)
+    address = fresh_database(postgres)
+    mariadb.run("DROP DATABASE IF EXISTS alike; CREATE DATABASE alike CHARACTER SET utf8mb4")
+    for route in ("mixed", "people"):
+        psql(address, await text(ocean, alice, route=route, format="sql"))
+        mariadb.run(await text(ocean, alice, route=route, format="sql", dialect="mysql"), "alike")
+
+    async def there(statement: str) -> list[list[list[str]]]:
+        told = [str((await ask(ocean, alice, f"translate {json.dumps(statement)} to {to}"))["text"]) for to in ("sql", "mysql")]
+        lines = [line.split("|") for line in psql(address, told[0]).splitlines()]
+        return [lines, [[cell or "" for cell in row] for row in mariadb.run(told[1], "alike")]]
+
+    async def ours(statement: str) -> list[list[str]]:
+        return [["" if v is None else str(v) for v in row.values()] for row in (await ask(ocean, alice, statement))["results"]]
+
+    for condition in ALIKE:
+        statement = f"find mixed where {condition} sort key pick key"
+        assert await there(statement) == [await ours(statement)] * 2, condition
+    for statement in (
+        "find mixed sort who, key pick key",
+        "find mixed sort z desc, key pick z, key",
+        "find mixed sort who desc, key pick key",
+        "find mixed where m > 0 limit 5 then where m = 10 then pick key",
+        "find mixed join people as p on who = p.key where p.name exists sort p.name desc pick key, p.name",
+        "find mixed join people on who = key where name = 'Ann' pick name, mixed.key as k",
+        "find mixed inner join people as p on who = key sort key pick key, p.who as w",
+        "find mixed group who count sort who pick who, count",
+    ):
+        assert await there(statement) == [await ours(statement)] * 2, statement
+    joined = await there("find people join mixed as x on key = x.who sort key pick *")
+    assert [row[2:] for row in joined[0]] == [row[2:] for row in joined[1]] == [["Ann", "1"], ["Bob", "1"]]
+    for words in ("red", "one"):
+        found = await there(f'search mixed "{words}"')
+        assert len(found[0]) == len(found[1]) > 0
 
 
 async def test_every_data_command_has_its_request(ocean: Ocean, alice: Caller) -> None:
