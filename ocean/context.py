@@ -43,6 +43,11 @@ class Caller:
         return self.key
 
     @property
+    def holders(self) -> list[str]:
+        """Whom a limit counts for that holds for both: the address, and the key."""
+        return [holder for holder in (household(self.ip), self.key) if holder]
+
+    @property
     def holder(self) -> str:
         """Whom a limit counts for: the address, since keys are made for the asking; a key where there is none."""
         return household(self.ip) or self.key or ""

@@ -8,6 +8,7 @@ from typing import Any
 
 BYTES = 32 * 1024 * 1024
 LARGEST = 256 * 1024  # bytes of one answer
+_BESIDE = 500  # bytes that an answer takes beside its own
 DEAR = 0.002  # seconds: what took less is asked again
 
 
@@ -28,6 +29,7 @@ class Kept:
     def put(self, question: Hashable, revision: int, until: int, size: int, answer: Any) -> None:
         if size > LARGEST:
             return
+        size += _BESIDE
         before = self._answers.pop(question, None)
         self._size += size - (before[2] if before else 0)
         self._answers[question] = (revision, until, size, answer)

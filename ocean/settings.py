@@ -38,6 +38,12 @@ SETTINGS = (
     Setting("OCEAN_VIEW_URL", "", "the view host's public address; its Host is the one served beside loopback", "url"),
     Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
     Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
+    Setting(
+        "OCEAN_CONNECTIONS_PER_ADDRESS",
+        "1000",
+        "connections that one address, no trusted proxy, may hold open",
+        "number",
+    ),
     Setting("OCEAN_STREAMS_PER_CALLER", "100", "streams that one key, and that one address, may hold open", "number"),
     Setting("OCEAN_LOG_REQUESTS", "false", "whether each request is logged: method, path, status, time, request id", "flag"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from ocean.errors import OceanError
 
@@ -14,13 +14,21 @@ SIDE_BY_SIDE = 2  # of one caller: fewer than there are threads to scan in
 
 
 class Turns:
-    """SIDE_BY_SIDE turns at a time for each address (or key, where there is no address)."""
+    """SIDE_BY_SIDE turns at a time for each address, and for each key from however many addresses."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def of(self, holder: str) -> AsyncIterator[None]:
+    async def of(self, *holders: str) -> AsyncIterator[None]:
+        """Raises LIMIT_REACHED. All take them in one order (address, key), so that none waits for another that waits for it."""
+        async with AsyncExitStack() as stack:
+            for holder in holders:
+                await stack.enter_async_context(self._of(holder))
+            yield
+
+    @asynccontextmanager
+    async def _of(self, holder: str) -> AsyncIterator[None]:
         """Raises LIMIT_REACHED where too many of this holder's wait already."""
         lock, waiting = self._locks.get(holder, (asyncio.Semaphore(SIDE_BY_SIDE), 0))
         if waiting >= MOST:

@@ -17,6 +17,7 @@ from ocean.errors import OceanError
 from ocean.http.answers import Answer, json_
 
 Asked = Request | Plain
+MAX_QUESTION = 256 * 1024  # bytes of a body that only asks
 
 
 def mount(server: Sanic[Any, Any], quick: Table) -> None:
@@ -57,12 +58,15 @@ class Reader:
         if makes:
             self._query |= {"generate_keypair", "wait"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
+        self._largest = MAX_QUESTION if not makes and not twin.large else None
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
 
     def __call__(self, request: Asked) -> dict[str, Any]:
         """Raises UNKNOWN_FIELD on what the twin does not know, and what the kinds of its arguments refuse."""
         if request.query_string:
             only_parameters(request, self._query)
+        if self._largest is not None and len(request.body) > self._largest:
+            raise OceanError("PAYLOAD_TOO_LARGE", f"{self._twin.path} takes at most {self._largest // 1024} KB.", "Ask for less at once.")
         args: dict[str, Any] = {}
         body: dict[str, Any] = {}
         if self._twin.whole_body:

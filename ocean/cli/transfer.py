@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from math import ceil
@@ -140,9 +140,11 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
             yield item, file.stat().st_size // max(1, len(whole) if isinstance(whole, list) else 1)
     elif kind == "csv":
         with file.open(newline="", encoding="utf-8-sig") as text:
+            texts = _texts(csv.DictReader(text))
+            text.seek(0)
             for row in csv.DictReader(text):
                 yield (
-                    {name: value for name, cell in row.items() if name is not None and (value := _value(cell)) is not None},
+                    {name: value for name, cell in row.items() if name is not None and (value := _value(cell, name in texts)) is not None},
                     sum(len(str(cell)) + 1 for cell in row.values()),
                 )
     else:
@@ -162,10 +164,22 @@ def _loads(text: bytes, file: Path, line: int) -> Any:
             fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
 
 
-def _value(cell: str | list[str] | None) -> Any:
-    """A cell of a CSV as JSON: numbers, true and false as such, nothing where it is empty."""
+def _texts(rows: Iterable[dict[str, Any]]) -> set[str]:
+    """The columns of a CSV that hold text: a number among words is one of them, as a house's number or a code is."""
+    found: set[str] = set()
+    for row in rows:
+        for name, cell in row.items():
+            if name not in found and isinstance(cell, str) and isinstance(_value(cell), str):
+                found.add(name)
+    return found
+
+
+def _value(cell: str | list[str] | None, text: bool = False) -> Any:
+    """A cell of a CSV as JSON: numbers, true and false as such unless its column holds text, nothing where it is empty."""
     if not isinstance(cell, str) or cell == "":
         return None
+    if text and cell[0] not in "{[":
+        return cell[1:] if _GUARDED.match(cell) else cell
     if cell in ("true", "false"):
         return cell == "true"
     if _NUMBER.fullmatch(cell):

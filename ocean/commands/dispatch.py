@@ -10,8 +10,11 @@ from grammar.conditions import Test
 from ocean.commands.command import run
 from ocean.commands.table import COMMANDS, LANGUAGE
 from ocean.context import Caller, Ocean
+from ocean.core.payloads import weight
 from ocean.errors import OceanError
 from ocean.services.query import pipes
+
+MAX_ANSWERS = 64 * 1024 * 1024  # bytes, about, of several statements' answers together
 
 
 def parse(text: str) -> list[Statement]:
@@ -32,10 +35,15 @@ async def execute(ocean: Ocean, caller: Caller, statements: list[Statement]) -> 
     if len(statements) == 1:
         return await _one(ocean, caller, statements[0])
     results: list[dict[str, Any]] = []
+    size = 0
     for index, statement in enumerate(statements):
         own = replace(caller, idempotency=f"{caller.idempotency}/{index}" if caller.idempotency else None)
         try:
             results.append(await _one(ocean, own, statement))
+            size += weight(results[-1])
+            if size > MAX_ANSWERS:
+                results.pop()
+                raise OceanError("LIMIT_REACHED", "The answers are too large together.", "Send the statements in several requests.")
         except OceanError as fault:
             fault.details.update(statement=index, results=results)
             raise

@@ -21,15 +21,18 @@ from ocean.services.query.status import status
 from ocean.services.query.translate import DIALECTS, to_sql
 from ocean.settings import api_url
 
+MAX_TRANSLATED = 20_000  # characters
+
 
 async def _query(
     ocean: Ocean, caller: Caller, *, prefix: str, filter: Any = None, sort: Any = None, select: Any = None, group: Any = None,
     aggregate: Any = None,
-    having: Any = None, join: Any = None, **args: Any,
+    having: Any = None, join: Any = None, deep: bool = True, **args: Any,
 ) -> dict[str, Any]:  # fmt: skip
     if aggregate is not None and group is None:
         group = []
-    prefix = prefix if prefix.endswith("/*") else f"{prefix}/*"  # here, unlike in Drops, a folder is it and all beneath
+    if deep and not prefix.endswith("/*"):  # here, unlike in Drops, a folder is it and all beneath
+        prefix = f"{prefix}/*"
     return await finding.find(
         ocean, caller, prefix=prefix, where=condition_of(filter) if filter else None, sort=sorts_of(sort), pick=picks_of(select),
         group=grouping_of(group, aggregate) if group is not None else None, having=condition_of(having) if having else None,
@@ -51,6 +54,8 @@ async def _translate(ocean: Ocean, caller: Caller, *, query: str, to: str) -> di
 
     if to not in requests.TARGETS:
         raise OceanError("INVALID_VALUE", f"There is no translation to {to[:40]!r}.", f"Targets: {', '.join(requests.TARGETS)}.")
+    if len(query) > MAX_TRANSLATED:
+        raise OceanError("PAYLOAD_TOO_LARGE", f"What is translated has at most {MAX_TRANSLATED} characters.", "Translate it in parts.")
     statements = parse(query)
     if to in DIALECTS:
         texts = [await to_sql(ocean, caller, statement, to) for statement in statements]
@@ -92,6 +97,7 @@ _QUERY = (
     Arg("prefix", "text", required=True), Arg("filter", "object"), Arg("sort", "any"), Arg("limit", "integer"), Arg("skip", "integer"),
     Arg("select", "list"), Arg("counted", "flag", called="count"), Arg("group", "any"), Arg("aggregate", "object"),
     Arg("having", "object"), Arg("join", "any"), Arg("after", "text", called="cursor"), Arg("resolve", "flag"),
+    Arg("deep", "flag"),
 )  # fmt: skip
 
 COMMANDS = (

@@ -46,7 +46,8 @@ def _same(statement: Statement, commands: dict[str, Command], args: dict[str, An
 def _question(statement: Statement) -> dict[str, Any]:
     """A find with its stages as the body of POST /query."""
     args = {**statement.args}
-    body: dict[str, Any] = {"prefix": args.pop("prefix", None) or args.pop("route")}
+    folder = str(args.pop("prefix", None) or args.pop("route"))
+    body: dict[str, Any] = {"prefix": folder.removesuffix("/*"), **({} if folder.endswith("/*") else {"deep": False})}
     last = -1
     for stage in statement.pipe:
         place = _ORDER.index(stage.name) if stage.name in _ORDER else last

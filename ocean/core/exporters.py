@@ -80,6 +80,18 @@ def column_name(name: str, dialect: str) -> str:
     return (name.encode()[:56].decode(errors="ignore").rstrip() or "field") if name.strip() else "field"
 
 
+def beside(own: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Fields' names as columns beside a record's own: `_key` as `_key_2` where there is a `_key`."""
+    taken = {*own, *names}
+    shown = []
+    for name in names:
+        number = 2
+        while name in own and f"{name}_{number}" in taken:
+            number += 1
+        shown.append(f"{name}_{number}" if name in own else name)
+    return shown
+
+
 def csv_lines(rows: Iterable[Sequence[Any]], *, raw: bool = False) -> str:
     """RFC 4180 lines. A text that a spreadsheet would take for a formula begins with `'`, unless `raw`."""
     out = io.StringIO()

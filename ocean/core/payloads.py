@@ -132,6 +132,24 @@ def body_of(payload: str, counters: dict[str, int] | None = None) -> str | None:
     return text
 
 
+def weight(value: Any) -> int:
+    """About how many bytes an answer's value comes to."""
+    size, stack = 0, [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, orjson.Fragment):
+            size += len(orjson.dumps(item))
+        elif isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, dict):
+            size += 8 * len(item)
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            size += 8 * len(item)
+            stack.extend(item)
+    return size
+
+
 def reach(body: Any, name: str) -> Any:
     """What a field's name leads to, a dot in it reaching inside; None where there is nothing."""
     for part in way(name):

@@ -12,6 +12,7 @@ from sanic import HTTPResponse, Request, Sanic
 from ocean import settings as settings_
 from ocean.context import Ocean
 from ocean.http.answers import json_
+from ocean.http.burden import Burden, room_for_files
 from ocean.http.heads import OneRequest
 from ocean.http.metrics import Meter
 from ocean.http.protocol import Protocol
@@ -28,6 +29,7 @@ def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any
     server.ctx.settings = settings
     server.ctx.protocol = Protocol
     server.ctx.proxies = settings_.networks(settings)
+    server.ctx.burden = Burden(int(settings["OCEAN_CONNECTIONS_PER_ADDRESS"]), room_for_files())
     server.ctx.meter = Meter(name.removeprefix("ocean-"), settings_.flag(settings, "OCEAN_LOG_REQUESTS"))
 
     @server.before_server_start

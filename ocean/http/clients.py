@@ -13,12 +13,13 @@ def client_ip(request: Any) -> str:
     if not trusted:
         return peer
     chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    while chain and _within(peer, trusted):
+    while chain and within(peer, trusted):
         peer = chain.pop()
     return peer
 
 
-def _within(address: str, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def within(address: str, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    """Whether an address is in one of these networks."""
     try:
         return any(ipaddress.ip_address(address) in network for network in trusted)
     except ValueError:

@@ -66,9 +66,10 @@ class OneRequest(Request):
     Its connection is not used again where its end was told by chunks: what follows them is never parsed.
     """
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_stream", "received")
 
     def __init__(self, **named: Any) -> None:
+        self.received = 0  # bytes of the body that are counted as the peer's
         head = named.get("head")
         try:
             if head:  # Sanic makes one without a head to answer what it could not read
@@ -83,6 +84,17 @@ class OneRequest(Request):
     @property
     def args(self) -> Args:
         return query_args(self.query_string)
+
+    async def receive_body(self) -> None:
+        """Raises SERVER_BUSY where too many bodies are on their way."""
+        if self.body:
+            return
+        parts = []
+        async for data in self.stream:
+            self.app.ctx.burden.take(self.ip, len(data))
+            self.received += len(data)
+            parts.append(data)
+        self.body = b"".join(parts)
 
     @property
     def stream(self) -> Any:

@@ -13,6 +13,7 @@ from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server import HttpProtocol
 
 from ocean.http.answers import Answer, answer_bytes
+from ocean.http.clients import within
 from ocean.http.metrics import Meter
 from ocean.logs import request_line
 
@@ -43,14 +44,30 @@ class Protocol(HttpProtocol):
     """
 
     HTTP_CLASS = Wire
-    __slots__ = ("_meter", "_ready", "_wire")
+    __slots__ = ("_counted", "_meter", "_ready", "_wire")
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
         self._meter: Meter = self.app.ctx.meter
         self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
+        self._counted = ""  # the address that this connection is counted for
         self._wire = self.request_handler
         self.request_handler = self._measured
+
+    def connection_made(self, transport: Any) -> None:
+        peer = transport.get_extra_info("peername")
+        ip = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self.app.ctx.burden.come(ip, proxy=within(ip, self.app.ctx.proxies)):
+            transport.abort()
+            return
+        self._counted = ip
+        super().connection_made(transport)  # type: ignore[no-untyped-call]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is None:  # it was not taken
+            return
+        self.app.ctx.burden.gone(self._counted)
+        super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def data_received(self, data: bytes) -> None:
         if self._ready is not None and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n") and self.waits:
@@ -87,6 +104,8 @@ class Protocol(HttpProtocol):
             if response is not None:
                 status = response.status
         finally:
+            if received := getattr(request, "received", 0):
+                self.app.ctx.burden.give(request.ip, received)
             pattern = request.route.path if request.route is not None else ""
             self.measured(request.method, pattern, request.path, status, time.perf_counter() - begun)
 

@@ -204,9 +204,9 @@ class Reader:
                 yield drop
 
     async def has_field(self, route: str, name: str, among: int = 1000) -> bool:
-        """Whether one of a folder's newest records has a field."""
+        """Whether one of a folder's newest records has a field, of those that whoever may read the folder may read."""
         there = self.engine.dialect.there(Field(Sql("r.body"), way(name)))
-        newest = sql("SELECT body FROM record WHERE route = {} AND removed = 0 ORDER BY seq DESC LIMIT {}", route, among)
+        newest = sql("SELECT body FROM record WHERE route = {} AND removed = 0 AND price IS NULL ORDER BY seq DESC LIMIT {}", route, among)
         statement = sql("SELECT 1 FROM ({}) r WHERE {} LIMIT 1", newest, there)
         return bool(await self.engine.scan(statement.text, statement.values))
 

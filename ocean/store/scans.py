@@ -88,7 +88,8 @@ class _Scan:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.deadline = time.monotonic() + SCAN_SECONDS
+        self.began = time.monotonic()
+        self.deadline = self.began + SCAN_SECONDS
         self.held = held()
         self.fault: OceanError | None = None
 
@@ -183,15 +184,20 @@ class Scans:
             time.sleep(TICK)
 
     def _look(self) -> None:
-        """Interrupts the scans that have had their time; of those that hold too much together the one that runs longest, one a look."""
+        """Interrupts the scans that have had their time; where the process grew too much, the one beside which it grew fastest, one a look.
+
+        A scan that ran long before the growth began, or began when it was nearly over, is not the one that grows.
+        """
         now = time.monotonic()
         for scan in self._running:
             if now > scan.deadline:
                 scan.stop(too_long())
         if self._running and uncounted:
-            oldest = min(self._running, key=lambda scan: scan.deadline)
-            if held() - oldest.held > HEAP:
-                oldest.stop(_too_much())
+            grown = held()
+            if grown - min(scan.held for scan in self._running) > HEAP:
+                suspects = [scan for scan in self._running if grown - scan.held > HEAP // 2]
+                if suspects:
+                    max(suspects, key=lambda scan: (grown - scan.held) / (now - scan.began + TICK)).stop(_too_much())
 
     def close(self) -> None:
         """Ends once the scans under way have."""

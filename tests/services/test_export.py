@@ -102,6 +102,12 @@ async def test_ndjson_json_and_csv(ocean: Ocean, alice: Caller) -> None:
             Export(ocean, alice, route="out", **wrong)  # type: ignore[arg-type]
 
 
+async def test_a_field_that_is_called_as_a_records_own_has_a_column_of_its_own(ocean: Ocean, alice: Caller) -> None:
+    await records.save(ocean, alice, route="own", key="k", payload={"_key": 1, "_created_at": 2, "_key_2": 3})
+    (row,) = csv.DictReader(io.StringIO(await text(ocean, alice, route="own", format="csv")))
+    assert (row["_key"], row["_key_3"], row["_created_at_2"], row["_key_2"]) == ("k", "1", "2", "3")
+
+
 async def test_all_versions_of_what_is_still_there(ocean: Ocean, alice: Caller) -> None:
     await execute(ocean, alice, parse("save v @a n: 1; save v @a n: 2; save v @gone n: 3; remove v @gone; save v n: 4"))
     lines = [json.loads(line)["payload"]["n"] for line in (await text(ocean, alice, route="v", latest=False)).splitlines()]

@@ -206,6 +206,27 @@ async def test_a_kept_answer_ends_with_any_change_of_what_it_says_or_of_who_may_
         finding.DEAR = dear
 
 
+async def test_a_cursor_of_another_order_is_refused(shop: Ocean, alice: Caller) -> None:
+    cursor = (await ask(shop, alice, "find orders sort amount limit 2"))["next_cursor"]
+    for order in ("", "sort category", "sort amount desc"):
+        with pytest.raises(OceanError) as caught:
+            await ask(shop, alice, f'find orders {order} limit 2 after "{cursor}"')
+        assert caught.value.code == "INVALID_VALUE"
+
+
+async def test_a_group_by_a_field_that_is_called_as_its_count_is_refused(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse("save c @a count: 5"))
+    with pytest.raises(OceanError) as caught:
+        await ask(ocean, alice, 'find c group "count" count')
+    assert caught.value.code == "INVALID_VALUE"
+
+
+async def test_a_query_asks_one_folder_alone_where_it_is_not_deep(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse("save d @a n: 1; save d/e @b n: 2"))
+    assert len((await _query(ocean, alice, prefix="d"))["results"]) == 2
+    assert len((await _query(ocean, alice, prefix="d", deep=False))["results"]) == 1
+
+
 async def test_a_cursor_before_a_change_is_where_the_change_begins(ocean: Ocean, alice: Caller) -> None:
     await execute(ocean, alice, parse("; ".join(f"save c @k{i} n: {i}" for i in range(6))))
     cursor = (await ask(ocean, alice, "find c sort n limit 2"))["next_cursor"]

@@ -152,7 +152,7 @@ async def get(
         raise missing(route, key)
     if history:
         moment = now()
-        async with ocean.turns.of(caller.holder):
+        async with ocean.turns.of(*caller.holders):
             versions = await ocean.reader.history(route, key, 1000)
         drops = [d for d in versions if d.payload is not None and not d.expired(moment)]
         if not drops:

@@ -22,7 +22,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require, require_read, require_write
 from ocean.services.data.writing import write
-from ocean.services.live.hub import Ended, Event, Subscriber, holders
+from ocean.services.live.hub import Ended, Event, Subscriber
 from ocean.store.reader import now
 
 LOOK = 0.5  # seconds between looks whether who listens still may
@@ -85,10 +85,10 @@ class Broadcasts:
     def attach(self, caller: Caller, route: str) -> Listener:
         """Raises LIMIT_REACHED for one who holds too many already."""
         most = int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"])
-        if any(self._held[holder] >= most for holder in holders(caller)):
+        if any(self._held[holder] >= most for holder in caller.holders):
             raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
         listener = Listener(caller, route)
-        self._held.update(holders(caller))
+        self._held.update(caller.holders)
         self._listeners.setdefault(route, set()).add(listener)
         self._moved(listener, "join")
         return listener
@@ -98,7 +98,7 @@ class Broadcasts:
         listeners.discard(listener)
         if not listeners:
             self._listeners.pop(listener.route, None)
-        self._held.subtract(holders(listener.caller))
+        self._held.subtract(listener.caller.holders)
         self._held = +self._held
         self._moved(listener, "leave")
 

@@ -16,7 +16,6 @@ from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
 from ocean.store.reader import now
-from ocean.turns import household
 
 PAGE = 500
 BEHIND = 1000  # events, and
@@ -85,11 +84,6 @@ class Subscriber:
         return events
 
 
-def holders(caller: Caller) -> list[str]:
-    """Whom a stream counts for: its key, and the address, since keys are made for the asking."""
-    return [holder for holder in (caller.key, household(caller.ip)) if holder]
-
-
 class Hub:
     """Follows the log while anybody listens, and hands each drop, encoded once, to those who may see it."""
 
@@ -108,13 +102,13 @@ class Hub:
     async def attach(self, caller: Caller, route: str, deep: bool) -> Subscriber:
         """Raises LIMIT_REACHED for one who holds too many already."""
         most = int(self._ocean.settings["OCEAN_STREAMS_PER_CALLER"])
-        if any(self._held[holder] >= most for holder in holders(caller)):
+        if any(self._held[holder] >= most for holder in caller.holders):
             raise OceanError("LIMIT_REACHED", "As many streams are open here as one caller may hold.", "Close one first.")
         head, _ = await self._ocean.reader.head()
         if self._task is None or self._task.done():  # from here on nothing waits: no drop comes between
             self._position = head
             self._task = asyncio.get_running_loop().create_task(self._run())
-        self._held.update(holders(caller))
+        self._held.update(caller.holders)
         subscriber = Subscriber(caller, route, deep, self._position)
         self._folders.setdefault((route, deep), set()).add(subscriber)
         return subscriber
@@ -124,7 +118,7 @@ class Hub:
         self._folders[folder].discard(subscriber)
         if not self._folders[folder]:
             del self._folders[folder]
-        self._held.subtract(holders(subscriber.caller))
+        self._held.subtract(subscriber.caller.holders)
         self._held = +self._held
 
     async def close(self) -> None:

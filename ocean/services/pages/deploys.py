@@ -152,7 +152,7 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
         "SELECT d.route, d.payload, d.created_at, d.version FROM record r JOIN drops d ON d.seq = r.seq "
         "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000"
     )
-    async with ocean.turns.of(caller.holder):  # a walk along an index of all keys
+    async with ocean.turns.of(*caller.holders):  # a walk along an index of all keys
         rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*_KEYED)))
     shown = []
     for route, payload, created_at, version in rows:

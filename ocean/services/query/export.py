@@ -152,15 +152,17 @@ class Export:
         by_route = await self._columns()
         names = list(dict.fromkeys(name for columns in by_route.values() for name in columns.by_name))
         routed = ["_route"] if len(by_route) > 1 else []
-        yield exporters.csv_lines([[*routed, "_key", "_created_at", *names]], raw=self.raw)
+        own = [*routed, "_key", "_created_at"]
+        yield exporters.csv_lines([[*own, *exporters.beside(own, names)]], raw=self.raw)
         async for page in self.pages():
             step = max(1, CELLS // (len(names) + 1))
             for start in range(0, len(page), step):
                 rows = []
                 for drop in page[start : start + step]:
                     found = exporters.fields_of(self._selected(drop))
-                    own = [drop.route] if routed else []
-                    rows.append([*own, drop.key, show_time(drop.created_at), *(found.get(name) for name in names)])
+                    rows.append(
+                        [*([drop.route] if routed else []), drop.key, show_time(drop.created_at), *(found.get(name) for name in names)]
+                    )
                 yield exporters.csv_lines(rows, raw=self.raw)
                 await asyncio.sleep(0)
 

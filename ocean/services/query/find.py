@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +38,7 @@ async def find(
     if counted:
         stages = [stage for stage in stages if stage.name not in ("limit", "sort")] + [Stage("count", {})]
     stages += pipe
-    asked = (caller.key, prefix, repr((joins, stages, after)))
+    asked = hashlib.blake2b(repr((caller.key, prefix, joins, stages, after)).encode(), digest_size=32).digest()
     (_, revision), moment = await ocean.reader.head(), now()
     answer = None if resolve else ocean.kept.get(asked, revision, moment)
     if answer is None:

@@ -33,7 +33,7 @@ async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) 
     verdict = await reading.require_read(ocean, caller, route, "entity")
     if verdict == "own":
         return []
-    async with ocean.turns.of(caller.holder):
+    async with ocean.turns.of(*caller.holders):
         closed = set(await reading.denied_beneath(ocean, caller, route, "entity"))
         names: list[str] = []
         cursor, end = beneath(route)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from ocean.services.query.plan import Along, Asked, Way, asked, choose, reads_te
 from ocean.services.query.scope import Folder, check_page, check_weight, folder_of, run, scan_of
 from ocean.store.query.fragments import Sql
 from ocean.store.query.lower import OWN
-from ocean.store.query.pipeline import Join, Pipeline
+from ocean.store.query.pipeline import MAX_JOINS, Join, Pipeline
 from ocean.store.reader import DROP
 
 _COLUMNS = f"{DROP}, n.counters"  # as `Drop` takes them
@@ -38,6 +39,7 @@ class Question:
         self.limit: int | None = None  # of the last stage that has one
         self.tells = False  # whether one row more than the limit is asked for, to tell that there are more
         self.truncated = False  # there were more rows
+        self.order = 0  # tells cursors of one order from those of another
         self.pages = True  # whether a cursor can go on behind its end
         self.along: Along | None = None  # the index that it goes along
         self.brief = False  # whether it looks at few records, for all that is known
@@ -57,7 +59,9 @@ class Question:
         rows = await self.run(ocean, caller, statement)
         width = len(rows[0]) - keys - 1 if rows else 0
         drops = [Drop(*row[:width]) for row in rows]
-        return drops, _cursor(self.pipeline.cursor(rows[-1][width:])) if self.pages and rows and len(rows) == self.limit else None
+        return drops, _cursor([self.order, *self.pipeline.cursor(rows[-1][width:])]) if self.pages and rows and len(
+            rows
+        ) == self.limit else None
 
     async def results(self, ocean: Ocean, caller: Caller, *, embeds: int = 0) -> tuple[list[Any], str | None]:
         """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""
@@ -94,6 +98,8 @@ async def ask(
 
     Raises what its stages and its access refuse.
     """
+    if len(joins) > MAX_JOINS:
+        raise OceanError("INVALID_VALUE", f"A find joins at most {MAX_JOINS} folders.")
     folder = await folder_of(ocean, prefix)
     first = asked(stages, all_of_them or LIMIT) if not joins else Asked()  # a field may be the joined folder's
     indexed = {field: index for field, index in (await ocean.reader.indexed(folder.route)).items() if index > 0}
@@ -103,8 +109,10 @@ async def ask(
     question.along = way.along
     question.brief = not folder.deep and not joins and way.looks is not None and way.looks <= BRIEF and not reads_texts(stages)
     pipeline = question.pipeline
+    beside: list[Join] = []
     if joins:
-        pipeline.join([await _join(ocean, caller, join) for join in joins])
+        beside = [await _join(ocean, caller, join) for join in joins]
+        pipeline.join(beside)
     for stage in stages:
         if question.counts:
             raise OceanError("INVALID_VALUE", f"'then {stage.name}' can't follow 'count', which is a number.")
@@ -115,16 +123,28 @@ async def ask(
             question.limit = all_of_them or LIMIT
             question.tells = not pipeline.records and all_of_them is None
             pipeline.limit(question.limit + question.tells)
+        question.order = zlib.crc32(repr([stage.args["sort"] for stage in stages if stage.name == "sort"]).encode())
         if after is not None:
             if not question.pages:
                 raise OceanError("INVALID_VALUE", "A cursor goes on in records, not in rows.", "Use skip and limit.")
-            pipeline.after(_values(after))
+            order, *values = _values(after)
+            if order != question.order:
+                raise OceanError("INVALID_VALUE", "The cursor is of a question in another order.", "Ask from the beginning.")
+            pipeline.after(values)
     if not pipeline.records:
-        grouped = any(stage.name == "group" for stage in stages) and not pipeline.fields <= base.cells.keys()
-        await check_weight(ocean, [base.select], len(pipeline.names or ()), gathers=grouped)
+        grouped = any(stage.name == "group" for stage in stages) and (joins or not pipeline.fields <= base.cells.keys())
+        scans = [base.select, *(join.scan.select for join in beside)]
+        await check_weight(ocean, scans, sum(map(_made, stages)), gathers=bool(grouped))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
         await _note(ocean, folder.route, first, question)
     return question
+
+
+def _made(stage: Stage) -> int:
+    """How many values a stage makes of a row."""
+    if stage.name == "group":
+        return len(stage.args["group"]["by"]) + len(stage.args["group"]["aggregates"])
+    return len(stage.args["pick"]) if stage.name == "pick" else 0
 
 
 def _way(ocean: Ocean, folder: Folder, question: Asked, indexed: dict[str, int]) -> Way:
@@ -202,7 +222,7 @@ def _values(cursor: str) -> list[Any]:
         if len(cursor) > MAX_CURSOR:
             raise ValueError
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(values, list) or not all(map(_sound, values)):
+        if not isinstance(values, list) or not values or not all(map(_sound, values)):
             raise ValueError
     except (ValueError, binascii.Error, RecursionError):
         raise OceanError("INVALID_VALUE", "The cursor is not one that a find gave.") from None

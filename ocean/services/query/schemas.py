@@ -12,7 +12,7 @@ from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read
+from ocean.services.access.reading import gated, require_read
 from ocean.services.data.writing import write
 from ocean.services.query.folders import entities
 from ocean.services.query.scope import MAX_LIMIT
@@ -49,6 +49,9 @@ async def list_patterns(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The patterns that there are."""
     found = []
     for drop in await entities(ocean, caller, PATTERNS, MAX_LIMIT, 0):
+        if gated(caller, drop):
+            found.append({"pattern": drop.key, "owner": drop.owner, "price": drop.shown_price, "_gated": True})
+            continue
         kept = loads(drop.body())
         if isinstance(kept, dict) and isinstance(kept.get("fields"), dict):
             found.append({"pattern": drop.key, **kept, "owner": drop.owner})
@@ -67,6 +70,8 @@ async def validate(ocean: Ocean, caller: Caller, *, pattern: str, payload: Any) 
 async def _pattern(ocean: Ocean, caller: Caller, name: str) -> patterns.Schema | None:
     drop = await ocean.reader.entity(PATTERNS, check_key(name))
     if drop is not None and drop.live(now()):
+        if gated(caller, drop):
+            raise OceanError("FORBIDDEN", f"The pattern {name[:60]!r} has a price: what it asks for is its buyers' to know.")
         kept = loads(drop.body())
         try:
             return patterns.Schema.from_json(kept if isinstance(kept, dict) else {})

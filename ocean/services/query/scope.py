@@ -12,7 +12,7 @@ from ocean.services.access import reading
 from ocean.services.query.plan import Along
 from ocean.store.engine import Row, StatementError
 from ocean.store.query.fragments import Sql, joined, sql
-from ocean.store.query.pipeline import COLUMNS, Scan
+from ocean.store.query.pipeline import COLUMNS, NO_LIMIT, Scan
 from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
@@ -76,12 +76,15 @@ async def scan_of(
     if along is not None:
         ordered = along.field if along.ordered else None
         return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells)
-    return Scan(known, sql(_SELECT, beside, joined(" AND ", parts)), cells=cells)
+    select = sql(_SELECT, beside, joined(" AND ", parts))
+    if "NOT IN" in parts[0].text:  # what may not be read is not looked into by what comes after, or the time it takes would tell of it
+        select = sql("SELECT r.* FROM ({} LIMIT {}) r", select, NO_LIMIT)
+    return Scan(known, select, cells=cells)
 
 
 async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False, brief: bool = False) -> list[Row]:
     """The rows of a question, in one of the caller's turns. Raises INVALID_VALUE where the engine can't answer it."""
-    async with ocean.turns.of(caller.holder):
+    async with ocean.turns.of(*caller.holders):
         try:
             return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief)
         except StatementError as fault:

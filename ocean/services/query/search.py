@@ -134,7 +134,7 @@ async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tu
     index = ocean.indexing.index
     if asked.short and scope.seqs is None and len(scope.closed) <= _FEW_CLOSED:  # over before a thread has begun with it
         return sound(lambda: _find(index, asked, scope))
-    async with ocean.turns.of(caller.holder):
+    async with ocean.turns.of(*caller.holders):
         return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))
 
 

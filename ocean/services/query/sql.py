@@ -18,6 +18,7 @@ from ocean.store.query.pipeline import Scan
 from ocean.store.query.statement import MAX_ROWS, Statement
 
 LONG = 1000  # characters of a statement that is read in a thread: the loop goes on meanwhile
+MAX_KNOWN = 2000  # fields of a folder that are told apart beforehand
 SAMPLE = 1000  # records whose fields tell what kinds they are
 _PLAIN = ("text", "number", "boolean")
 
@@ -27,7 +28,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
     started = time.perf_counter()
     statement = await asyncio.to_thread(Statement, query) if len(query) > LONG else Statement(query)
     scans = [await scan_of(ocean, caller, await folder_of(ocean, folder.route), "sql") for folder in statement.folders]
-    async with ocean.turns.of(caller.holder):
+    async with ocean.turns.of(*caller.holders):
         by_route = {folder.route: scan for folder, scan in zip(statement.folders, scans, strict=True)}  # one may stand there twice
         known = {route: await fields_of(ocean, scan) for route, scan in by_route.items()}
         statement.resolve({route: list(kinds) for route, kinds in known.items()})
@@ -46,7 +47,7 @@ async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, s
     """The fields of a scan's newest records, each with its kind: text, number, boolean, or other where it is none of these or several."""
     statement = ocean.engine.dialect.fields_of(scan.select, most)
     kinds: dict[str, str] = {}
-    for name, kind in await ocean.engine.scan(statement.text, statement.values):
+    for name, kind in (await ocean.engine.scan(statement.text, statement.values))[:MAX_KNOWN]:
         if not is_name(name):
             continue  # no question can have it
         before = kinds.get(name, "null")
@@ -57,7 +58,7 @@ async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, s
 async def _kinds(ocean: Ocean, scan: Scan, names: dict[str, str], known: dict[str, str]) -> dict[str, str]:
     """Kinds of the fields that are asked for; those inside others are looked at by themselves."""
     kinds = {spelled([name]): kind for name, kind in known.items()}
-    inside = [name for name in names if name not in kinds and len(way(name)) > 1]
+    inside = [name for name in names if name not in kinds and (len(way(name)) > 1 or len(known) >= MAX_KNOWN)]
     for name in inside:
         kinds[name] = await ocean.reader.kind_of(scan.select, name, SAMPLE)
     return kinds

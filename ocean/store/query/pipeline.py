@@ -24,6 +24,7 @@ COLUMNS = ("seq", *OWN, "body")  # of a record, as it flows
 MAX_KEYS = 16
 MAX_FIELDS = 100
 MAX_LEVELS = 20
+MAX_JOINS = 8
 NO_LIMIT = 2**62  # rows
 _SEQ = Sql("r.seq")
 
@@ -110,8 +111,6 @@ class Pipeline:
         return self.level.limit is not None or self.level.skip > 0
 
     def join(self, joins: Sequence[Join]) -> None:
-        if len(joins) > 8:
-            raise OceanError("INVALID_VALUE", "A find joins at most 8 folders.")
         for join in joins:
             number = len(self.level.sources)
             self.level.inner = self._joined(join, number)
@@ -122,11 +121,11 @@ class Pipeline:
         self.level.wheres.append(Lowering(self.dialect, self._resolve).condition(predicate(condition)))
 
     def sort(self, sorts: Sequence[dict[str, Any]]) -> None:
+        if len(sorts) > MAX_KEYS:
+            raise OceanError("INVALID_VALUE", f"A find is sorted by at most {MAX_KEYS} fields.")
         self._fresh()
         keys = [(key, bool(s["descending"])) for s in sorts for key in self._sort_keys(s["field"])]
         self.level.sorts = [*keys, *self.level.sorts]
-        if len(sorts) > MAX_KEYS:
-            raise OceanError("INVALID_VALUE", f"A find is sorted by at most {MAX_KEYS} fields.")
 
     def skip(self, count: int) -> None:
         if self.level.limit is not None:
@@ -351,7 +350,9 @@ class Pipeline:
                 own, columns = isinstance(self._resolve(name), Own), self._group_columns(i, name)
                 pairs[title(name)] = self.dialect.to_json(columns[0]) if own else self.dialect.group_value(columns)
             for i, aggregate in enumerate(aggregates):
-                pairs[check_name(name_of(aggregate))] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
+                if (shown := check_name(name_of(aggregate))) in pairs:
+                    raise _twice(shown)
+                pairs[shown] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
             return self.dialect.object(list(pairs.items()), last=last)
         whole = False
         for item in self.level.pick or ():
@@ -360,7 +361,7 @@ class Pipeline:
                 continue
             name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, title(item))
             if shown in pairs:
-                raise OceanError("INVALID_VALUE", f"Two fields would be called {shown[:60]!r}.", "Give one another name: pick a, b as c.")
+                raise _twice(shown)
             pairs[check_name(shown)] = self._json(name)
         if whole:
             return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
@@ -443,6 +444,10 @@ class Pipeline:
             aside, on=self.binds.leaf(joined(" AND ", on)), join_type="inner" if join.inner else "left", copy=False,
         )  # fmt: skip
         return _named(select, "r")
+
+
+def _twice(name: str) -> OceanError:
+    return OceanError("INVALID_VALUE", f"Two fields would be called {name[:60]!r}.", "Give one another name: pick a, b as c.")
 
 
 def _named(select: exp.Expr, name: str) -> exp.Subquery:

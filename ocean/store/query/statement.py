@@ -28,7 +28,9 @@ MAX_NODES = 2_000
 MAX_NUMBER = 40  # characters of a number
 MAX_LIKE = 1000  # characters of a pattern
 MAX_MADE = 1_000_000  # characters of a text that || makes
+FREE = 16  # values of a row that may each be as long
 MAX_TABLES = 20
+MAX_COLUMNS = 1_000  # that a * may be
 MAX_ROWS = 10_000
 
 _SHAPE = (
@@ -122,7 +124,12 @@ class Statement:
         `scans` and `kinds` (of fields: text, number, boolean, other) are of each of `folders`.
         """
         binds = Binds()
-        shown = [self._kind_of(node, kinds) for node in self.tree.selects]
+        by_column = {
+            (folder.table.alias_or_name, column): known.get(name)
+            for folder, known in reversed(list(zip(self.folders, kinds, strict=True)))
+            for name, column in folder.names.items()
+        }
+        shown = [by_column.get((c.table, c.name)) if isinstance(c := node.unalias(), exp.Column) else None for node in self.tree.selects]
         names = [_name_of(node, i) for i, node in enumerate(self.tree.selects)]
         counted = self._counted()
         if dialect.name == "sqlite":
@@ -183,6 +190,8 @@ class Statement:
                 if of in (None, "", name):
                     shown = ["key", *self._fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
                     table = exp.to_identifier(name, quoted=True)
+                    if len(expanded) + len(shown) > MAX_COLUMNS:
+                        raise self._fault(f"* would be more than {MAX_COLUMNS} columns.", node, "Name those that you want.")
                     expanded += [exp.column(exp.to_identifier(column, quoted=True), table=table.copy()) for column in shown]
         select.set("expressions", expanded)
 
@@ -216,16 +225,6 @@ class Statement:
         placed = exp.Column(this=own, table=table)
         selected = column.parent is scope.expression and isinstance(source, exp.Table)
         column.replace(exp.alias_(placed, shown, quoted=True) if selected else placed)
-
-    def _kind_of(self, node: exp.Expr, kinds: Sequence[Mapping[str, str]]) -> str | None:
-        column = node.unalias()
-        if not isinstance(column, exp.Column):
-            return None
-        for folder, known in zip(self.folders, kinds, strict=True):
-            if folder.table.alias_or_name == column.table:
-                name = next((n for n, c in folder.names.items() if c == column.name), None)
-                return known.get(name) if name is not None else None
-        return None
 
     def _never_mix(self, columns: set[tuple[str, str]]) -> None:
         """SQLite compares text with numbers, the other engine does not: a field that has both is compared as what it is compared with."""
@@ -285,8 +284,10 @@ class Statement:
                     raise self._fault(f"A pattern has at most {MAX_LIKE} characters.", node)
                 wanted = regex(pattern.name) if isinstance(node, exp.RegexpLike) else _like(pattern.name)
                 node.replace(exp.Anonymous(this="matches", expressions=[node.this.copy(), exp.Literal.string(wanted)]))
+        values = sum(len(select.expressions) for select in self.tree.find_all(exp.Select))
+        most = MAX_MADE // max(1, values // FREE)  # a row of many values has no more in it than one of few
         for made in list(self.tree.find_all(exp.DPipe))[::-1]:  # the inner ones first: no text grows without an end
-            bounds = [exp.Literal.number(1), exp.Literal.number(MAX_MADE)]
+            bounds = [exp.Literal.number(1), exp.Literal.number(most)]
             made.replace(exp.Anonymous(this="substr", expressions=[made.copy(), *bounds]))
         for literal in list(self.tree.find_all(exp.Literal)):
             if literal.is_string:
