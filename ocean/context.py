@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ocean import settings as settings_
 from ocean.core import keys
+from ocean.egress.broker import Broker
 from ocean.errors import OceanError
 from ocean.kept import Kept
 from ocean.store.blobs import Blobs
@@ -17,7 +18,7 @@ from ocean.store.engine import Engine
 from ocean.store.log import Log
 from ocean.store.reader import Reader
 from ocean.store.schema import open_engine
-from ocean.store.secrets import ServerKey
+from ocean.store.secrets import MasterKey, ServerKey
 from ocean.turns import Turns, household
 from ocean.usage import Usage
 
@@ -64,12 +65,14 @@ class Ocean:
     log: Log
     blobs: Blobs
     server: ServerKey
+    master: MasterKey
     turns: Turns = field(default_factory=Turns)
     views: Counter[tuple[str, str, str]] = field(
         default_factory=Counter
     )  # (route, key, owner) of embeds that were seen since the last count
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
+    egress: Broker = field(default_factory=Broker)
     searching: Indexing | None = None  # in a process that searches: the API server
     live: Broadcasts | None = None  # there too
 
@@ -79,7 +82,10 @@ class Ocean:
         data = Path(settings["OCEAN_DATA"])
         server = ServerKey(data)
         engine = await open_engine(settings_.store_url(settings))
-        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), Blobs.open(settings_.blobs_url(settings)), server)
+        master = MasterKey(data, settings["OCEAN_MASTER_KEY"])
+        egress = Broker(settings_.networks(settings, "OCEAN_EGRESS_ALLOW"))
+        files = Blobs.open(settings_.blobs_url(settings))
+        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), files, server, master, egress=egress)
 
     @property
     def indexing(self) -> Indexing:
@@ -100,4 +106,5 @@ class Ocean:
         await self.log.close()
         if self.searching is not None:
             await self.searching.close()
+        await self.egress.close()
         await self.engine.close()

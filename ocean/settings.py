@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ocean.core import keys
+
 
 class SettingError(Exception):
     """A setting that can't be used; the sentence names it."""
@@ -17,7 +19,7 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, blobs, networks or flag."""
+    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, blobs, networks, master or flag."""
 
     name: str
     default: str
@@ -36,6 +38,14 @@ SETTINGS = (
     Setting("OCEAN_SMTP", "127.0.0.1:8025", "where the mail host listens for SMTP", "address"),
     Setting("OCEAN_API_URL", "", "the API's public address, where it differs from where it listens", "url"),
     Setting("OCEAN_VIEW_URL", "", "the view host's public address; its Host is the one served beside loopback", "url"),
+    Setting(
+        "OCEAN_MASTER_KEY",
+        "",
+        "wraps secrets: 32 bytes in base64; empty for master.key in the data folder",
+        "master",
+        True,
+    ),
+    Setting("OCEAN_EGRESS_ALLOW", "", "networks that hooks may call though they are not public, comma-separated", "networks"),
     Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
     Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
     Setting(
@@ -107,6 +117,14 @@ def networks(values: Mapping[str, str], name: str = "OCEAN_TRUSTED_PROXIES") -> 
         raise SettingError(f"{name}: {fault}.") from None
 
 
+def _master(values: Mapping[str, str], name: str) -> None:
+    try:
+        if values[name]:
+            keys.master_of(values[name])
+    except ValueError as fault:
+        raise SettingError(f"{name} can't be used: {fault}.") from None
+
+
 def flag(values: Mapping[str, str], name: str) -> bool:
     if values[name] not in ("true", "false"):
         raise SettingError(f"{name} is {values[name]!r}, not true or false.")
@@ -148,6 +166,7 @@ def _url(
 _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
     "networks": networks,
+    "master": _master,
     "flag": flag,
     "number": _number,
     "url": _url,

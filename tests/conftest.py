@@ -106,7 +106,7 @@ def start(data: Path, *more: str) -> Running:
         [sys.executable, "-m", "ocean.cli", "up", "--data", str(data), "--api", api, "--view", view, "--mail", mail,
          "--smtp", smtp, *more],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "OCEAN_KEYS_PER_HOUR": "100000"},
+        env={**os.environ, "OCEAN_KEYS_PER_HOUR": "100000", "OCEAN_EGRESS_ALLOW": "127.0.0.0/8"},
     )  # fmt: skip
     assert process.stdout
     for line in process.stdout:

@@ -7,14 +7,14 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api import blobs, exports, streams, twins
+from ocean.api import blobs, exports, streams, twins, webhooks
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus.local import LocalBus
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.followers import indexer, indexes, reaper
+from ocean.followers import hooks, indexer, indexes, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
 from ocean.services.live.broadcasts import Broadcasts
@@ -73,6 +73,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     follow(server, reaper.run)
     follow(server, indexes.run)
     follow(server, indexer.run)
+    follow(server, hooks.run)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
     server.ctx.quick.add("POST", "/exec", exec_)
@@ -80,6 +81,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     streams.mount(server)
     exports.mount(server)
     blobs.mount(server)
+    webhooks.mount(server)
     return server
 
 

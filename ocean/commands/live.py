@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ocean.commands.command import ROUTE, Arg, Command, Twin
-from ocean.services.live import broadcasts
+from ocean.services.live import broadcasts, hooks
+
+_ID = Arg("id", "text", "path", required=True)
 
 COMMANDS = (
     Command("broadcast", (), "Tell all who listen to a folder; nothing is kept.", "", broadcasts.publish,
@@ -15,4 +17,23 @@ COMMANDS = (
             (Twin("POST", "/record/start", (Arg("route", "text", required=True), Arg("key", "text", required=True))),), writes=True),
     Command("record stop", ("record stop ROUTE",), "Keep nothing of a stream any more.", "record stop myapp/now-playing",
             broadcasts.record_stop, (Twin("POST", "/record/stop", (Arg("route", "text", required=True),)),), writes=True),
+    Command(
+        "when", ("when PREFIX [where WHERE:condition] changes call URL:text [secret SECRET:text] [retries RETRIES:integer]",),
+        "Call an address of another host when what lies in a folder changes.", 'when orders changes call "https://my-server.com/hook"',
+        hooks.create,
+        (Twin("POST", "/hooks", (
+            Arg("url", "text", required=True), Arg("prefix", "text", required=True), Arg("secret", "text"), Arg("filter", "object"),
+            Arg("active", "flag"), Arg("retries", "integer")), 201),), writes=True,
+    ),
+    Command("webhooks", ("webhooks",), "Your hooks.", "webhooks", hooks.list_, (Twin("GET", "/hooks"),)),
+    Command("webhook change", (), "Give a hook another address, secret, filter, or stop it.", "", hooks.change,
+            (Twin("PATCH", "/hooks/<id>", (_ID, Arg("url", "text"), Arg("secret", "text"), Arg("filter", "object"), Arg("active", "flag"),
+                                           Arg("retries", "integer"))),)),
+    Command("webhook delete", ("webhook delete ID:text",), "Take a hook away.", 'webhook delete "hook-id-here"', hooks.delete,
+            (Twin("DELETE", "/hooks/<id>", (_ID,)),)),
+    Command("webhook deliveries", ("webhook deliveries ID:text",), "What was sent to a hook, and what came of it.",
+            'webhook deliveries "hook-id-here"', hooks.deliveries,
+            (Twin("GET", "/hooks/<id>/deliveries", (_ID, Arg("limit", "integer", "query"), Arg("before", "text", "query"))),)),
+    Command("webhook replay", ("webhook replay ID:text",), "Send a delivery once more.", 'webhook replay "msg_id-here"', hooks.replay,
+            (Twin("POST", "/deliveries/<id>/replay", (_ID,)),)),
 )  # fmt: skip

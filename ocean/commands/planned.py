@@ -16,12 +16,6 @@ async def _not_yet(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:
 # name -> (forms, example)
 _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "run": (("run ROUTE [REQUEST:object] [async ASYNC:flag]",), 'run fn/greet { name: "world" }'),
-    "when": (
-        ("when ROUTE [where WHERE:condition] changes call URL:text [secret SECRET:text]",),
-        'when orders changes call "https://my-server.com/hook"',
-    ),
-    "webhooks": (("webhooks",), "webhooks"),
-    "webhook delete": (("webhook delete ID:text",), 'webhook delete "hook-id-here"'),
     "every": (("every SCHEDULE NAME:label run ROUTE [REQUEST:object]",), "every 5 minutes health-check: run fn/ping"),
     "schedules": (("schedules",), "schedules"),
     "schedule delete": (("schedule delete NAME:text",), 'schedule delete "daily-report"'),

@@ -32,7 +32,7 @@ STAGES = {
     "sort": "sort SORT:sorts", "pick": "pick PICK:picks", "where": "where WHERE:condition", "group": "group GROUP:grouping",
     "save": "save ROUTE [@KEY] [dry DRY:flag]", "update": "update CHANGES [dry DRY:flag]", "remove": "remove [dry DRY:flag]",
     "send email": "send email to TO:recipient subject SUBJECT:text body BODY:text [dry DRY:flag]",
-    "run": "run ROUTE", "call": "call URL:text",
+    "run": "run ROUTE", "call": "call URL:text [dry DRY:flag]",
 }  # fmt: skip
 
 # What people of other languages try first.

@@ -119,3 +119,14 @@ def verify(public: str, message: bytes, signature: str) -> bool:
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True
+
+
+def master_of(text: str) -> bytes:
+    """The 32 bytes of a master key in base64, of either alphabet. Raises ValueError."""
+    try:
+        raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raw = b""
+    if len(raw) != 32:
+        raise ValueError("it is not 32 bytes in base64")
+    return raw

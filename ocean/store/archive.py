@@ -3,7 +3,7 @@
 manifest.json            {"format": 1, "version", "created_at", "position", "counts": {table: rows}}
 tables/NAME-00001.ndjson each line a row as a JSON array; bytes as {"b64": "..."}
 files/NAME               the object store's bytes
-server.key, ocean.toml   as in the data folder
+server.key, master.key, ocean.toml   as in the data folder
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from ocean.core.payloads import body_of
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.projections import ADD_MARK, mark_rows
+from ocean.store.secrets import MASTER
 from ocean.store.secrets import NAME as KEY_FILE
 
 FORMAT = 1
+KEY_FILES = (KEY_FILE, MASTER)
 PAGE = 200
 # table -> the column that orders it, and its columns. `record.body` is left out: it follows from the drop.
 TABLES: dict[str, tuple[str, str]] = {
@@ -38,6 +40,12 @@ TABLES: dict[str, tuple[str, str]] = {
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
     "outbox": ("id", "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at"),
+    "hook": ("id", "id, owner, prefix, url, secret, active, retries, condition, created_at, since"),
+    "delivery": (
+        "id",
+        "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at",
+    ),
+    "lease": ("name", "name, holder, fence, until, position"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
 }
 Seen = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
@@ -58,7 +66,7 @@ async def backup(engine: Engine, blobs: Blobs, data: Path, target: IO[bytes], se
             _add(tar, "manifest.json", json.dumps({**manifest, "counts": counts}, indent=2).encode())
             files: list[tuple[str, int]] = []
             for table, (order, columns) in TABLES.items():
-                last: Any = "" if order in ("route", "id") and table != "head" else -1
+                last: Any = "" if order in ("route", "id", "name") and table != "head" else -1
                 done = 0
                 while rows := await read(
                     f"SELECT {columns} FROM {table} WHERE {order} > ? ORDER BY {order} LIMIT ?",
@@ -75,7 +83,7 @@ async def backup(engine: Engine, blobs: Blobs, data: Path, target: IO[bytes], se
             await _add_file(tar, blobs, name, size)
             done += size
             seen("files", done, total)
-        for name in (KEY_FILE, "ocean.toml"):
+        for name in (*KEY_FILES, "ocean.toml"):
             if (data / name).exists():
                 _add(tar, name, (data / name).read_bytes())
     return int(position)
@@ -166,7 +174,7 @@ class _Loading:
             yield Step(f"INSERT INTO {table} ({columns}) VALUES ({','.join(signs)})", rows)
             done[table] += len(rows)
             self._seen(table, done[table], self._manifest["counts"][table])
-        if done != self._manifest["counts"]:
+        if {name: count for name, count in done.items() if name in self._manifest["counts"]} != self._manifest["counts"]:
             raise ArchiveError("the backup ends too early: rows are missing.")
 
     def _with_bodies(self, rows: list[tuple[Any, ...]]) -> Any:
@@ -197,8 +205,8 @@ async def _files(tar: tarfile.TarFile, entries: Iterator[tarfile.TarInfo], blobs
             continue
         if entry.name.startswith("files/blobs/"):
             await blobs.put(entry.name.removeprefix("files/"), file.read())
-        elif entry.name == KEY_FILE:
-            descriptor = os.open(data / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        elif entry.name in KEY_FILES:
+            descriptor = os.open(data / entry.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as key:
                 key.write(file.read())
         elif entry.name == "ocean.toml" and not (data / "ocean.toml").exists():

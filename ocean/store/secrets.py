@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from ocean.core import keys
 
 NAME = "server.key"
+MASTER = "master.key"
 
 
 class ServerKey:
@@ -24,6 +29,32 @@ class ServerKey:
     def sign(self, message: bytes) -> tuple[str, str]:
         """`(public key, signature)`, both base64url."""
         return self.public, keys.sign(self._secret, message)
+
+
+class MasterKey:
+    """Wraps secrets that must come back (AES-256-GCM); in OCEAN_MASTER_KEY, or in a file that only its user reads."""
+
+    def __init__(self, data: Path, given: str = "") -> None:
+        """Raises ValueError where what was given is no key."""
+        if not given:
+            path = data / MASTER
+            if not path.exists():
+                _create(path, base64.urlsafe_b64encode(os.urandom(32)).decode())
+            given = path.read_text().strip()
+        self._cipher = AESGCM(keys.master_of(given))
+
+    def wrap(self, text: str, about: str) -> str:
+        """`about` says whose it is: what is wrapped can't be taken for another's."""
+        nonce = os.urandom(12)
+        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), about.encode())).decode()
+
+    def unwrap(self, wrapped: str, about: str) -> str:
+        """Raises ValueError where it was wrapped by another key, or for another."""
+        raw = base64.urlsafe_b64decode(wrapped)
+        try:
+            return self._cipher.decrypt(raw[:12], raw[12:], about.encode()).decode()
+        except InvalidTag:
+            raise ValueError("the master key is another than the one that wrapped this") from None
 
 
 def _create(path: Path, text: str) -> None:

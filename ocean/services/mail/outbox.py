@@ -16,7 +16,6 @@ from ocean.store.engine import Engine, Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
 
-MAX_TOGETHER = 16 * 1024 * 1024  # characters of the bodies of one request
 MAX_PER_DAY = 500  # messages of one key
 MAX_SUBJECT = 998 - len("Subject: ")  # characters of a line (RFC 5322, 2.1.1)
 MAX_BODY = 1024 * 1024  # characters

@@ -16,6 +16,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
+from ocean.services.live import deliveries
 from ocean.services.mail import outbox
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
@@ -33,11 +34,13 @@ async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence
         raise OceanError("INVALID_VALUE", f"'then {early}' is the end of a pipe.", "Put it last.")
     if last.name not in ACTIONS:
         return await find(ocean, caller, **args, pipe=pipe)
-    if last.name in ("run", "call"):
+    if last.name == "run":
         raise OceanError("NOT_AVAILABLE", f"'then {last.name}' is part of the language, and not yet of this version.", "The others run.")
     question = await _asked(ocean, caller, args, pipe[:-1])
     if last.name == "save":
         return await _save(ocean, caller, question, last.args)
+    if last.name == "call":
+        return await _call(ocean, caller, question, last.args)
     if last.name == "send email":
         return await _send(ocean, caller, question, last.args)
     if not question.pipeline.records:
@@ -110,6 +113,18 @@ async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     ids = await outbox.queue(ocean, caller, messages) if messages else []
     queued = [{"id": id_, "to": message.recipient} for id_, message in zip(ids, messages, strict=True)]
     return {**answer, "results": queued}
+
+
+async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:
+    """A call for each result, all queued or none."""
+    found, _ = await question.results(ocean, caller)
+    payloads = _few(found)
+    ocean.egress.check(args["url"])
+    answer: dict[str, Any] = {"affected": len(payloads)}
+    if args.get("dry", False):
+        return {**answer, "dry": True, "results": []}
+    ids = await deliveries.call(ocean, caller, args["url"], payloads) if payloads else []
+    return {**answer, "results": [{"id": id_, "url": args["url"]} for id_ in ids]}
 
 
 async def _fields(ocean: Ocean, caller: Caller, question: Question) -> tuple[list[Any], list[str]]:

@@ -1,0 +1,152 @@
+"""The way out: an address is resolved once, must be public, and is the one that is connected to; no redirect is followed.
+
+What decides is asked where a socket is made (`_socket`), so that no spelling of a host, and no answer of a name server, gets by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from ocean import __version__
+from ocean.errors import OceanError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MAX_URL = 2000  # characters
+MAX_ANSWER = 64 * 1024  # bytes of an answer that are read
+SECONDS = 10.0  # for a whole request
+CONNECTIONS, OF_ONE_HOST = 100, 8
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+
+
+class EgressError(Exception):
+    """A request that could not be made, or was not answered; the sentence says why, for whoever asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: `body` is cut at MAX_ANSWER bytes."""
+
+    status: int
+    body: bytes
+    seconds: float
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public Internet, in whatever form (RFC 6890; IPv6 forms of IPv4 by what is in them)."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.sixtofour is not None or ip.teredo is not None or ip.is_site_local:
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback or ip.is_link_local)
+
+
+class Broker:
+    """Makes requests to other hosts. `allowed` are networks that the operator opens though they are not public."""
+
+    def __init__(self, allowed: Sequence[Network] = (), resolver: AbstractResolver | None = None) -> None:
+        self._allowed = tuple(allowed)
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    def check(self, url: str) -> URL:
+        """The address, parsed. Raises INVALID_VALUE where nothing may ever be sent to it."""
+        try:
+            found = URL(url)
+            host = found.host
+            port = found.port
+        except ValueError:
+            host = port = None
+        if len(url) > MAX_URL or not host or not port or any(not "!" <= c <= "~" for c in url):
+            raise OceanError("INVALID_VALUE", f"{url[:80]!r} is no address of a host.", "Such as https://example.com/hook")
+        if found.user is not None or found.password is not None or found.fragment:
+            raise OceanError(
+                "INVALID_VALUE", "The address has a user, a password or a fragment in it.", "Leave them out; sign with a secret."
+            )
+        literal = _literal(host)
+        inside = (host == "localhost" and self._opens("127.0.0.1")) or (literal is not None and self._opens(literal))
+        if literal is None and host.replace(".", "").isdigit():
+            raise OceanError("INVALID_VALUE", f"{host[:60]!r} is no address of a host.")
+        if found.scheme != "https" and not (found.scheme == "http" and inside):
+            raise OceanError("INVALID_VALUE", "Nothing is sent but by https.", "Such as https://example.com/hook")
+        if not inside and (host == "localhost" or host.endswith(".localhost") or (literal is not None and not is_public(literal))):
+            raise OceanError(
+                "INVALID_VALUE", f"{host[:60]!r} is not on the public Internet.", "The operator can open it: OCEAN_EGRESS_ALLOW."
+            )
+        return found
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = SECONDS) -> Reply:
+        """Raises EgressError, and INVALID_VALUE as `check` does."""
+        address = self.check(url)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds), self._open().post(address, data=body, headers=headers, allow_redirects=False) as answer:
+                got = await answer.content.read(MAX_ANSWER)
+                return Reply(answer.status, got, time.monotonic() - started)
+        except TimeoutError:
+            raise EgressError(f"There was no answer within {seconds:g} s.") from None
+        except _NotPublicError as fault:
+            raise EgressError(str(fault)) from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise EgressError("Its certificate is not valid for that name.") from None
+        except aiohttp.ClientConnectorDNSError:
+            raise EgressError("Its name is not known.") from None
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            cause = fault.__cause__ if isinstance(fault.__cause__, _NotPublicError) else None
+            raise EgressError(str(cause) if cause else f"It could not be reached ({type(fault).__name__}).") from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, limit_per_host=OF_ONE_HOST, socket_factory=self._socket
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None), headers={"user-agent": f"InfiniteOcean/{__version__}"},
+            )  # fmt: skip
+        return self._session
+
+    def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        """A socket for an address that may be connected to. Raises where it may not."""
+        family, kind, protocol, _, where = info
+        address = str(where[0])
+        literal = _literal(address)
+        if literal is None or not (self._opens(literal) or is_public(literal)):
+            raise _NotPublicError("Its name leads to an address that is not on the public Internet.")
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        return made
+
+    def _opens(self, literal: str) -> bool:
+        ip = ipaddress.ip_address(literal.partition("%")[0])
+        return any(ip in network for network in self._allowed)
+
+
+class _NotPublicError(OSError):
+    """An address that nothing is sent to."""
+
+
+def _literal(host: str) -> str | None:
+    """The host, if it is an address itself."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return host

@@ -1,0 +1,41 @@
+"""Plans and sends the deliveries of hooks; one process does, by a lease, and another goes on where it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ocean.context import Ocean
+from ocean.services.live.deliveries import Deliveries
+
+log = logging.getLogger("ocean.hooks")
+
+
+async def run(ocean: Ocean) -> None:
+    """Until it is cancelled."""
+    deliveries = Deliveries(ocean)
+    try:
+        while True:
+            moved = ocean.log.moved
+            deliveries.ended.clear()
+            pause = 1.0
+            try:
+                if await deliveries.step():
+                    continue
+                pause = await deliveries.wait_until()
+            except Exception as fault:  # a full disk, a database away: it goes on from where it stood
+                log.warning("hooks wait: %r", fault)
+                await asyncio.sleep(1)
+            await _either(moved, deliveries.ended, pause)
+    finally:
+        await deliveries.close()
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
+    """Until one of two things happens, or the time is over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (first, second)]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

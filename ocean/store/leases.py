@@ -1,0 +1,65 @@
+"""Leases: what one process does at a time, and how far it is. Whoever holds one has its fencing number, which only grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ocean.store.engine import Engine, Step, Steps
+from ocean.store.reader import now
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`position` is how far in the log the work is done; `until` in milliseconds."""
+
+    name: str
+    fence: int
+    position: int
+    until: int
+
+
+class LostLeaseError(Exception):
+    """Another process has it by now."""
+
+
+async def hold(engine: Engine, name: str, holder: str, seconds: float, position: int) -> Lease | None:
+    """Takes the lease, or holds it longer; None while another has it. `position` is where the work begins if it never did."""
+    found: list[Lease] = []
+    await engine.transact(_hold(name, holder, int(seconds * 1000), position, found), small=True)
+    return found[0] if found else None
+
+
+def _hold(name: str, holder: str, length: int, position: int, found: list[Lease]) -> Steps:
+    moment = now()
+    yield Step(
+        "INSERT INTO lease (name, holder, fence, until, position) VALUES (?,?,0,0,?) ON CONFLICT (name) DO NOTHING", [(name, "", position)]
+    )
+    rows = yield Step("SELECT holder, fence, until, position FROM lease WHERE name = ?", [(name,)], reads=True)
+    ((who, fence, until, at),) = rows
+    if who != holder and until > moment:
+        return
+    fence = fence if who == holder and until > moment else fence + 1
+    taken = yield Step(
+        "UPDATE lease SET holder = ?, fence = ?, until = ? WHERE name = ? AND (holder = ? OR until <= ?) RETURNING position",
+        [(holder, fence, moment + length, name, holder, moment)], reads=True,
+    )  # fmt: skip
+    if taken:
+        found.append(Lease(name, fence, at, moment + length))
+
+
+def moves(lease: Lease, position: int) -> Steps:
+    """Steps that note how far the work is. Raise LostLeaseError, and so undo what is done in the same transaction."""
+    moved = yield Step(
+        "UPDATE lease SET position = ? WHERE name = ? AND fence = ? RETURNING position", [(position, lease.name, lease.fence)], reads=True
+    )
+    if not moved:
+        raise LostLeaseError
+
+
+async def release(engine: Engine, lease: Lease) -> None:
+    """Lets it go, for another to take at once."""
+    await engine.transact(_release(lease), small=True)
+
+
+def _release(lease: Lease) -> Steps:
+    yield Step("UPDATE lease SET until = 0 WHERE name = ? AND fence = ?", [(lease.name, lease.fence)])
