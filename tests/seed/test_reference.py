@@ -9,6 +9,8 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.store import hooks
+from ocean.store.hooks import Delivery
 from tests.services.searching import afloat
 
 # What an example speaks of must be there first.
@@ -25,6 +27,7 @@ define todo fields title: "text" status: "text"
 define "users" fields name: "text"
 share agency/shop with @CLIENT_KEY
 """
+HOOK = 'when my/data changes call "https://example.com/hook"'
 EXAMPLES = [c.example for c in COMMANDS.values() if c.forms and c.name not in (*planned.NAMES, "rollback")]
 
 
@@ -39,7 +42,10 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
     async with afloat(ocean):
         await execute(ocean, owner, parse(named(BEFORE)))
         await ocean.indexing.written()
-        await execute(ocean, owner, parse(named(example)))
+        hook = str((await execute(ocean, owner, parse(HOOK)))["id"])
+        sent = Delivery("msg_1", hook, 1, str(owner.key), "r", "", "", hooks.DONE, 1, 200, "", 5, 1, 1, 1)
+        await ocean.log.transact(hooks.queued([sent], 10, 1))
+        await execute(ocean, owner, parse(named(example).replace("hook-id-here", hook).replace("msg_id-here", sent.id)))
 
 
 def test_every_command_that_can_be_written_has_an_example() -> None:

@@ -65,6 +65,9 @@ EFFECTS: dict[str, Any] = {
     "patterns": lambda a: [p["pattern"] for p in a["results"]] == ["todo"],
     'validate todo title: "Ship v2" status: "pending"': lambda a: a == {"valid": True, "errors": []},
     "get gallery @featured": lambda a: a["payload"]["hero"]["payload"]["url"] == "https://cdn.example.com/sunset.jpg",
+    'when orders changes call "https://my-server.com/hook" secret "s3cret"': lambda a: a["signed"] and a["prefix"] == "orders",
+    "webhooks": lambda a: [h["url"] for h in a["hooks"]] == ["https://my-server.com/hook"] * 2,
+    'webhook delete "hook-id-here"': lambda a: a["deleted"] is True,
     "status users": lambda a: a["schema"]["fields"]["name"] == {"type": "text", "required": True},
 }  # fmt: skip
 
@@ -88,6 +91,8 @@ async def _run_all(ocean: Ocean) -> None:
                 k for k in plain(await execute(ocean, owner, parse("share agency/shop with @x")))["grants"] if k not in (pair.public, "x")
             ]
             statement = f"revoke agency/shop from {key}"
+        if "hook-id-here" in text:
+            statement = text.replace("hook-id-here", str((await execute(ocean, owner, parse("webhooks")))["hooks"][0]["id"]))
         (parsed,) = parse(statement)
         if parsed.command in planned.NAMES:
             await _not_yet(ocean, owner, statement)

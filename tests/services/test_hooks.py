@@ -254,7 +254,13 @@ async def test_hooks_and_what_waits_have_bounds(ocean: Ocean, alice: Caller, mon
     with pytest.raises(OceanError) as caught:
         await ask(ocean, alice, 'find c then call "https://example.com/x"')
     assert caught.value.code == "LIMIT_REACHED"
-    for wrong in ({"retries": 8}, {"secret": "whsec_?"}, {"secret": "x" * 300}, {"filter": {"$x": 1}}):
+    for wrong in (
+        {"retries": 8},
+        {"secret": "whsec_?"},
+        {"secret": "x" * 300},
+        {"filter": {"$x": 1}},
+        {"filter": {"$or": [{"a": 1}] * 21}},
+    ):
         with pytest.raises(OceanError):
             await hooks.create(ocean, alice, prefix="r", url="https://example.com/", **wrong)  # type: ignore[arg-type]
     with pytest.raises(OceanError) as caught:

@@ -24,10 +24,11 @@ from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.services.live.hooks import headers
 from ocean.store import hooks, leases
-from ocean.store.engine import Steps
+from ocean.store.engine import StatementError, Steps
 from ocean.store.hooks import DONE, FAILED, WAITING, Delivery, Hook, Outcome
 from ocean.store.leases import Lease
-from ocean.store.query.fragments import Sql, sql
+from ocean.store.query.dialects import Dialect
+from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
 from ocean.store.query.lower import Lowering, in_record
 from ocean.store.reader import now
@@ -35,6 +36,7 @@ from ocean.store.reader import now
 NAME = "hooks"
 LEASE = 6.0  # seconds: so long nothing is sent after a process died
 BATCH = 200  # drops that are looked at at once
+TOGETHER = 50  # of them that a filter is asked of in one question
 MAX_WAITING = 10_000  # deliveries of one owner
 AT_ONCE, AT_ONCE_OF_ONE = 64, 8  # queues that are sent from side by side, and of one owner
 BACKOFF = (5, 60, 300, 1800, 7200, 21600, 86400)  # seconds before a delivery is tried again
@@ -102,10 +104,9 @@ class Deliveries:
         rows: list[Delivery] = []
         if waiting:
             moment = now()
-            async for drop in ocean.reader.at([row[0] for row in moved]):
-                for hook in waiting:
-                    if hook.prefix in ancestors(drop.route) and drop.seq > hook.since and await wanted(ocean, hook, drop, moment):
-                        rows.append(_delivery(hook, drop, moment))
+            drops = [drop async for drop in ocean.reader.at([row[0] for row in moved]) if drop.news(moment)]
+            for hook in waiting:
+                rows += [_delivery(hook, drop, moment) for drop in await wanted(ocean, hook, drops)]
         await ocean.engine.transact(_planned(lease, rows, last))
         self._lease = Lease(lease.name, lease.fence, last, self._lease.until if self._lease else lease.until)
         return len(moved) == BATCH
@@ -149,34 +150,41 @@ def _delivery(hook: Hook, drop: Drop, moment: int) -> Delivery:
     return Delivery(id_, hook.id, drop.seq, hook.owner, drop.route, "", "", WAITING, 0, None, "", None, moment, moment, None)
 
 
-async def wanted(ocean: Ocean, hook: Hook, drop: Drop, moment: int) -> bool:
-    """Whether the hook's owner may hear of a change, and asks for it. What has a price is told of as a stub: no filter looks into it."""
+async def wanted(ocean: Ocean, hook: Hook, drops: list[Drop]) -> list[Drop]:
+    """The changes that the hook asks for and its owner may hear of. What has a price is told of as a stub: no filter looks into it."""
     owner = Caller(hook.owner)
-    if not drop.news(moment) or not reading.may_see(owner, drop, "stream", await ocean.reader.rules(drop.route)):
-        return False
-    if not hook.condition:
-        return True
-    if drop.kind == REMOVED or reading.gated(owner, drop):
-        return False
-    return await _matches(ocean, hook.condition, drop)
+    found = []
+    for drop in (drop for drop in drops if drop.seq > hook.since and hook.prefix in ancestors(drop.route)):
+        if reading.may_see(owner, drop, "stream", await ocean.reader.rules(drop.route)):
+            found.append(drop)
+    if not hook.condition or not found:
+        return found
+    asked = [drop for drop in found if drop.kind != REMOVED and not reading.gated(owner, drop)]
+    matching = await _matching(ocean, hook.condition, asked) if asked else set()
+    return [drop for drop in asked if drop.seq in matching]
 
 
-async def _matches(ocean: Ocean, filter_: str, drop: Drop) -> bool:
-    """The filter, asked of one drop by the engine, as a find asks it of records."""
+async def _matching(ocean: Ocean, filter_: str, drops: list[Drop]) -> set[int]:
+    """Places of those that a filter lets by, asked by the engine as a find asks it of records, of all in one question."""
     dialect = ocean.engine.dialect
-    text = "{}::text" if dialect.name == "postgres" else "{}"
-    whole = "{}::bigint" if dialect.name == "postgres" else "{}"
-    body = Sql(dialect.json(), (drop.body(),))
-    row = sql(
-        f"SELECT {whole} AS seq, {text} AS key, {whole} AS created_at, {text} AS drop_id, {text} AS route, {text} AS source, {{}} AS body",
-        drop.seq, drop.key, drop.created_at, drop.drop_id, drop.route, drop.source, body,
-    )  # fmt: skip
     condition = Lowering(dialect, in_record).condition(predicate(condition_of(orjson.loads(filter_))))
-    asked = sql("SELECT 1 FROM ({}) r WHERE {}", row, condition)
-    try:
-        return bool(await ocean.engine.scan(asked.text, asked.values))
-    except OceanError:  # it can't be asked of this one
-        return False
+    found: set[int] = set()
+    for start in range(0, len(drops), TOGETHER):
+        rows = [_row(dialect, drop) for drop in drops[start : start + TOGETHER]]
+        asked = sql("SELECT r.seq FROM ({}) r WHERE {}", joined(" UNION ALL ", rows), condition)
+        try:
+            found.update(row[0] for row in await ocean.engine.scan(asked.text, asked.values))
+        except (OceanError, StatementError) as fault:  # of these it can't be asked
+            log.info("a hook's filter was not answered: %s", fault)
+    return found
+
+
+def _row(dialect: Dialect, drop: Drop) -> Sql:
+    text, whole = ("{}::text", "{}::bigint") if dialect.name == "postgres" else ("{}", "{}")
+    return sql(
+        f"SELECT {whole} AS seq, {text} AS key, {whole} AS created_at, {text} AS drop_id, {text} AS route, {text} AS source, {{}} AS body",
+        drop.seq, drop.key, drop.created_at, drop.drop_id, drop.route, drop.source, Sql(dialect.json(), (drop.body(),)),
+    )  # fmt: skip
 
 
 async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:

@@ -21,12 +21,13 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import require_read
 from ocean.store import hooks
 from ocean.store.hooks import Delivery, Hook
-from ocean.store.query.logical import predicate
+from ocean.store.query.logical import predicate, tests_of
 from ocean.store.query.lower import Lowering, in_record
 from ocean.store.reader import now
 
 MAX_HOOKS = 100  # of one key
 MAX_RETRIES = 7
+MAX_TESTS = 20  # of a filter
 MAX_SECRET = 256
 MAX_SHOWN = 100
 
@@ -63,7 +64,10 @@ def _with(ocean: Ocean, hook: Hook, **news: Any) -> Hook:
     if secret is not None:
         hook = hook._replace(secret=ocean.master.wrap(_secret(secret), hook.id) if secret else "")
     if filter_ is not None:
-        Lowering(ocean.engine.dialect, in_record).condition(predicate(condition_of(filter_)))  # what is refused is refused here
+        condition = condition_of(filter_)
+        if sum(1 for _ in tests_of(condition)) > MAX_TESTS:
+            raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_TESTS} comparisons: it is asked of every change.")
+        Lowering(ocean.engine.dialect, in_record).condition(predicate(condition))  # what is refused is refused here
         hook = hook._replace(condition=orjson.dumps(filter_).decode())
     if retries is not None:
         if not 0 <= retries <= MAX_RETRIES:
