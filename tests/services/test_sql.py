@@ -200,3 +200,35 @@ async def test_text_does_not_grow_without_an_end(shop: Ocean, alice: Caller) -> 
         with pytest.raises(OceanError) as caught:
             await rows(shop, alice, refused)
         assert caught.value.code == "SQL_ERROR"
+
+
+async def test_time_is_cut_and_taken_apart_the_same_on_both_engines(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse('save sales @a at: "2026-03-05T09:07:08Z" n: 1; save sales @b at: "2026-03-31T23:00:00Z" n: 2'))
+    await execute(ocean, alice, parse('save sales @c at: "2025-12-31" n: 4; save sales @d at: "soon" n: 8; save sales @e n: 16'))
+    month = "SELECT date_trunc('month', at) AS month, sum(n) AS n FROM sales WHERE at LIKE '2026%' GROUP BY month"
+    assert await rows(ocean, alice, month) == [["2026-03-01T00:00:00.000Z", 3]]
+    parts = "extract(year FROM at), extract(month FROM at), extract(hour FROM at), extract(second FROM at), date(at)"
+    assert await rows(ocean, alice, f"SELECT {parts} FROM sales ORDER BY key") == [
+        [2026, 3, 9, 8, "2026-03-05"], [2026, 3, 23, 0, "2026-03-31"], [2025, 12, None, None, "2025-12-31"],
+        [None, None, None, None, None], [None, None, None, None, None],
+    ]  # fmt: skip
+    assert await rows(ocean, alice, "SELECT count(*) FROM sales WHERE created_at <= now() AND created_at > current_date") == [[5]]
+    for wrong in ("date_trunc('fortnight', at)", "extract(epoch FROM at)"):
+        with pytest.raises(OceanError) as caught:
+            await rows(ocean, alice, f"SELECT {wrong} FROM sales")
+        assert caught.value.code == "SQL_ERROR"
+
+
+async def test_folders_are_joined_by_a_field_of_both(shop: Ocean, alice: Caller) -> None:
+    await execute(shop, alice, parse('save left/a @1 id: 1 n: "x"; save left/b @1 id: 1 m: "y"; save left/b @2 id: 2 m: "z"'))
+    assert await rows(shop, alice, 'SELECT a.n, b.m FROM "left/a" a JOIN "left/b" b USING (id)') == [["x", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("DELETE FROM users", (1, 1)), ("SELECT 1;\n  SELECT 2", (1, 10)), ("SELECT name FROM users\nWHERE name = ?", (2, 14))],
+)
+async def test_each_fault_says_where_it_is(shop: Ocean, alice: Caller, query: str, place: tuple[int, int]) -> None:
+    with pytest.raises(OceanError) as caught:
+        await rows(shop, alice, query)
+    assert (caught.value.code, (caught.value.details["line"], caught.value.details["column"])) == ("SQL_ERROR", place)

@@ -16,12 +16,15 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from grammar.names import spelled, title
+from ocean.core.drop import show_time
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
+from ocean.store.query import moments
 from ocean.store.query.dialects import Dialect
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, regex
 from ocean.store.query.lower import Own, in_record
+from ocean.store.reader import now
 
 MAX_TEXT = 10_000  # characters
 MAX_NODES = 2_000
@@ -77,6 +80,10 @@ class Statement:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tree = _read(text)
+        tree = moments.replaced(self.tree, show_time(now()), lambda said, node: self._fault(said, node))
+        assert isinstance(tree, exp.Query)
+        self.tree = tree
+        self._name_using()
         self._check()
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
@@ -150,6 +157,25 @@ class Statement:
         self._bind(binds, dialect)
         self._rename()
         return binds.write(self.tree, dialect.name, quoted=True), names, shown
+
+    def _name_using(self) -> None:
+        """JOIN ... USING (a) as ON: the field of the first folder, and of the joined one."""
+        for select in self.tree.find_all(exp.Select):
+            first = select.args.get("from_") or select.args.get("from")
+            for join in select.args.get("joins") or ():
+                if not (using := join.args.get("using")):
+                    continue
+                if first is None or not first.this.alias_or_name or not join.this.alias_or_name:
+                    raise self._fault("USING joins folders that have names.", join)
+                names = [part.name for part in using]
+                left, right = (exp.to_identifier(side.this.alias_or_name, quoted=True) for side in (first, join))
+                pairs = [
+                    exp.EQ(this=exp.column(exp.to_identifier(n, quoted=True), table=left.copy()),
+                           expression=exp.column(exp.to_identifier(n, quoted=True), table=right.copy()))
+                    for n in names
+                ]  # fmt: skip
+                join.set("using", None)
+                join.set("on", exp.and_(*pairs))
 
     def _check(self) -> None:
         nodes = list(self.tree.walk())
@@ -317,8 +343,16 @@ def _read(text: str) -> exp.Query:
     except RecursionError:
         raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
     if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.Union | exp.Intersect | exp.Except):
-        raise OceanError("SQL_ERROR", "One SELECT is wanted.", "SELECT name FROM users WHERE age > 21")
+        raise OceanError("SQL_ERROR", "One SELECT is wanted.", "SELECT name FROM users WHERE age > 21", **_second(text, trees))
     return trees[0]
+
+
+def _second(text: str, trees: list[Any]) -> dict[str, int]:
+    """Where what is not wanted begins: a second statement, or the first one, which is no SELECT."""
+    if len(trees) > 1:
+        before = text[: text.index(";") + 1] if ";" in text else ""
+        return {"line": before.count("\n") + 1, "column": len(before) - (before.rfind("\n") + 1) + 1}
+    return {"line": 1, "column": 1}
 
 
 def _has_star(node: exp.Expr) -> bool:
@@ -393,6 +427,8 @@ def _position(text: str, node: exp.Expr | None) -> tuple[int, int] | None:
 
 
 def _starts(text: str, node: exp.Expr) -> Iterator[int]:
+    if isinstance(node, exp.Placeholder) and "?" in text:
+        yield text.index("?")
     name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
     if name and (match := re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)):
         yield match.start()
