@@ -87,12 +87,15 @@ def _check_depth(value: dict[str, Any] | list[Any]) -> None:
 
 def encode(value: Any) -> str:
     """The text of a payload. Raises INVALID_PAYLOAD or PAYLOAD_TOO_LARGE."""
-    if isinstance(value, dict | list):
-        _check_depth(value)
     try:
         text = orjson.dumps(value).decode()
     except TypeError:
+        if isinstance(value, dict | list):
+            _check_depth(value)
         text = _encode_slowly(value)
+    else:
+        if text.count("{") + text.count("[") > MAX_DEPTH:  # with fewer it can't be that deep
+            _check_depth(value)
     if "\\u0000" in text and "\x00" in json.dumps(value, ensure_ascii=True).replace("\\\\", "").replace("\\u0000", "\x00"):
         raise OceanError("INVALID_PAYLOAD", "The payload has the character U+0000, which no database keeps in JSON.")
     if len(text) > MAX_BYTES or (len(text) * 4 > MAX_BYTES and len(text.encode()) > MAX_BYTES):

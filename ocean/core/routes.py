@@ -53,6 +53,9 @@ def check_prefix(prefix: object) -> tuple[str, bool]:
     return check_route(prefix), False
 
 
+_PLAIN_KEY = re.compile(rf"[A-Za-z0-9_~-][A-Za-z0-9._~-]{{0,{MAX_BYTES - 1}}}")  # most are: no dot first, no slash
+
+
 @lru_cache(maxsize=16384)
 def _key_fault(key: str) -> str | None:
     if not (key.isascii() and key.isprintable()):
@@ -77,6 +80,8 @@ def check_key(key: object) -> str:
         key = without_secrets(key)
         if holds_secret(key):
             raise OceanError("INVALID_KEY", "The record's key has a secret key in it.", "Give the public half.")
+    if _PLAIN_KEY.fullmatch(key):
+        return key
     fault = _key_fault(key) if len(key) <= MAX_BYTES else f"is longer than {MAX_BYTES} bytes"
     if fault:
         raise OceanError("INVALID_KEY", f"The key {key[:80]!r} {fault}.")
