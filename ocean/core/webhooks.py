@@ -35,13 +35,13 @@ def verified(kind: str, headers: Mapping[str, str], body: bytes, secret: str, no
     if kind == "stripe":  # docs.stripe.com/webhooks: t=...,v1=...[,v1=...]; the secret is taken as it stands
         parts = [part.strip().partition("=") for part in headers.get("stripe-signature", "").split(",")]
         made = next((value for name, _, value in parts if name == "t"), "")
-        wanted = signature(secret.encode(), made.encode() + b"." + body).hex()
+        wanted = signature(secret.encode(), _raw(made) + b"." + body).hex()
         return _fresh(made, now) and any(_same(value, wanted) for name, _, value in parts if name == "v1")
     if kind == "github":  # docs.github.com: X-Hub-Signature-256
         return _same(headers.get("x-hub-signature-256", ""), "sha256=" + signature(secret.encode(), body).hex())
     if kind == "slack":  # api.slack.com/authentication/verifying-requests-from-slack
         made = headers.get("x-slack-request-timestamp", "")
-        wanted = "v0=" + signature(secret.encode(), b"v0:" + made.encode() + b":" + body).hex()
+        wanted = "v0=" + signature(secret.encode(), b"v0:" + _raw(made) + b":" + body).hex()
         return _fresh(made, now) and _same(headers.get("x-slack-signature", ""), wanted)
     if kind == "standard":
         made = headers.get("webhook-timestamp", "")
@@ -49,7 +49,7 @@ def verified(kind: str, headers: Mapping[str, str], body: bytes, secret: str, no
             key = secret_bytes(secret)
         except ValueError:
             return False
-        message = headers.get("webhook-id", "").encode() + b"." + made.encode() + b"." + body
+        message = _raw(headers.get("webhook-id", "")) + b"." + _raw(made) + b"." + body
         wanted = "v1," + base64.b64encode(signature(key, message)).decode()
         return _fresh(made, now) and any(_same(one, wanted) for one in headers.get("webhook-signature", "").split(" "))
     return False
@@ -62,12 +62,20 @@ def delivery_of(kind: str, headers: Mapping[str, str]) -> str | None:
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """What is kept of a request's headers: neither credentials nor what is of its way here."""
-    return {name.lower(): value for name, value in headers.items() if name.lower() not in _NOT_KEPT}
+    return {
+        name.lower(): value.encode(errors="surrogateescape").decode(errors="replace")  # a header's bytes may be no text
+        for name, value in headers.items()
+        if name.lower() not in _NOT_KEPT
+    }
 
 
 def _fresh(made: str, now: float) -> bool:
     return made.isascii() and made.isdigit() and len(made) < 16 and abs(now - int(made)) <= AGE
 
 
+def _raw(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
 def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())

@@ -10,10 +10,12 @@ import ipaddress
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ocean import __version__
@@ -23,7 +25,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_URL = 2000  # characters
 MAX_ANSWER = 64 * 1024  # bytes of an answer that are read
 SECONDS = 10.0  # for a whole request
-CONNECTIONS, OF_ONE_HOST = 100, 8
+CONNECTIONS = 200  # more than are ever asked for side by side: nobody waits for one in the receiver's time
+NAMES = 4  # names that are resolved side by side, in threads of their own: a name server may never answer
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 
 
@@ -58,7 +61,7 @@ class Broker:
 
     def __init__(self, allowed: Sequence[Network] = (), resolver: AbstractResolver | None = None) -> None:
         self._allowed = tuple(allowed)
-        self._resolver = resolver
+        self._resolver = resolver or _Names()
         self._session: aiohttp.ClientSession | None = None
 
     def check(self, url: str) -> URL:
@@ -114,9 +117,7 @@ class Broker:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, limit_per_host=OF_ONE_HOST, socket_factory=self._socket
-            )
+            connector = aiohttp.TCPConnector(resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None), headers={"user-agent": f"InfiniteOcean/{__version__}"},
@@ -137,6 +138,25 @@ class Broker:
     def _opens(self, literal: str) -> bool:
         ip = ipaddress.ip_address(literal.partition("%")[0])
         return any(ip in network for network in self._allowed)
+
+
+class _Names(AbstractResolver):
+    """The machine's own resolver, in threads of its own."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(NAMES, "names")
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=flags)
+            for kind, _, protocol, _, where in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _NotPublicError(OSError):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ocean.context import Ocean
-from ocean.services.live.deliveries import Deliveries
+from ocean.services.live.deliveries import LEASE, Deliveries
 
 log = logging.getLogger("ocean.hooks")
 
@@ -18,15 +18,16 @@ async def run(ocean: Ocean) -> None:
         while True:
             moved = ocean.log.moved
             deliveries.ended.clear()
-            pause = 1.0
             try:
                 if await deliveries.step():
                     continue
-                pause = await deliveries.wait_until()
             except Exception as fault:  # a full disk, a database away: it goes on from where it stood
                 log.warning("hooks wait: %r", fault)
                 await asyncio.sleep(1)
-            await _either(moved, deliveries.ended, pause)
+            if deliveries.holds:
+                await _either(moved, deliveries.ended, deliveries.pause())
+            else:
+                await asyncio.sleep(LEASE / 3)  # whatever is written meanwhile is another's to tell of
     finally:
         await deliveries.close()
 

@@ -46,11 +46,11 @@ class Engine(Protocol):
         `brief`: it is likely over before another thread has begun with it.
         """
 
-    async def transact(self, steps: Steps, *, small: bool = False) -> None:
+    async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises
         (but for a COMMIT whose answer was lost on the way: then nobody knows).
 
-        `small`: the steps take a millisecond or two, not more.
+        `small`: the steps take a millisecond or two, not more. `quiet`: no other process has to hear of it.
         """
 
     def snapshot(self) -> AbstractAsyncContextManager[Read]:

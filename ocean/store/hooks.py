@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ocean.errors import OceanError
 from ocean.store.engine import Engine, Row, Step, Steps
@@ -103,11 +103,16 @@ def added(new: Hook, most: int, refuse: Exception) -> Steps:
     yield Step(f"INSERT INTO hook ({_HOOK}) VALUES (?,?,?,?,?,?,?,?,?,?)", [tuple(new._replace(since=seq))])
 
 
-def changed(new: Hook) -> Steps:
-    yield Step(
-        "UPDATE hook SET url = ?, secret = ?, active = ?, retries = ?, condition = ? WHERE id = ?",
-        [(new.url, new.secret, new.active, new.retries, new.condition, new.id)],
-    )
+def changed(hook_id: str, news: Mapping[str, Any]) -> Steps:
+    """Gives a hook's columns new values: those that are named, and no other."""
+    assert news.keys() <= {"url", "secret", "active", "retries", "condition"}
+    sets = ", ".join(f"{name} = ?" for name in news)
+    yield Step(f"UPDATE hook SET {sets} WHERE id = ?", [(*news.values(), hook_id)])
+
+
+def stopped(hook_id: str, url: str) -> Steps:
+    """The hook calls no more, if it still calls there."""
+    yield Step("UPDATE hook SET active = 0 WHERE id = ? AND url = ?", [(hook_id, url)])
 
 
 def removed(hook_id: str) -> Steps:
@@ -123,12 +128,17 @@ def queued(rows: Sequence[Delivery], most: int, moment: int) -> Steps:
         ((waiting,),) = yield Step(_SIZE, [(owner, most)], reads=True)
         room[owner] = most - waiting
     placed = []
+    told: set[str] = set()  # of these one row says that there was no room
     for row in rows:
-        if room[row.owner] > 0:
+        if row.state != WAITING:
+            placed.append(row)
+        elif room[row.owner] > 0:
             room[row.owner] -= 1
             placed.append(row)
-        else:
-            placed.append(row._replace(state=FAILED, error=f"More than {most} of yours wait to be sent.", body="", done_at=moment))
+        elif row.queue not in told:
+            told.add(row.queue)
+            said = f"More than {most} of yours wait: this one and what came with it was left out."
+            placed.append(row._replace(state=FAILED, error=said, body="", done_at=moment))
     if placed:
         yield Step(
             f"INSERT INTO delivery ({_DELIVERY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
@@ -136,19 +146,24 @@ def queued(rows: Sequence[Delivery], most: int, moment: int) -> Steps:
         )
 
 
-async def due(engine: Engine, moment: int, limit: int = 1000) -> list[tuple[str, str]]:
-    """`(queue, owner)` of the queues whose first waiting delivery is due."""
-    rows = await engine.rows(
-        "SELECT d.queue, d.owner FROM (SELECT queue, min(place) AS first FROM delivery WHERE state = 'waiting' GROUP BY queue) q "
-        "JOIN delivery d ON d.queue = q.queue AND d.place = q.first WHERE d.due_at <= ? ORDER BY d.due_at LIMIT ?",
-        (moment, limit),
+class Head(NamedTuple):
+    """The first delivery of a queue that waits: when it is due, in milliseconds."""
+
+    queue: str
+    owner: str
+    due_at: int
+
+
+async def heads(engine: Engine, of_one: int, limit: int = 1000) -> list[Head]:
+    """What waits first in its queue, the longest due before others, at most `of_one` of an owner."""
+    rows = await engine.scan(
+        "SELECT queue, owner, due_at FROM (SELECT d.queue, d.owner, d.due_at, "
+        "row_number() OVER (PARTITION BY d.owner ORDER BY d.due_at, d.queue) AS n FROM "
+        "(SELECT queue, min(place) AS first FROM delivery WHERE state = 'waiting' GROUP BY queue) q "
+        "JOIN delivery d ON d.queue = q.queue AND d.place = q.first) h WHERE n <= ? ORDER BY due_at LIMIT ?",
+        (of_one, limit),
     )
-    return [(row[0], row[1]) for row in rows]
-
-
-async def next_due(engine: Engine) -> int | None:
-    rows = await engine.rows("SELECT min(due_at) FROM delivery WHERE state = 'waiting'")
-    return rows[0][0] if rows else None
+    return [Head(*row) for row in rows]
 
 
 async def first(engine: Engine, queue: str) -> Delivery | None:
@@ -163,21 +178,11 @@ async def first(engine: Engine, queue: str) -> Delivery | None:
 def came(delivery: Delivery, outcome: Outcome) -> Steps:
     """What came of an attempt; what was sent by `then call` is not kept."""
     body = delivery.body if outcome.state == WAITING else ""
-    values = (
-        outcome.state,
-        outcome.attempts,
-        outcome.status,
-        outcome.error,
-        outcome.took,
-        outcome.due_at,
-        outcome.done_at,
-        body,
-        delivery.id,
-    )
+    of_it = (outcome.state, outcome.attempts, outcome.status, outcome.error, outcome.took, outcome.due_at, outcome.done_at, body)
     yield Step(
         "UPDATE delivery SET state = ?, attempts = ?, status = ?, error = ?, took = ?, due_at = ?, done_at = ?, body = ? "
-        "WHERE id = ? AND state = 'waiting'",
-        [values],
+        "WHERE id = ? AND state = 'waiting' AND attempts = ?",
+        [(*of_it, delivery.id, delivery.attempts)],
     )
 
 
@@ -203,9 +208,13 @@ def again(found: str, moment: int) -> Steps:
     )
 
 
-def swept(before: int) -> Steps:
-    """What was done before a moment is forgotten."""
-    yield Step("DELETE FROM delivery WHERE done_at < ?", [(before,)])
+def swept(before: int, most: int) -> Generator[Step, list[Row], bool]:
+    """Forgets what was done before a moment, `most` at a time; whether there may be more."""
+    gone = yield Step(
+        "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE done_at < ? ORDER BY done_at LIMIT ?) RETURNING id",
+        [(before, most)], reads=True,
+    )  # fmt: skip
+    return len(gone) == most
 
 
 def last_place(queue: str, owner: str, most: int, more: int) -> Generator[Step, list[Row], int]:

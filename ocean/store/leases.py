@@ -23,25 +23,28 @@ class LostLeaseError(Exception):
 
 
 async def hold(engine: Engine, name: str, holder: str, seconds: float, position: int) -> Lease | None:
-    """Takes the lease, or holds it longer; None while another has it. `position` is where the work begins if it never did."""
+    """Takes the lease, or holds it longer; None while another has it, which is only looked at. `position` is how far the holder is, or,
+    for a lease that nobody ever had, where the work begins."""
+    rows = await engine.rows("SELECT holder, until FROM lease WHERE name = ?", (name,))
+    if rows and rows[0][0] != holder and rows[0][1] > now():
+        return None
     found: list[Lease] = []
-    await engine.transact(_hold(name, holder, int(seconds * 1000), position, found), small=True)
+    await engine.transact(_hold(name, holder, int(seconds * 1000), position, found), small=True, quiet=True)
     return found[0] if found else None
 
 
 def _hold(name: str, holder: str, length: int, position: int, found: list[Lease]) -> Steps:
     moment = now()
-    yield Step(
-        "INSERT INTO lease (name, holder, fence, until, position) VALUES (?,?,0,0,?) ON CONFLICT (name) DO NOTHING", [(name, "", position)]
-    )
-    rows = yield Step("SELECT holder, fence, until, position FROM lease WHERE name = ?", [(name,)], reads=True)
-    ((who, fence, until, at),) = rows
+    new = (name, "", position)
+    yield Step("INSERT INTO lease (name, holder, fence, until, position) VALUES (?,?,0,0,?) ON CONFLICT (name) DO NOTHING", [new])
+    ((who, fence, until, at),) = yield Step("SELECT holder, fence, until, position FROM lease WHERE name = ?", [(name,)], reads=True)
     if who != holder and until > moment:
         return
-    fence = fence if who == holder and until > moment else fence + 1
+    kept = who == holder and until > moment
+    fence, at = (fence, max(at, position)) if kept else (fence + 1, at)  # of one that was lost only what is written down is known
     taken = yield Step(
-        "UPDATE lease SET holder = ?, fence = ?, until = ? WHERE name = ? AND (holder = ? OR until <= ?) RETURNING position",
-        [(holder, fence, moment + length, name, holder, moment)], reads=True,
+        "UPDATE lease SET holder = ?, fence = ?, until = ?, position = ? WHERE name = ? AND (holder = ? OR until <= ?) RETURNING position",
+        [(holder, fence, moment + length, at, name, holder, moment)], reads=True,
     )  # fmt: skip
     if taken:
         found.append(Lease(name, fence, at, moment + length))
@@ -56,10 +59,19 @@ def moves(lease: Lease, position: int) -> Steps:
         raise LostLeaseError
 
 
+def holds(lease: Lease) -> Steps:
+    """The same for what moves nothing."""
+    held = yield Step(
+        "UPDATE lease SET fence = fence WHERE name = ? AND fence = ? RETURNING fence", [(lease.name, lease.fence)], reads=True
+    )
+    if not held:
+        raise LostLeaseError
+
+
 async def release(engine: Engine, lease: Lease) -> None:
     """Lets it go, for another to take at once."""
-    await engine.transact(_release(lease), small=True)
+    await engine.transact(_release(lease), small=True, quiet=True)
 
 
 def _release(lease: Lease) -> Steps:
-    yield Step("UPDATE lease SET until = 0 WHERE name = ? AND fence = ?", [(lease.name, lease.fence)])
+    yield Step("UPDATE lease SET until = 0, position = ? WHERE name = ? AND fence = ?", [(lease.position, lease.name, lease.fence)])

@@ -82,7 +82,7 @@ class PostgresEngine:
             self._scanning -= 1
         return found.rows
 
-    async def transact(self, steps: Steps, *, small: bool = False) -> None:
+    async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             wrote = False
             found: list[Row] = []
@@ -93,7 +93,7 @@ class PostgresEngine:
                     found = await self._run(connection, step)
                     step = steps.send(found)
             except StopIteration:
-                if wrote:
+                if wrote and not quiet:
                     await connection.execute(f"NOTIFY {CHANNEL}")
 
     async def _run(self, connection: Any, step: Step) -> list[Row]:

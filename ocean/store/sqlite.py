@@ -116,7 +116,7 @@ class SqliteEngine:
         found = self._scans.at_once(sql, args) if brief else None
         return found if found is not None else await self._scans.rows(sql, args, cut=cut)
 
-    async def transact(self, steps: Steps, *, small: bool = False) -> None:
+    async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that
         both run Python would only take turns. Where another process holds the store, all of it is the thread's."""
         # A task of its own: whoever waits may go away, the transaction ends all the same, and only then comes the next.

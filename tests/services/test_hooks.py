@@ -23,10 +23,11 @@ from ocean.context import Caller, Ocean
 from ocean.egress.broker import Broker, EgressError, is_public
 from ocean.errors import OceanError
 from ocean.followers import hooks as follower
+from ocean.services.live import calls, hooks
 from ocean.services.live import deliveries as sending
-from ocean.services.live import hooks
 from ocean.services.live.deliveries import Deliveries
 from ocean.store import hooks as rows
+from ocean.store import leases
 from tests.services.test_find import ask
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -139,7 +140,7 @@ async def test_a_filter_tells_which(calling: Ocean, alice: Caller, there: Receiv
 
 async def test_what_its_owner_may_not_read_is_not_told(calling: Ocean, alice: Caller, bob: Caller, there: Receiver) -> None:
     await execute(calling, alice, parse("save shop @a n: 1"))
-    await ask(calling, bob, f'when shop changes call "{there.url}"')
+    told = await ask(calling, bob, f'when shop changes call "{there.url}"')
     await execute(calling, alice, parse('save shop @paid secret: "tiger" price 5; save shop @b n: 2'))
     bodies = await there.until(2)
     assert (bodies[0]["data"]["_gated"], "tiger" in json.dumps(bodies)) == (True, False)
@@ -148,6 +149,7 @@ async def test_what_its_owner_may_not_read_is_not_told(calling: Ocean, alice: Ca
     await ask(calling, alice, f'when shop changes call "{there.url}/mine"')
     await execute(calling, alice, parse("save shop @d n: 4"))
     assert [body["data"]["key"] for body in (await there.until(3))[1:]] == ["b", "d"]
+    assert len((await hooks.deliveries(calling, bob, id=told["id"]))["deliveries"]) == 2  # what lies before @d is planned by now
     with pytest.raises(OceanError) as caught:
         await ask(calling, bob, f'when shop changes call "{there.url}"')
     assert caught.value.code == "FORBIDDEN"
@@ -201,6 +203,7 @@ async def test_a_slow_receiver_delays_no_other(calling: Ocean, alice: Caller, th
         for i in range(5):
             await execute(calling, alice, parse(f"save r @k{i} n: {i}"))
         await there.until(5)
+        await slow.until(1)
         assert len(slow.got) == 1
 
 
@@ -215,7 +218,7 @@ async def test_what_was_not_sent_when_a_process_ended_is_sent_by_the_next(ocean:
     await first.step()
     await there.until(1)  # under way
     second = Deliveries(ocean)
-    assert (await second.step(), second._lease) == (False, None)  # the first one has the lease
+    assert (await second.step(), second.holds) == (False, False)  # the first one has the lease
     await first.close()
     there.hold.set()
     task = asyncio.create_task(follower.run(ocean))
@@ -248,7 +251,7 @@ async def test_hooks_and_what_waits_have_bounds(ocean: Ocean, alice: Caller, mon
     with pytest.raises(OceanError) as caught:
         await ask(ocean, alice, 'when r changes call "https://example.com/x"')
     assert caught.value.code == "LIMIT_REACHED"
-    monkeypatch.setattr(sending, "MAX_WAITING", 3)
+    monkeypatch.setattr(calls, "MAX_WAITING", 3)
     await execute(ocean, alice, parse("save c @a n: 1; save c @b n: 2"))
     await ask(ocean, alice, 'find c then call "https://example.com/x"')
     with pytest.raises(OceanError) as caught:
@@ -369,3 +372,102 @@ async def test_a_secret_is_wrapped_in_the_store(ocean: Ocean, alice: Caller) -> 
     assert ocean.master.unwrap(found.secret, found.id) == "very-secret"
     with pytest.raises(ValueError, match="master key"):
         ocean.master.unwrap(found.secret, "another")
+
+
+async def test_a_filter_that_can_not_be_asked_now_is_asked_again(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = await ask(ocean, alice, 'when r where n > 0 changes call "https://example.com/x"')
+    deliveries = Deliveries(ocean)
+    await deliveries.step()
+    await execute(ocean, alice, parse("save r @a n: 1; save r @b n: 2"))
+    scan = ocean.engine.scan
+
+    async def busy(*args: Any, **named: Any) -> Any:
+        raise OceanError("SERVER_BUSY", "Too many queries wait.")
+
+    monkeypatch.setattr(type(ocean.engine), "scan", busy)
+    with pytest.raises(OceanError):
+        await deliveries.step()
+
+    async def in_vain(*args: Any, **named: Any) -> Any:
+        if "UNION ALL" in args[1] or "'b'" in str(args[2]) or "b" in args[2]:
+            raise OceanError("LIMIT_REACHED", "The query takes longer than 5 s.")
+        return await scan(*args[1:], **named)
+
+    monkeypatch.setattr(type(ocean.engine), "scan", in_vain)
+    await deliveries._plan()
+    monkeypatch.undo()
+    shown = (await hooks.deliveries(ocean, alice, id=hook["id"]))["deliveries"]
+    assert [(d["state"], "filter" in d.get("error", "")) for d in reversed(shown)] == [("waiting", False), ("failed", True)]
+    await deliveries.close()
+
+
+async def test_what_comes_of_an_attempt_after_the_lease_was_lost_is_not_written(ocean: Ocean, alice: Caller, there: Receiver) -> None:
+    ocean.egress = Broker(LOOPBACK)
+    hook = await ask(ocean, alice, f'when r changes call "{there.url}"')
+    first, second = Deliveries(ocean), Deliveries(ocean)
+    await first.step()
+    await execute(ocean, alice, parse("save r @a n: 1"))
+    there.hold = asyncio.Event()
+    there.status = lambda number: 500 if number == 1 else 200
+    await first.step()
+    await there.until(1)
+    task = first._sending[hook["id"]]
+    assert first._lease is not None
+    await leases.release(ocean.engine, first._lease)
+    await second.step()
+    there.hold.set()
+    await task
+    assert first._lease is None
+    (d,) = await outcome(ocean, alice, hook["id"], 1, "done")
+    assert (d["attempts"], len({h["webhook-id"] for h, _ in there.got})) == (1, 1)
+    await first.close()
+    await second.close()
+    await ocean.egress.close()
+
+
+async def test_an_idle_follower_rests_and_writes_nothing_that_wakes_others(ocean: Ocean, alice: Caller) -> None:
+    ocean.egress = Broker(LOOPBACK)
+    await ask(ocean, alice, 'when r changes call "http://127.0.0.1:9/x" retries 5')
+    woken = 0
+
+    def heard() -> None:
+        nonlocal woken
+        woken += 1
+
+    ocean.engine.listen(heard)
+    deliveries = Deliveries(ocean)
+    await deliveries.step()
+    await execute(ocean, alice, parse("save r @a n: 1; save r @b n: 2"))
+    await deliveries.step()
+    async with asyncio.timeout(20):
+        await deliveries.ended.wait()
+    before = woken
+    for _ in range(5):
+        await deliveries.step()
+        assert deliveries.pause() > 0.5  # the first is due in seconds: the second waits behind it
+        await asyncio.sleep(0.05)
+    assert woken == before
+    await deliveries.close()
+    await ocean.egress.close()
+
+
+async def test_a_stopped_hook_does_not_bring_old_values_back(ocean: Ocean, alice: Caller) -> None:
+    made = await ask(ocean, alice, 'when r changes call "https://example.com/old"')
+    await hooks.change(ocean, alice, id=made["id"], url="https://example.com/new")
+    await ocean.log.transact(rows.stopped(made["id"], "https://example.com/old"))  # what came of the old one, too late
+    shown = (await ask(ocean, alice, "webhooks"))["hooks"][0]
+    assert (shown["url"], shown["active"]) == ("https://example.com/new", True)
+    await ocean.log.transact(rows.stopped(made["id"], "https://example.com/new"))
+    assert (await hooks.change(ocean, alice, id=made["id"], retries=2))["active"] is False
+
+
+async def test_what_was_done_long_ago_is_forgotten(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await ask(ocean, alice, 'when r changes call "https://example.com/x"')
+    old = [rows.Delivery(f"msg_{i}", made["id"], i, str(alice.key), "r", "", "", rows.DONE, 1, 200, "", 1, 1, 1, 1) for i in range(5)]
+    await ocean.log.transact(rows.queued(old, 10, 1))
+    monkeypatch.setattr(sending, "SWEPT", 2)
+    deliveries = Deliveries(ocean)
+    for _ in range(3):
+        await deliveries.step()
+    assert (await hooks.deliveries(ocean, alice, id=made["id"]))["deliveries"] == []
+    await deliveries.close()

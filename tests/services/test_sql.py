@@ -213,7 +213,9 @@ async def test_time_is_cut_and_taken_apart_the_same_on_both_engines(ocean: Ocean
         [None, None, None, None, None], [None, None, None, None, None],
     ]  # fmt: skip
     assert await rows(ocean, alice, "SELECT count(*) FROM sales WHERE created_at <= now() AND created_at > current_date") == [[5]]
-    for wrong in ("date_trunc('fortnight', at)", "extract(epoch FROM at)"):
+    inner = "date(date_trunc('month', at)), extract(year FROM date_trunc('day', at)), date(now()) = current_date"
+    assert await rows(ocean, alice, f"SELECT {inner} FROM sales WHERE key = 'a'") == [["2026-03-01", 2026, True]]
+    for wrong in ("date_trunc('fortnight', at)", "extract(epoch FROM at)", "date(date(date(date(at))))"):
         with pytest.raises(OceanError) as caught:
             await rows(ocean, alice, f"SELECT {wrong} FROM sales")
         assert caught.value.code == "SQL_ERROR"

@@ -119,11 +119,20 @@ async def test_nobody_waits_too_large_too_many(ocean: Ocean, alice: Caller) -> N
     assert caught.value.code == "NOT_FOUND"
     pace = webhooks.Pace()
     for _ in range(webhooks.A_MINUTE):
-        pace.spend("10.0.0.1", "a")
-    pace.spend("10.0.0.2", "a")
+        pace.spend("10.0.0.1", "a", 60)
+    pace.spend("10.0.0.2", "a", 61)
     with pytest.raises(OceanError) as caught:
-        pace.spend("10.0.0.1", "a")
+        pace.spend("10.0.0.1", "a", 60)
     assert caught.value.code == "LIMIT_REACHED"
+    pace.spend("10.0.0.1", "a", 120)
+
+
+async def test_bytes_that_are_no_text_in_a_header_are_no_fault(ocean: Ocean, alice: Caller) -> None:
+    await given(ocean, alice, "github")
+    odd = b"sha256=\xff\xfe".decode(errors="surrogateescape")
+    await webhooks.receive(ocean, name="my-hook", headers={"X-Hub-Signature-256": odd, "X-Odd": odd}, body=BODY)
+    (event,) = await kept(ocean, alice)
+    assert (event["verified"], event["headers"]["x-odd"]) == (False, "sha256=\ufffd\ufffd")
 
 
 async def test_a_stranger_takes_no_place_in_it(ocean: Ocean, alice: Caller, bob: Caller) -> None:

@@ -41,9 +41,8 @@ async def create(
     route = check_route(check_prefix(prefix)[0])
     await require_read(ocean, caller, route, "stream")
     made = Hook(str(uuid_utils.uuid7()), owner, route, "", "", int(active), 0, "", now(), 0)
-    made = _with(
-        ocean, made, url=url, secret=secret, filter=filter if filter is not None else filter_of(where) if where else None, retries=retries
-    )
+    asked = filter if filter is not None else filter_of(where) if where is not None else None
+    made = made._replace(**_checked(ocean, made.id, url=url, secret=secret, filter=asked, retries=retries))
     full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_HOOKS} hooks.", "Delete those that you need no more: webhook delete.")
     await ocean.log.transact(hooks.added(made, MAX_HOOKS, full))
     return shown(made)
@@ -51,29 +50,32 @@ async def create(
 
 async def change(ocean: Ocean, caller: Caller, *, id: str, **news: Any) -> dict[str, Any]:
     """Gives a hook another `url`, `secret`, `filter`, `retries` or `active`. Raises NOT_FOUND."""
-    found = _with(ocean, await _own(ocean, caller, id), **news)
-    await ocean.log.transact(hooks.changed(found))
-    return shown(found)
+    found = await _own(ocean, caller, id)
+    values = _checked(ocean, found.id, **news)
+    if values:
+        await ocean.log.transact(hooks.changed(found.id, values))
+    return shown(await _own(ocean, caller, id))
 
 
-def _with(ocean: Ocean, hook: Hook, **news: Any) -> Hook:
-    """The hook with what was given, each checked."""
+def _checked(ocean: Ocean, id_: str, **news: Any) -> dict[str, Any]:
+    """What was given, as columns, each checked."""
     url, secret, filter_, retries, active = (news.get(name) for name in ("url", "secret", "filter", "retries", "active"))
+    values: dict[str, Any] = {}
     if url is not None:
-        hook = hook._replace(url=str(ocean.egress.check(url)))
+        values["url"] = str(ocean.egress.check(url))
     if secret is not None:
-        hook = hook._replace(secret=ocean.master.wrap(_secret(secret), hook.id) if secret else "")
+        values["secret"] = ocean.master.wrap(_secret(secret), id_) if secret else ""
     if filter_ is not None:
         condition = condition_of(filter_)
         if sum(1 for _ in tests_of(condition)) > MAX_TESTS:
             raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_TESTS} comparisons: it is asked of every change.")
         Lowering(ocean.engine.dialect, in_record).condition(predicate(condition))  # what is refused is refused here
-        hook = hook._replace(condition=orjson.dumps(filter_).decode())
+        values["condition"] = orjson.dumps(filter_).decode()
     if retries is not None:
         if not 0 <= retries <= MAX_RETRIES:
             raise OceanError("INVALID_VALUE", f"A delivery is tried again 0 to {MAX_RETRIES} times.")
-        hook = hook._replace(retries=retries)
-    return hook._replace(active=int(active)) if active is not None else hook
+        values["retries"] = retries
+    return {**values, "active": int(active)} if active is not None else values
 
 
 def _secret(text: str) -> str:

@@ -31,9 +31,9 @@ class Pace:
         self._minute = 0
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def spend(self, ip: str, name: str) -> None:
-        """Raises LIMIT_REACHED."""
-        minute = int(time.monotonic() // 60)
+    def spend(self, ip: str, name: str, at: float | None = None) -> None:
+        """Raises LIMIT_REACHED. `at` in seconds: now."""
+        minute = int((time.monotonic() if at is None else at) // 60)
         if minute != self._minute:
             self._minute = minute
             self._counts.clear()

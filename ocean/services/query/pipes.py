@@ -16,7 +16,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
-from ocean.services.live import deliveries
+from ocean.services.live import calls
 from ocean.services.mail import outbox
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
@@ -123,7 +123,7 @@ async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     answer: dict[str, Any] = {"affected": len(payloads)}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
-    ids = await deliveries.call(ocean, caller, args["url"], payloads) if payloads else []
+    ids = await calls.call(ocean, caller, args["url"], payloads) if payloads else []
     return {**answer, "results": [{"id": id_, "url": args["url"]} for id_ in ids]}
 
 

@@ -78,13 +78,17 @@ async def _known(ocean: Ocean, caller: Caller, folder: str, name: str, statement
         route, deep = check_prefix(folder)
         if deep:
             return Table(name)
-        kinds = await fields_of(ocean, await scan_of(ocean, caller, Folder(route, False), "query"))
+        scan = await scan_of(ocean, caller, Folder(route, False), "query")
+        async with ocean.turns.of(*caller.holders):
+            kinds = await fields_of(ocean, scan)
         clauses = [statement.args, *(stage.args for stage in statement.pipe)]
         sorts = [s["field"] for args in clauses for s in args.get("sort") or () if kinds]
         missing = [sort for sort in sorts if (await find(ocean, caller, prefix=route, where=Test(sort, "missing"), limit=1))["results"]]
         return Table(name, kinds, frozenset(missing))
-    except OceanError:  # the folder is not theirs to read: the statement is told as it stands
-        return Table(name)
+    except OceanError as fault:
+        if fault.code not in ("FORBIDDEN", "KEY_REQUIRED", "NO_TRUST"):
+            raise
+        return Table(name)  # the folder is not theirs to read: the statement is told as it stands
 
 
 def _table(route: str) -> exp.Table:

@@ -13,6 +13,8 @@ _TRUNCATED = {  # unit -> how much of the text stays, and what follows
 _EXTRACTED = {"YEAR": (1, 4), "MONTH": (6, 2), "DAY": (9, 2), "HOUR": (12, 2), "MINUTE": (15, 2), "SECOND": (18, 2)}
 _DATE, _TIME = "^[0-9]{4}-[0-9]{2}-[0-9]{2}", "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _UNITS = ", ".join(name.lower() for name in _EXTRACTED)
+_OURS = (exp.CurrentTimestamp, exp.CurrentDate, exp.Date, exp.TsOrDsToDate, exp.TimestampTrunc, exp.DateTrunc, exp.Extract)
+MAX_DEPTH = 3  # each level has what is in it twice
 Refuse = Callable[[str, exp.Expr], Exception]
 
 
@@ -40,7 +42,20 @@ def replaced(tree: exp.Expr, moment: str, refuse: Refuse) -> exp.Expr:
             return exp.Cast(this=_part(node.expression, start, length, _TIME if start > 10 else _DATE), to=exp.DataType.build("int"))
         return node
 
-    return tree.transform(change)
+    for node in reversed(list(tree.walk())):  # the inner ones first
+        if isinstance(node, _OURS):
+            if _depth(node) > MAX_DEPTH:
+                raise refuse(f"Functions of time stand at most {MAX_DEPTH} deep in one another.", node)
+            node.replace(change(node))
+    return tree
+
+
+def _depth(node: exp.Expr) -> int:
+    depth, around = 1, node.parent
+    while around is not None:
+        depth += isinstance(around, _OURS)
+        around = around.parent
+    return depth
 
 
 def _unit(node: exp.Expr | None) -> str:

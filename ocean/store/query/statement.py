@@ -243,7 +243,7 @@ class Statement:
         if isinstance(source, exp.Table):
             folder = self._of[id(source)]
             first = spelled(path[:1]) if path[0] in self._fields[folder.route] else path[0]  # a dot of its own, or one that reaches inside
-            asked = ".".join([first, *path[1:]])
+            asked = ".".join([first, *(spelled([part]) for part in path[1:])])
             named, shown = folder.column(asked), title(asked)
         own = exp.to_identifier(named, quoted=True)
         if isinstance(source, exp.Table):

@@ -1,0 +1,42 @@
+"""`then call`: each result of a find is sent to an address, once; all queued or none. Nothing is signed: there is no secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import show_time
+from ocean.errors import OceanError
+from ocean.services.live.deliveries import MAX_WAITING
+from ocean.store import hooks
+from ocean.store.engine import Steps
+from ocean.store.hooks import WAITING, Delivery
+from ocean.store.reader import now
+
+MAX_BODIES = 16 * 1024 * 1024  # characters of one statement's
+
+
+async def call(ocean: Ocean, caller: Caller, url: str, payloads: list[Any]) -> list[str]:
+    """Queues a call of `url` for each payload; their ids. Raises INVALID_VALUE, LIMIT_REACHED."""
+    owner = caller.required("Calling others needs a key.")
+    address = ocean.egress.check(url)
+    moment = now()
+    bodies = [orjson.dumps({"type": "record.called", "timestamp": show_time(moment), "data": payload}).decode() for payload in payloads]
+    if sum(map(len, bodies)) > MAX_BODIES:
+        raise OceanError("LIMIT_REACHED", f"What is sent together has at most {MAX_BODIES // 2**20} MB.", "Send it in parts.")
+    ids: list[str] = []
+    await ocean.log.transact(_called(f"{owner} {address.host}", owner, str(address), bodies, moment, ids))
+    ocean.log.wake()
+    return ids
+
+
+def _called(queue: str, owner: str, url: str, bodies: list[str], moment: int, ids: list[str]) -> Steps:
+    last = yield from hooks.last_place(queue, owner, MAX_WAITING, len(bodies))
+    rows = []
+    for i, body in enumerate(bodies, last + 1):
+        id_ = hooks.delivery_id(queue, i)
+        ids.append(id_)
+        rows.append(Delivery(id_, queue, i, owner, "", url, body, WAITING, 0, None, "", None, moment, moment, None))
+    yield from hooks.queued(rows, MAX_WAITING, moment)

@@ -1,0 +1,117 @@
+"""What changed, for the hooks that wait for it: which deliveries are to be made of a part of the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core.access import Rules
+from ocean.core.drop import REMOVED, Drop
+from ocean.core.filters import condition_of
+from ocean.core.routes import ancestors
+from ocean.errors import OceanError
+from ocean.services.access import reading
+from ocean.store import hooks
+from ocean.store.engine import StatementError
+from ocean.store.hooks import FAILED, WAITING, Delivery, Hook
+from ocean.store.query.dialects import Dialect
+from ocean.store.query.fragments import Sql, joined, sql
+from ocean.store.query.logical import predicate
+from ocean.store.query.lower import Lowering, in_record
+from ocean.store.reader import now
+
+BATCH = 200  # drops that are looked at for one commit
+TOGETHER = 50  # of them that are held, and that a filter is asked of in one question,
+TOGETHER_BYTES = 8 * 1024 * 1024  # if they are not larger than this
+_ASKED_IN_VAIN = ("INVALID_VALUE", "LIMIT_REACHED")  # what a filter can't be asked of; anything else is of the moment, and tried again
+log = logging.getLogger("ocean.hooks")
+
+
+class Page:
+    """Deliveries of the drops from `first` to `last`: what `of` was given and found."""
+
+    def __init__(self, ocean: Ocean, waiting: list[Hook]) -> None:
+        self._ocean = ocean
+        self._waiting = waiting
+        self._rules: dict[str, Rules] = {}
+        self.rows: list[Delivery] = []
+
+    async def add(self, drops: list[Drop]) -> None:
+        """Raises what is of the moment: a store that is busy."""
+        for hook in self._waiting:
+            concerned = [drop for drop in drops if drop.seq > hook.since and hook.prefix in ancestors(drop.route)]
+            if concerned:
+                await self._of(hook, concerned)
+
+    async def _of(self, hook: Hook, drops: list[Drop]) -> None:
+        owner = Caller(hook.owner)
+        heard = [drop for drop in drops if reading.may_see(owner, drop, "stream", await self._rules_of(drop.route))]
+        if not hook.condition:
+            self.rows += [_delivery(hook, drop) for drop in heard]
+            return
+        # What has a price is told of as a stub, and what is removed has nothing in it: no filter looks into them.
+        asked = [drop for drop in heard if drop.kind != REMOVED and not reading.gated(owner, drop)]
+        if asked:
+            await self._filtered(hook, asked)
+
+    async def _filtered(self, hook: Hook, drops: list[Drop]) -> None:
+        """By the hook's filter; what it can't be asked of is a delivery that failed, so that its owner hears of it."""
+        try:
+            found = await _matching(self._ocean, hook.condition, drops)
+        except (OceanError, StatementError) as fault:
+            if isinstance(fault, OceanError) and fault.code not in _ASKED_IN_VAIN:
+                raise
+            if len(drops) > 1:
+                half = len(drops) // 2
+                await self._filtered(hook, drops[:half])
+                await self._filtered(hook, drops[half:])
+            else:
+                failed = _delivery(hook, drops[0])._replace(state=FAILED, error="The hook's filter can't be asked of it.", done_at=now())
+                self.rows.append(failed)
+            return
+        self.rows += [_delivery(hook, drop) for drop in drops if drop.seq in found]
+
+    async def _rules_of(self, route: str) -> Rules:
+        if route not in self._rules:
+            self._rules[route] = await self._ocean.reader.rules(route)
+        return self._rules[route]
+
+
+def _delivery(hook: Hook, drop: Drop) -> Delivery:
+    moment = now()
+    id_ = hooks.delivery_id(hook.id, drop.seq)
+    return Delivery(id_, hook.id, drop.seq, hook.owner, drop.route, "", "", WAITING, 0, None, "", None, moment, moment, None)
+
+
+async def _matching(ocean: Ocean, filter_: str, drops: list[Drop]) -> set[int]:
+    """Places of those that a filter lets by, asked by the engine as a find asks it of records, of all in one question."""
+    dialect = ocean.engine.dialect
+    condition = Lowering(dialect, in_record).condition(predicate(condition_of(orjson.loads(filter_))))
+    asked = sql("SELECT r.seq FROM ({}) r WHERE {}", joined(" UNION ALL ", [_row(dialect, drop) for drop in drops]), condition)
+    return {row[0] for row in await ocean.engine.scan(asked.text, asked.values)}
+
+
+def _row(dialect: Dialect, drop: Drop) -> Sql:
+    text, whole = ("{}::text", "{}::bigint") if dialect.name == "postgres" else ("{}", "{}")
+    return sql(
+        f"SELECT {whole} AS seq, {text} AS key, {whole} AS created_at, {text} AS drop_id, {text} AS route, {text} AS source, {{}} AS body",
+        drop.seq, drop.key, drop.created_at, drop.drop_id, drop.route, drop.source, Sql(dialect.json(), (drop.body(),)),
+    )  # fmt: skip
+
+
+def parts(drops: list[Drop]) -> Iterator[list[Drop]]:
+    """Drops in parts that may be held and asked about together."""
+    held: list[Drop] = []
+    size = 0
+    for drop in drops:
+        length = len(drop.payload or "")
+        if held and (len(held) >= TOGETHER or size + length > TOGETHER_BYTES):
+            yield held
+            held, size = [], 0
+        held.append(drop)
+        size += length
+    if held:
+        yield held
