@@ -17,7 +17,6 @@ async def run(ocean: Ocean) -> None:
     try:
         while True:
             moved = ocean.log.moved
-            deliveries.ended.clear()
             try:
                 if await deliveries.step():
                     continue

@@ -34,6 +34,7 @@ LEASE = 6.0  # seconds: so long nothing is sent after a process died
 MAX_WAITING = 10_000  # deliveries of one owner
 AT_ONCE, AT_ONCE_OF_ONE = 64, 8  # queues that are sent from side by side, and of one owner
 TURN = 1.0  # seconds that are sent from a queue before others have a turn
+LOOK = 0.1  # seconds between looks at what waits, without news of it
 BACKOFF = (5, 60, 300, 1800, 7200, 21600, 86400)  # seconds before a delivery is tried again
 KEPT = 7 * 86_400_000  # milliseconds that it is known what came of a delivery
 SWEPT = 500  # deliveries that are forgotten at once
@@ -53,6 +54,9 @@ class Deliveries:
         self._of: Counter[str] = Counter()
         self._next: int | None = None  # when something is due that is not being sent
         self.ended = asyncio.Event()  # a queue has been sent from: there may be room for another
+        self._planned = False  # since the last look
+        self._looked = 0.0
+        self._skipped = False
         self._swept = 0.0
 
     @property
@@ -69,12 +73,15 @@ class Deliveries:
         except LostLeaseError:
             self._lease = None
             return False
-        await self._send()
+        if self._due():
+            await self._send()
         await self._sweep()
         return more
 
     def pause(self) -> float:
         """Seconds until the next look, if nothing happens before."""
+        if self._skipped:
+            return LOOK
         if self._next is None:
             return LEASE / 3
         return min(max((self._next - now()) / 1000, 0.01), LEASE / 3)
@@ -86,6 +93,16 @@ class Deliveries:
         await asyncio.gather(*self._sending.values(), return_exceptions=True)
         if self._lease is not None:
             await leases.release(self._ocean.engine, replace(self._lease, position=self._position))
+
+    def _due(self) -> bool:
+        """Whether to look at what waits: at once where there is news of it, else a few times a second however fast the log moves."""
+        moment = time.monotonic()
+        news = self._planned or self.ended.is_set() or (self._next is not None and self._next <= now())
+        self._skipped = not news and moment - self._looked < LOOK
+        if not self._skipped:
+            self._planned, self._looked = False, moment
+            self.ended.clear()
+        return not self._skipped
 
     async def _hold(self) -> bool:
         """Takes the lease, or holds it for longer where a third of its time is over."""
@@ -119,6 +136,7 @@ class Deliveries:
                         raise LostLeaseError
         if page.rows and self._lease is not None:
             await ocean.engine.transact(_planned(self._lease, page.rows, last), quiet=True)
+            self._planned = True
         self._position = last  # with nothing to deliver it need not be on disk: looked at again, it gives nothing again
         return len(moved) == BATCH
 
