@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ocean.cli.client import Client
 from ocean.cli.options import as_json, fail
+from ocean.core.payloads import dumps, loads
 
 BATCH = 1000  # records that are saved together, all or none
 BATCH_BYTES = 4 * 1024 * 1024
@@ -77,7 +77,7 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
             count += len(ops)
             seen += length
             if number >= done:
-                under_way.append(sending.submit(send, number, orjson.dumps({"ops": ops})))
+                under_way.append(sending.submit(send, number, dumps({"ops": ops}).encode()))
                 land(2)
             progress.update(task, completed=min(seen, size) // 1024)
         land(0)
@@ -156,12 +156,9 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
 
 def _loads(text: bytes, file: Path, line: int) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(text)  # numbers beyond 64 bits
-        except ValueError as fault:
-            fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
+        return loads(text.decode())  # whole numbers of any size as they are
+    except ValueError as fault:
+        fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
 
 
 def _texts(rows: Iterable[dict[str, Any]]) -> set[str]:

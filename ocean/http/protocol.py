@@ -50,7 +50,7 @@ class Protocol(HttpProtocol):
         super().__init__(**named)
         self._meter: Meter = self.app.ctx.meter
         self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
-        self._counted = ""  # the address that this connection is counted for
+        self._counted: str | None = None  # the address that this connection is counted for
         self._wire = self.request_handler
         self.request_handler = self._measured
 
@@ -64,9 +64,10 @@ class Protocol(HttpProtocol):
         super().connection_made(transport)  # type: ignore[no-untyped-call]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.transport is None:  # it was not taken
+        if self._counted is None:  # it was not taken; whether its transport is still there says nothing of that
             return
         self.app.ctx.burden.gone(self._counted)
+        self._counted = None
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
 
     def data_received(self, data: bytes) -> None:

@@ -23,11 +23,15 @@ MATCHED = 100_000  # characters of a text that an expression is looked for in: R
 BUSY = 10_000  # milliseconds to wait for another process's transaction
 
 
-def connect(database: Path, *, read_only: bool) -> Any:
-    """A connection in autocommit mode, durable on commit (WAL, synchronous=FULL)."""
+KEPT_STATEMENTS = 256  # compiled, of those that are ours;
+KEPT_QUESTIONS = 8  # of callers', which may be large, and each another
+
+
+def connect(database: Path, *, read_only: bool, kept: int = KEPT_STATEMENTS) -> Any:
+    """A connection in autocommit mode, durable on commit (WAL, synchronous=FULL); `kept` statements stay compiled."""
     connection = pysqlite3.connect(
         f"file:{database}{'?mode=ro' if read_only else ''}", uri=True, isolation_level=None, check_same_thread=False,
-        cached_statements=256,
+        cached_statements=kept,
     )  # fmt: skip
     connection.execute(f"PRAGMA busy_timeout={BUSY}")
     if not read_only:
@@ -101,7 +105,7 @@ class SqliteEngine:
         self._writer = connect(database, read_only=False)
         self._writer.execute("PRAGMA busy_timeout=0")  # in the loop's thread it never waits
         self._writing = _Worker()
-        self._scans = Scans(lambda: connect(database, read_only=True))
+        self._scans = Scans(lambda: connect(database, read_only=True, kept=KEPT_QUESTIONS))
         self._writes = asyncio.Lock()
 
     def now(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:

@@ -220,6 +220,10 @@ def test_what_was_exported_is_imported_where_it_was(server: Running, secret: str
     assert "2 records would change" in dry.stdout
     shown = run("exec", 'sql "SELECT a, count(*) FROM co GROUP BY a ORDER BY 2"')
     assert "count" in shown.stdout
+    big = tmp_path / "big.ndjson"
+    big.write_text('{"_key": "a", "n": 123456789012345678901234567890, "m": 18446744073709551616}\n')
+    assert run("import", str(big), "big/kept").returncode == 0
+    assert "123456789012345678901234567890" in run("exec", "get big/kept @a", "--json").stdout
     wrong = run("exec", 'sql "SELECT a FROM co WHERE )"')
     assert "line 1, column" in wrong.stderr
 

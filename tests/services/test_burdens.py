@@ -161,3 +161,24 @@ def test_connections_and_bodies_of_one_address_have_bounds() -> None:
         held.take("10.0.0.3", burden.BODIES - 2 * burden.BODIES_OF_ONE + 1)
     held.give("10.0.0.1", burden.BODIES_OF_ONE)
     held.take("10.0.0.1", 1)
+
+
+def test_a_connection_is_counted_once_though_its_transport_is_gone_before() -> None:
+    """A closing connection whose peer reads nothing is aborted by the server, which forgets the transport first."""
+    from types import SimpleNamespace
+    from unittest import mock
+
+    from ocean.http.protocol import HttpProtocol, Protocol
+
+    held = Burden(2, room=4)
+    with mock.patch.object(HttpProtocol, "connection_made"), mock.patch.object(HttpProtocol, "connection_lost"):
+        for _ in range(5):
+            wire = Protocol.__new__(Protocol)
+            wire.app = SimpleNamespace(ctx=SimpleNamespace(burden=held, proxies=[]))
+            wire._counted, wire.transport = None, None
+            wire.connection_made(SimpleNamespace(get_extra_info=lambda name: ("10.0.0.1", 1)))
+            wire.connection_lost(None)
+            wire.connection_lost(None)
+    assert held.come("10.0.0.1")
+    assert held.come("10.0.0.1")
+    assert not held.come("10.0.0.1")

@@ -195,6 +195,7 @@ async def test_text_does_not_grow_without_an_end(shop: Ocean, alice: Caller) -> 
         "SELECT power(9, 9) FROM users",
         f"SELECT name FROM users LIMIT {'9' * 5000}",
         f"SELECT {'9' * 5000} FROM users",
+        f"SELECT {'||'.join(['name'] * 400)} FROM users",
         "SELECT name FROM users OFFSET -1",
     ):
         with pytest.raises(OceanError) as caught:

@@ -28,6 +28,7 @@ from ocean.store.reader import now
 MAX_HOOKS = 100  # of one key
 MAX_RETRIES = 7
 MAX_TESTS = 20  # of a filter
+MAX_FILTER = 4096  # characters
 MAX_SECRET = 256
 MAX_SHOWN = 100
 
@@ -71,6 +72,8 @@ def _checked(ocean: Ocean, id_: str, **news: Any) -> dict[str, Any]:
             raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_TESTS} comparisons: it is asked of every change.")
         Lowering(ocean.engine.dialect, in_record).condition(predicate(condition))  # what is refused is refused here
         values["condition"] = orjson.dumps(filter_).decode()
+        if len(values["condition"]) > MAX_FILTER:
+            raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_FILTER} characters: it is asked of every change.")
     if retries is not None:
         if not 0 <= retries <= MAX_RETRIES:
             raise OceanError("INVALID_VALUE", f"A delivery is tried again 0 to {MAX_RETRIES} times.")

@@ -89,7 +89,7 @@ async def _verified(ocean: Ocean, owner: str, name: str, kind: str, headers: Map
         drop = await ocean.reader.entity(f"{owner}/credentials/{folder}", "webhook_secret")
         if drop is not None and drop.live(now()):
             secret = loads(drop.body())
-            return isinstance(secret, str) and webhooks.verified(kind, headers, body, secret, time.time())
+            return isinstance(secret, str) and secret != "" and webhooks.verified(kind, headers, body, secret, time.time())
     return None
 
 

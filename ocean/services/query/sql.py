@@ -36,7 +36,10 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
         ]
         await check_weight(ocean, [scan.select for scan in scans], statement.reads, gathers=True)
-        text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
+        try:
+            text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
+        except RecursionError:
+            raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
         rows = await _run(ocean, text.text, text.values)
     found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]
     answer = {"columns": names, "rows": found, "time_ms": round((time.perf_counter() - started) * 1000, 2)}

@@ -301,7 +301,7 @@ class Statement:
     def _bind(self, binds: Binds, dialect: Dialect) -> None:
         """Text is bound, never pasted; LIKE and ~ mean the same on every engine."""
         template = "{}::text" if dialect.name == "postgres" else "{}"
-        for node in list(self.tree.find_all(exp.Like, exp.RegexpLike)):
+        for node in list(self.tree.find_all(exp.Like, exp.RegexpLike))[::-1]:  # the inner ones first: what is replaced is copied
             if dialect.name == "sqlite":
                 pattern = node.expression
                 if not isinstance(pattern, exp.Literal) or not pattern.is_string:
