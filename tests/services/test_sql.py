@@ -235,16 +235,3 @@ async def test_each_fault_says_where_it_is(shop: Ocean, alice: Caller, query: st
     with pytest.raises(OceanError) as caught:
         await rows(shop, alice, query)
     assert (caught.value.code, (caught.value.details["line"], caught.value.details["column"])) == ("SQL_ERROR", place)
-
-
-async def test_folders_of_thousands_are_joined_by_any_field(ocean: Ocean, alice: Caller) -> None:
-    """Each value was read anew for each pair: 20,000 beside 20,000 took longer than any question may."""
-    from ocean.services.data import records
-
-    if ocean.engine.dialect.name == "postgres":
-        pytest.skip("PostgreSQL's planner takes such folders for a few rows, and goes through all pairs: not mended yet")
-    for route in ("many/a", "many/b"):
-        for start in range(0, 20_000, 5000):
-            ops = [{"route": route, "key": f"k{i}", "payload": {"id": i, "ref": i, "n": 1}} for i in range(start, start + 5000)]
-            await records.bulk(ocean, alice, ops=ops)
-    assert await rows(ocean, alice, 'SELECT count(*), sum(a.n) FROM "many/a" a JOIN "many/b" b ON b.ref = a.id') == [[20_000, 20_000]]

@@ -141,7 +141,6 @@ class Statement:
         counted = self._counted()
         if dialect.name == "sqlite":
             self._never_mix({(folder.table.alias_or_name, column) for folder in self.folders for column in folder.names.values()})
-        apart = dialect.name == "sqlite" and len(self.folders) > 1  # a folder's columns are made once, so that a join can index them
         for folder, scan, known in zip(self.folders, scans, kinds, strict=True):
             columns = [
                 sql(
@@ -151,8 +150,6 @@ class Statement:
                 for name, c in folder.names.items()
             ]
             inner = sql("SELECT {} FROM ({}) r", joined(", ", columns or [Sql("1 AS f0")]), scan)
-            if apart:
-                inner = sql("{} LIMIT {}", inner, 2**62)
             alias = exp.TableAlias(this=exp.to_identifier(folder.table.alias_or_name, quoted=True))
             folder.table.replace(exp.Subquery(this=binds.leaf(inner), alias=alias))
         self._limit()
