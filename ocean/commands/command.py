@@ -30,7 +30,6 @@ class Twin:
     args: tuple[Arg, ...] = ()
     status: int = 200
     whole_body: str | None = None  # the argument that the whole body is
-    large: bool = False  # the body may be large though nothing is written
 
 
 ROUTE = Arg("route", "text", "path", required=True)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,13 +83,16 @@ def column_name(name: str, dialect: str) -> str:
 def beside(own: Sequence[str], names: Sequence[str]) -> list[str]:
     """Fields' names as columns beside a record's own: `_key` as `_key_2` where there is a `_key`."""
     taken = {*own, *names}
-    shown = []
-    for name in names:
-        number = 2
-        while name in own and f"{name}_{number}" in taken:
-            number += 1
-        shown.append(f"{name}_{number}" if name in own else name)
-    return shown
+    return [_free(name, taken.__contains__) if name in own else name for name in names]
+
+
+def _free(name: str, taken: Callable[[str], bool]) -> str:
+    """The name, or the first of `name_2`, `name_3` and so on that is not taken."""
+    chosen, number = name, 1
+    while taken(chosen):
+        number += 1
+        chosen = f"{name}_{number}"
+    return chosen
 
 
 def csv_lines(rows: Iterable[Sequence[Any]], *, raw: bool = False) -> str:
@@ -127,11 +130,7 @@ class SqlTable:
         return f"`{name.replace('`', '``')}`" if self.dialect == "mysql" else '"' + name.replace('"', '""') + '"'
 
     def _column(self, name: str, taken: set[str]) -> str:
-        short = column_name(name, self.dialect)
-        chosen, number = short, 1
-        while chosen.casefold() in taken:
-            number += 1
-            chosen = f"{short}_{number}"
+        chosen = _free(column_name(name, self.dialect), lambda shown: shown.casefold() in taken)
         taken.add(chosen.casefold())
         return chosen
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ class Reply:
 
     status: int
     body: bytes
-    seconds: float
 
 
 def is_public(address: str) -> bool:
@@ -93,11 +91,9 @@ class Broker:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = SECONDS) -> Reply:
         """Raises EgressError, and INVALID_VALUE as `check` does."""
         address = self.check(url)
-        started = time.monotonic()
         try:
             async with asyncio.timeout(seconds), self._open().post(address, data=body, headers=headers, allow_redirects=False) as answer:
-                got = await answer.content.read(MAX_ANSWER)
-                return Reply(answer.status, got, time.monotonic() - started)
+                return Reply(answer.status, await answer.content.read(MAX_ANSWER))
         except TimeoutError:
             raise EgressError(f"There was no answer within {seconds:g} s.") from None
         except _NotPublicError as fault:

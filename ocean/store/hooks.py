@@ -71,6 +71,14 @@ def delivery_id(queue: str, place: int) -> str:
     return "msg_" + hashlib.sha256(f"{queue}\n{place}".encode()).hexdigest()[:32]
 
 
+async def _hooks(engine: Engine, tail: str, args: Sequence[Any]) -> list[Hook]:
+    return [Hook(*row) for row in await engine.rows(f"SELECT {_HOOK} FROM hook {tail}", args)]
+
+
+async def _deliveries(engine: Engine, tail: str, args: Sequence[Any]) -> list[Delivery]:
+    return [Delivery(*row) for row in await engine.rows(f"SELECT {_DELIVERY} FROM delivery {tail}", args)]
+
+
 async def hooks_on(engine: Engine, routes: Iterable[str]) -> list[Hook]:
     """The active hooks whose prefix is one of these folders, in the order they were made."""
     names = sorted(set(routes))
@@ -78,19 +86,16 @@ async def hooks_on(engine: Engine, routes: Iterable[str]) -> list[Hook]:
     for start in range(0, len(names), 500):
         part = names[start : start + 500]
         marks = ",".join("?" * len(part))
-        rows = await engine.rows(f"SELECT {_HOOK} FROM hook WHERE active = 1 AND prefix IN ({marks})", part)
-        found += [Hook(*row) for row in rows]
+        found += await _hooks(engine, f"WHERE active = 1 AND prefix IN ({marks})", part)
     return sorted(found, key=lambda hook: (hook.created_at, hook.id))
 
 
 async def hook(engine: Engine, hook_id: str) -> Hook | None:
-    rows = await engine.rows(f"SELECT {_HOOK} FROM hook WHERE id = ?", (hook_id,))
-    return Hook(*rows[0]) if rows else None
+    return next(iter(await _hooks(engine, "WHERE id = ?", (hook_id,))), None)
 
 
 async def hooks_of(engine: Engine, owner: str) -> list[Hook]:
-    rows = await engine.rows(f"SELECT {_HOOK} FROM hook WHERE owner = ? ORDER BY created_at, id", (owner,))
-    return [Hook(*row) for row in rows]
+    return await _hooks(engine, "WHERE owner = ? ORDER BY created_at, id", (owner,))
 
 
 def added(new: Hook, most: int, refuse: Exception) -> Steps:
@@ -139,10 +144,15 @@ def queued(rows: Sequence[Delivery], most: int, moment: int) -> Steps:
             told.add(row.queue)
             said = f"More than {most} of yours wait: this one and what came with it was left out."
             placed.append(row._replace(state=FAILED, error=said, body="", done_at=moment))
-    if placed:
+    yield from put(placed)
+
+
+def put(rows: Sequence[Delivery]) -> Steps:
+    """Steps that add deliveries for which there is room. What is there already stays."""
+    if rows:
         yield Step(
             f"INSERT INTO delivery ({_DELIVERY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-            [tuple(row) for row in placed],
+            [tuple(row) for row in rows],
         )
 
 
@@ -168,11 +178,7 @@ async def heads(engine: Engine, of_one: int, limit: int = 1000) -> list[Head]:
 
 async def first(engine: Engine, queue: str) -> Delivery | None:
     """The first delivery of a queue that waits."""
-    rows = await engine.rows(
-        f"SELECT {_DELIVERY} FROM delivery WHERE state = 'waiting' AND queue = ? ORDER BY place LIMIT 1",
-        (queue,),
-    )
-    return Delivery(*rows[0]) if rows else None
+    return next(iter(await _deliveries(engine, "WHERE state = 'waiting' AND queue = ? ORDER BY place LIMIT 1", (queue,))), None)
 
 
 def came(delivery: Delivery, outcome: Outcome) -> Steps:
@@ -188,16 +194,11 @@ def came(delivery: Delivery, outcome: Outcome) -> Steps:
 
 async def deliveries(engine: Engine, queue: str, limit: int, before: int) -> list[Delivery]:
     """Newest first, of a place in the log before `before`."""
-    rows = await engine.rows(
-        f"SELECT {_DELIVERY} FROM delivery WHERE queue = ? AND place < ? ORDER BY place DESC LIMIT ?",
-        (queue, before, limit),
-    )
-    return [Delivery(*row) for row in rows]
+    return await _deliveries(engine, "WHERE queue = ? AND place < ? ORDER BY place DESC LIMIT ?", (queue, before, limit))
 
 
 async def delivery(engine: Engine, found: str) -> Delivery | None:
-    rows = await engine.rows(f"SELECT {_DELIVERY} FROM delivery WHERE id = ?", (found,))
-    return Delivery(*rows[0]) if rows else None
+    return next(iter(await _deliveries(engine, "WHERE id = ?", (found,))), None)
 
 
 def again(found: str, moment: int) -> Steps:

@@ -46,6 +46,11 @@ def may_see(caller: Caller, drop: Drop, permission: str, rules: Rules) -> bool:
     return verdict == "allow" or (verdict == "own" and caller.key is not None and drop.owner == caller.key)
 
 
+def may_hear(caller: Caller, drop: Drop, rules: Rules, moment: int) -> bool:
+    """Whether the caller may be told of this change, at a moment: it is still there to tell of, and theirs to follow."""
+    return drop.news(moment) and may_see(caller, drop, "stream", rules)
+
+
 async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
     """The folders beneath `route` whose own rule keeps the caller out: a decision changes only where a rule is."""
     closed = await ocean.reader.closed_beneath(route, caller.key)

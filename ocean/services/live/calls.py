@@ -39,4 +39,4 @@ def _called(queue: str, owner: str, url: str, bodies: list[str], moment: int, id
         id_ = hooks.delivery_id(queue, i)
         ids.append(id_)
         rows.append(Delivery(id_, queue, i, owner, "", url, body, WAITING, 0, None, "", None, moment, moment, None))
-    yield from hooks.queued(rows, MAX_WAITING, moment)
+    yield from hooks.put(rows)

@@ -106,7 +106,7 @@ class Deliveries:
 
     async def _hold(self) -> bool:
         """Takes the lease, or holds it for longer where a third of its time is over."""
-        if self._lease is not None and self._lease.until > now() + LEASE * 667:
+        if self._lease is not None and self._lease.until > now() + LEASE * 1000 * 2 / 3:
             return True
         first = self._lease is None
         position = (await self._ocean.reader.head())[0] if first else self._position
@@ -125,15 +125,12 @@ class Deliveries:
         waiting = await hooks.hooks_on(ocean.engine, (folder for route in {row[1] for row in moved} for folder in ancestors(route)))
         page = Page(ocean, waiting)
         if waiting:
-            moment = now()
             prefixes = {hook.prefix for hook in waiting}
             wanted = [row[0] for row in moved if not prefixes.isdisjoint(ancestors(row[1]))]
-            for start in range(0, len(wanted), 20):
-                drops = [drop async for drop in ocean.reader.at(wanted[start : start + 20]) if drop.news(moment)]
-                for part in parts(drops):
-                    await page.add(part)
-                    if not await self._hold():
-                        raise LostLeaseError
+            async for part in parts(ocean.reader.at(wanted)):
+                await page.add(part)
+                if not await self._hold():
+                    raise LostLeaseError
         if page.rows and self._lease is not None:
             await ocean.engine.transact(_planned(self._lease, page.rows, last), quiet=True)
             self._planned = True
@@ -237,7 +234,7 @@ async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[st
         return None
     owner = Caller(hook.owner)
     async for drop in ocean.reader.at([delivery.place]):
-        if not drop.news(now()) or not reading.may_see(owner, drop, "stream", await ocean.reader.rules(drop.route)):
+        if not reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
             return None
         kind = "record.removed" if drop.kind == REMOVED else "record.saved"
         body = {"type": kind, "timestamp": show_time(drop.created_at), "data": reading.shown(owner, drop)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import orjson
 
@@ -31,9 +31,10 @@ log = logging.getLogger("ocean.hooks")
 
 
 class Page:
-    """Deliveries of the drops from `first` to `last`: what `of` was given and found."""
+    """Changes that are committed together: `rows` are their deliveries to the hooks that wait."""
 
     def __init__(self, ocean: Ocean, waiting: list[Hook]) -> None:
+        self._moment = now()
         self._ocean = ocean
         self._waiting = waiting
         self._rules: dict[str, Rules] = {}
@@ -48,7 +49,7 @@ class Page:
 
     async def _of(self, hook: Hook, drops: list[Drop]) -> None:
         owner = Caller(hook.owner)
-        heard = [drop for drop in drops if reading.may_see(owner, drop, "stream", await self._rules_of(drop.route))]
+        heard = [drop for drop in drops if reading.may_hear(owner, drop, await self._rules_of(drop.route), self._moment)]
         if not hook.condition:
             self.rows += [_delivery(hook, drop) for drop in heard]
             return
@@ -102,11 +103,11 @@ def _row(dialect: Dialect, drop: Drop) -> Sql:
     )  # fmt: skip
 
 
-def parts(drops: list[Drop]) -> Iterator[list[Drop]]:
-    """Drops in parts that may be held and asked about together."""
+async def parts(drops: AsyncIterator[Drop]) -> AsyncIterator[list[Drop]]:
+    """Drops as they are read, in parts that may be held and asked about together."""
     held: list[Drop] = []
     size = 0
-    for drop in drops:
+    async for drop in drops:
         length = len(drop.payload or "")
         if held and (len(held) >= TOGETHER or size + length > TOGETHER_BYTES):
             yield held

@@ -11,7 +11,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
-from ocean.services.access.reading import may_see, require_read, shown
+from ocean.services.access.reading import may_hear, require_read, shown
 from ocean.services.live.hub import Ended, Event, Hub, Subscriber
 from ocean.store.reader import now
 
@@ -107,4 +107,4 @@ async def _last(ocean: Ocean, subscriber: Subscriber, wanted: int) -> list[int]:
 
 
 async def _visible(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
-    return drop.news(now()) and may_see(caller, drop, "stream", await ocean.reader.rules(drop.route))
+    return may_hear(caller, drop, await ocean.reader.rules(drop.route), now())

@@ -16,6 +16,7 @@ from grammar.conditions import Condition
 from grammar.names import parted, title, way
 from ocean.core.exporters import column_name
 from ocean.errors import OceanError
+from ocean.store.query.dialects import json_path
 from ocean.store.query.logical import ORDERED, TextTest, UniversalTest, check_name, like_pattern, literal, predicate, value_of
 
 OWN = {"key": "_key", "created_at": "_created_at", "drop_id": "_drop_id", "route": "_route", "source": "_source"}
@@ -212,8 +213,7 @@ class Tables:
         if not place.inside:
             return column
         if self.dialect == "mysql":
-            path = "$" + "".join(f".{json.dumps(part, ensure_ascii=False)}" for part in place.inside)
-            return f"JSON_EXTRACT({column}, {self._quoted(path)})"
+            return f"JSON_EXTRACT({column}, {self._quoted(json_path(place.inside))})"
         path = "{" + ",".join(json.dumps(part, ensure_ascii=False) for part in place.inside) + "}"
         return f"({column} #> {self._quoted(path)})"
 

@@ -59,9 +59,8 @@ class Question:
         rows = await self.run(ocean, caller, statement)
         width = len(rows[0]) - keys - 1 if rows else 0
         drops = [Drop(*row[:width]) for row in rows]
-        return drops, _cursor([self.order, *self.pipeline.cursor(rows[-1][width:])]) if self.pages and rows and len(
-            rows
-        ) == self.limit else None
+        more = self.pages and rows and len(rows) == self.limit
+        return drops, _cursor([self.order, *self.pipeline.cursor(rows[-1][width:])]) if more else None
 
     async def results(self, ocean: Ocean, caller: Caller, *, embeds: int = 0) -> tuple[list[Any], str | None]:
         """What is answered: records' or rows' JSON, and a cursor. Embeds of records are resolved so deep."""

@@ -26,14 +26,20 @@ _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)}{{}} FROM record 
 
 async def visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str) -> Sql:
     """The condition on `record r` that leaves what the caller may see of a folder. Raises FORBIDDEN, KEY_REQUIRED, NO_TRUST."""
+    return (await _visible(ocean, caller, route, deep, permission))[0]
+
+
+async def _visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str) -> tuple[Sql, bool]:
+    """The same, and whether a folder beneath is closed to the caller."""
     verdict = await reading.require_read(ocean, caller, route, permission)
     inside, values = within("r.route", route, deep)
     parts = [Sql(LIVE, (now(),)), Sql(inside, tuple(values))]
-    if deep and (denied := await reading.denied_beneath(ocean, caller, route, permission)):
+    denied = await reading.denied_beneath(ocean, caller, route, permission) if deep else []
+    if denied:
         parts.append(ocean.engine.dialect.outside(denied))
     if verdict == "own":
         parts.append(sql("r.owner = {}", caller.key or ""))
-    return joined(" AND ", parts)
+    return joined(" AND ", parts), bool(denied)
 
 
 def affordable(caller: Caller) -> Sql:
@@ -67,7 +73,8 @@ async def scan_of(
 ) -> Scan:  # fmt: skip
     """The records of a folder that the caller may ask about; events too, but for `entities`."""
     route, deep = folder
-    parts = [await visible(ocean, caller, route, deep, permission), affordable(caller)]
+    seen, closed = await _visible(ocean, caller, route, deep, permission)
+    parts = [seen, affordable(caller)]
     if entities:
         parts.append(Sql("r.key IS NOT NULL"))
     known = (*names, route.rsplit("/", 1)[-1], route)
@@ -77,7 +84,7 @@ async def scan_of(
         ordered = along.field if along.ordered else None
         return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells)
     select = sql(_SELECT, beside, joined(" AND ", parts))
-    if "NOT IN" in parts[0].text:  # what may not be read is not looked into by what comes after, or the time it takes would tell of it
+    if closed:  # what may not be read is not looked into by what comes after, or the time it takes would tell of it
         select = sql("SELECT r.* FROM ({} LIMIT {}) r", select, NO_LIMIT)
     return Scan(known, select, cells=cells)
 

@@ -50,7 +50,7 @@ async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, s
     """The fields of a scan's newest records, each with its kind: text, number, boolean, or other where it is none of these or several."""
     statement = ocean.engine.dialect.fields_of(scan.select, most)
     kinds: dict[str, str] = {}
-    for name, kind in (await ocean.engine.scan(statement.text, statement.values))[:MAX_KNOWN]:
+    for name, kind in await ocean.engine.scan(f"{statement.text} LIMIT ?", (*statement.values, MAX_KNOWN)):
         if not is_name(name):
             continue  # no question can have it
         before = kinds.get(name, "null")

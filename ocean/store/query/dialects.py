@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,11 @@ OUTSIDE = (
     "r.route NOT IN (SELECT x.route FROM {source} JOIN record x ON x.route = {name} "
     "UNION SELECT x.route FROM {source} CROSS JOIN record x WHERE x.route > {name} || '/' AND x.route < {name} || '0')"
 )
+
+
+def json_path(at: Sequence[str]) -> str:
+    """The way to a field as SQLite and MySQL have it; a label in quotes is read as JSON text is."""
+    return "$" + "".join(f".{json.dumps(part, ensure_ascii=False)}" for part in at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ocean.store.query.dialects import OUTSIDE, Field, Key
+from ocean.store.query.dialects import OUTSIDE, Field, Key, json_path
 from ocean.store.query.fragments import Sql, joined, sql
 
 _WITHIN = re.compile(r"%((?:[^\\%_]|\\.)*)(%?)", re.DOTALL)  # what LIKE finds within a text, or at its end
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CELL_TEXT = 500  # characters of a text that a cell keeps
-
-
-def sqlite_path(at: Sequence[str]) -> str:
-    """A label in quotes is read as JSON text is."""
-    return "$" + "".join(f".{json.dumps(part, ensure_ascii=False)}" for part in at)
 
 
 class Sqlite:
@@ -41,7 +36,7 @@ class Sqlite:
         )  # fmt: skip
 
     def _type(self, field: Field) -> Sql:
-        kind = sql("json_type({}, {})", field.body, sqlite_path(field.at))
+        kind = sql("json_type({}, {})", field.body, json_path(field.at))
         if field.cell is None:
             return kind
         return sql("CASE typeof({}) WHEN 'blob' THEN {} WHEN 'null' THEN {} ELSE typeof({}) END", field.cell, kind, kind, field.cell)
@@ -52,7 +47,7 @@ class Sqlite:
 
     @staticmethod
     def _in_json(field: Field) -> Sql:
-        return sql("json_extract({}, {})", field.body, sqlite_path(field.at))
+        return sql("json_extract({}, {})", field.body, json_path(field.at))
 
     def exists(self, field: Field) -> Sql:
         return sql("{} <> 'null'", self._type(field))
@@ -87,7 +82,7 @@ class Sqlite:
         return sql("({} = 'text' AND {})", self._type(field), self.column_matches(self._value(field), pattern))
 
     def element(self, field: Field, value: Any) -> Sql:
-        path = sqlite_path(field.at)
+        path = json_path(field.at)
         if value is None or isinstance(value, bool):
             same = Sql(f"e.type = '{json.dumps(value)}'")
         else:
@@ -134,7 +129,7 @@ class Sqlite:
         return " DESC" if descending else ""
 
     def as_json(self, field: Field) -> Sql:
-        return sql("({} -> {})", field.body, sqlite_path(field.at))
+        return sql("({} -> {})", field.body, json_path(field.at))
 
     def to_json(self, value: Sql) -> Sql:
         return value
@@ -169,7 +164,7 @@ class Sqlite:
 
     def with_fields(self, body: Sql, pairs: Sequence[tuple[str, Sql]], *, last: bool) -> Sql:
         whole = sql("CASE WHEN json_type({}) = 'object' THEN {} ELSE '{{}}' END", body, body)  # no object, no fields
-        set_ = [sql("{}, {}", sqlite_path([name]), value) for name, value in pairs]
+        set_ = [sql("{}, {}", json_path([name]), value) for name, value in pairs]
         return sql("json{}_set({})", Sql("" if last else "b"), joined(", ", [whole, *set_]))
 
     def size(self, body: Sql) -> Sql:

@@ -161,7 +161,7 @@ class Statement:
     def _name_using(self) -> None:
         """JOIN ... USING (a) as ON: the field of the first folder, and of the joined one."""
         for select in self.tree.find_all(exp.Select):
-            first = select.args.get("from_") or select.args.get("from")
+            first = select.args.get("from_")
             for join in select.args.get("joins") or ():
                 if not (using := join.args.get("using")):
                     continue
