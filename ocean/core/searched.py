@@ -69,7 +69,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 def plain(text: str) -> str:
     """A text without its markup, if it has any. One walk, however broken the markup is."""
-    if not _TAG.search(text):
+    if "<" not in text or not _TAG.search(text):
         return text
     pieces: list[str] = []
     lowered = text.lower()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 DIMENSIONS = 256
 MAX_TOKENS = 2048  # of a text: what comes behind no longer moves its mean by much
+_AT_ONCE = 4096  # tokens whose vectors are added up together: 4 MB
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 Vectors = NDArray[np.float32]
@@ -35,10 +36,17 @@ class Embedder:
         """An array of (texts, DIMENSIONS); a text without a known token gives zeros."""
         weights, tokenizer = self._load()
         found = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        rows: list[int] = []
+        starts: list[int] = []
+        ids: list[int] = []
         for row, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
-            ids = encoding.ids[:MAX_TOKENS]
-            if ids:
-                found[row] = weights[ids].mean(axis=0, dtype=np.float32)
+            if len(ids) > _AT_ONCE:
+                _sum(weights, rows, starts, ids, found)
+            if tokens := encoding.ids[:MAX_TOKENS]:
+                rows.append(row)
+                starts.append(len(ids))
+                ids += tokens
+        _sum(weights, rows, starts, ids, found)
         return normalised(found)
 
     def _load(self) -> tuple[NDArray[Any], Any]:
@@ -54,6 +62,15 @@ class Embedder:
                 self._tokenizer.no_padding()
                 self._weights = _read(home / _WEIGHTS)
             return self._weights, self._tokenizer
+
+
+def _sum(weights: NDArray[Any], rows: list[int], starts: list[int], ids: list[int], found: Vectors) -> None:
+    """Each row's tokens together, which has the direction of their mean; the lists are empty then."""
+    if rows:
+        found[rows] = np.add.reduceat(weights[ids].astype(np.float32), starts, axis=0)
+    rows.clear()
+    starts.clear()
+    ids.clear()
 
 
 def _read(path: Path) -> NDArray[Any]:

@@ -39,11 +39,13 @@ class Engine(Protocol):
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """A point read or a short range: what is committed now, whoever wrote it."""
 
-    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False) -> list[Row]:
+    async def scan(
+        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
+    ) -> list[Row]:
         """A read that may be long, off the loop's thread. Raises StatementError, LIMIT_REACHED after SCAN_SECONDS, and beyond SCAN_BYTES:
         with `cut` it ends there instead, with at least one row; whoever asks goes on behind the last one.
 
-        `brief`: it is likely over before another thread has begun with it.
+        `brief`: it is likely over before another thread has begun with it. `by_fields`: records are joined by what no index has.
         """
 
     async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:

@@ -62,13 +62,17 @@ class PostgresEngine:
         except _AWAY as fault:
             raise _away(fault) from fault
 
-    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False) -> list[Row]:
+    async def scan(
+        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
+    ) -> list[Row]:
         if self._scanning >= SCANS_WAITING:
             raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
         self._scanning += 1
         found = Gathered(cut)
         try:
             async with self._scans.acquire() as connection, asyncio.timeout(SCAN_SECONDS), connection.transaction(readonly=True):
+                if by_fields:  # what a field's values are, the planner can't know: it would take many rows for few
+                    await connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
                 async for row in connection.cursor(numbered(sql), *args, prefetch=100):
                     if not found.add(row):
                         break

@@ -20,6 +20,7 @@ sys.modules["sqlite3"] = pysqlite3
 
 SAFE_SQLITE = (3, 51, 3)
 _LOCK = 0x6F6365616E  # one migration at a time on a shared database
+_FOLDERS = [(index, "1000000 10000 1") for index in ("record_route", "sqlite_autoindex_record_1")]  # of a million, a folder has so many
 _FIRST_HEAD = "INSERT INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,{}) ON CONFLICT (id) DO NOTHING"
 
 
@@ -59,7 +60,19 @@ async def migrate(url: str) -> None:
         await _run(url)
         connection = connect(database_path(url), read_only=False)
         connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))
+        _tell_planner(connection)
         connection.close()
+
+
+def _tell_planner(connection: Any) -> None:
+    """SQLite takes a folder for ten records unless it is told, and then joins as if it were: a folder may have many
+    (https://sqlite.org/optoverview.html#manual_control_of_query_plans_using_sqlite_stat_tables)."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchall():
+        connection.execute("ANALYZE head")  # which makes the table
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = 'record'")
+    connection.executemany("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('record', ?, ?)", _FOLDERS)
+    connection.execute("COMMIT")
 
 
 async def _run(url: str) -> None:

@@ -116,7 +116,9 @@ class SqliteEngine:
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return self.now(sql, args)
 
-    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False) -> list[Row]:
+    async def scan(
+        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
+    ) -> list[Row]:
         found = self._scans.at_once(sql, args) if brief else None
         return found if found is not None else await self._scans.rows(sql, args, cut=cut)
 

@@ -18,6 +18,7 @@ from ocean.store.engine import Engine
 from ocean.store.reader import Reader, now
 
 PAGE = 500  # drops that are taken in at once
+FAR = 2000  # the same where it is far behind: what a commit costs is shared
 PAUSE = 0.1  # seconds between commits, where nobody waits for one
 PATIENCE = 10.0  # seconds that a question waits for what was saved before
 _TIDY = 1000  # milliseconds between looks for what has expired
@@ -90,7 +91,7 @@ class Indexing:
         if self._position < head:
             if not self._waiting:
                 await asyncio.sleep(max(0.0, self._committed + PAUSE - time.monotonic()))
-            await self._take_in(index, await self._reader.follow(self._position, PAGE), head)
+            await self._take_in(index, await self._reader.follow(self._position, PAGE if head - self._position < FAR else FAR), head)
             return True
         try:
             if now() - self._tidied > _TIDY:

@@ -45,7 +45,7 @@ class Question:
         self.brief = False  # whether it looks at few records, for all that is known
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
-        return await run(ocean, caller, statement or self.statement(), brief=self.brief)
+        return await run(ocean, caller, statement or self.statement(), brief=self.brief, by_fields=self.pipeline.by_fields)
 
     def statement(self) -> Sql:
         """What is run."""

@@ -11,8 +11,9 @@ from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.services.query.plan import Along
 from ocean.store.engine import Row, StatementError
+from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Sql, joined, sql
-from ocean.store.query.pipeline import COLUMNS, NO_LIMIT, Scan
+from ocean.store.query.pipeline import COLUMNS, Scan
 from ocean.store.reader import DROP, LIVE, now, within
 
 MAX_LIMIT = 1000
@@ -89,11 +90,13 @@ async def scan_of(
     return Scan(known, select, cells=cells)
 
 
-async def run(ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False, brief: bool = False) -> list[Row]:
+async def run(
+    ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False, brief: bool = False, by_fields: bool = False
+) -> list[Row]:
     """The rows of a question, in one of the caller's turns. Raises INVALID_VALUE where the engine can't answer it."""
     async with ocean.turns.of(*caller.holders):
         try:
-            return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief)
+            return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief, by_fields=by_fields)
         except StatementError as fault:
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
 

@@ -40,7 +40,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
             text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
         except RecursionError:
             raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
-        rows = await _run(ocean, text.text, text.values)
+        rows = await _run(ocean, text.text, text.values, statement.by_fields)
     found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]
     answer = {"columns": names, "rows": found, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
     return {**answer, "truncated": True} if len(rows) > MAX_ROWS else answer
@@ -67,9 +67,9 @@ async def _kinds(ocean: Ocean, scan: Scan, names: dict[str, str], known: dict[st
     return kinds
 
 
-async def _run(ocean: Ocean, text: str, values: tuple[Any, ...]) -> list[Any]:
+async def _run(ocean: Ocean, text: str, values: tuple[Any, ...], by_fields: bool) -> list[Any]:
     try:
-        return list(await ocean.engine.scan(text, values))
+        return list(await ocean.engine.scan(text, values, by_fields=by_fields))
     except StatementError as fault:
         raise OceanError("SQL_ERROR", f"The statement can't be run: {str(fault).splitlines()[0][:200]}.") from None
 

@@ -16,6 +16,7 @@ from grammar.conditions import Condition
 from grammar.names import parted, title, way
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
+from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import OWN, Lowering, Own, in_record
@@ -25,7 +26,6 @@ MAX_KEYS = 16
 MAX_FIELDS = 100
 MAX_LEVELS = 20
 MAX_JOINS = 8
-NO_LIMIT = 2**62  # rows
 _SEQ = Sql("r.seq")
 
 Pick = str | dict[str, str]
@@ -89,6 +89,7 @@ class Pipeline:
         self.names: list[str] | None = None  # the fields of rows, where they are known
         self.levels = 1
         self.fields: set[str] = set()  # of the folder's records that are looked at
+        self.by_fields = False  # whether records are joined by more than their keys
         self._ordered_by = base.ordered
         self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "", cells=base.cells)], [])
 
@@ -430,11 +431,12 @@ class Pipeline:
                 on.append(sql(f"x.{there.name} = {{}}", value))
                 continue
             if isinstance(here, Own):
-                extra.append(sql(f"{{}} AS k{i}", self.dialect.joinable_text(there)))
+                extra.append(sql(f"CAST({{}} AS text) AS k{i}", self.dialect.joinable_text(there)))  # as a key is, or no index serves both
                 on.append(sql(f"x.k{i} = {{}}", here.column))
                 continue
             extra.append(sql(f"{{}} AS k{i}", self.dialect.joinable(there)))
             on.append(sql(f"x.k{i} = {{}}", self.dialect.joinable(here)))
+        self.by_fields = self.by_fields or bool(extra)
         columns = [Sql(f"r.{name}") for name in COLUMNS]
         scan = exp.Select().select(self.binds.leaf(joined(", ", [*columns, *extra])), copy=False)
         scan.from_(_named(self.binds.leaf(join.scan.select), "r"), copy=False)

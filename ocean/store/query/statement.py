@@ -21,6 +21,7 @@ from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.store.query import moments
 from ocean.store.query.dialects import Dialect
+from ocean.store.query.fences import NO_LIMIT, keep_joined, keep_made, turn_right_joins
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, regex
 from ocean.store.query.lower import Own, in_record
@@ -88,6 +89,7 @@ class Statement:
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
         self._fields: Mapping[str, Sequence[str]] = {}
+        self.by_fields = False  # whether folders are joined by more than their keys, once it is written
         seen: set[int] = set()
         for scope in self._scopes():
             seen.update(id(table) for table in scope.tables)
@@ -141,6 +143,9 @@ class Statement:
         counted = self._counted()
         if dialect.name == "sqlite":
             self._never_mix({(folder.table.alias_or_name, column) for folder in self.folders for column in folder.names.values()})
+        turn_right_joins(self.tree)
+        apart = keep_joined(self._scopes(), lambda table, column: self._of[id(table)].names.get("key") == column)
+        self.by_fields = bool(apart) or any("query" in node.args for node in self.tree.find_all(exp.In))
         for folder, scan, known in zip(self.folders, scans, kinds, strict=True):
             columns = [
                 sql(
@@ -150,10 +155,11 @@ class Statement:
                 for name, c in folder.names.items()
             ]
             inner = sql("SELECT {} FROM ({}) r", joined(", ", columns or [Sql("1 AS f0")]), scan)
+            inner = sql("{} LIMIT {}", inner, NO_LIMIT) if id(folder.table) in apart else inner
             alias = exp.TableAlias(this=exp.to_identifier(folder.table.alias_or_name, quoted=True))
             folder.table.replace(exp.Subquery(this=binds.leaf(inner), alias=alias))
         self._limit()
-        self._fence()
+        keep_made(self.tree)
         self._bind(binds, dialect)
         self._rename()
         return binds.write(self.tree, dialect.name, quoted=True), names, shown
@@ -272,17 +278,6 @@ class Statement:
             if isinstance(around, _CALCULATIONS) or beside_number:
                 found.add((column.table, column.name))
         return found
-
-    def _fence(self) -> None:
-        """SELECTs inside that make values are not taken into the one around them: there each use of a value would be a copy of what
-        makes it, and copies of copies are more than any machine has room to plan."""
-        for select in self.tree.find_all(exp.Select):
-            made = any(not isinstance(node.unalias(), exp.Column | exp.Literal) for node in select.expressions)
-            if made and isinstance(select.parent, exp.Subquery | exp.CTE):
-                if select.args.get("limit") is None:
-                    select.set("limit", exp.Limit(expression=exp.Literal.number(2**62)))
-                if select.args.get("offset") is None:
-                    select.set("offset", exp.Offset(expression=exp.Literal.number(0)))
 
     def _rename(self) -> None:
         """Every name that the user chose as a word of ours: none of them can be that of a table of the store."""
