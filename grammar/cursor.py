@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from grammar.errors import DropsSyntaxError, nearest
+from grammar.errors import DropsSyntaxError, habit, nearest
 from grammar.tokens import END, PUNCT, WORD, Token, describe
 
 
@@ -70,5 +70,7 @@ class Cursor:
     ) -> DropsSyntaxError:  # fmt: skip
         """The error to raise here, or at offset `at`. It suggests `likely`, or the nearest of the words that are `known`."""
         offset = self.peek.offset if at is None else at
+        before = self.peek_at(-1).text if self.index else ""
+        likely = likely or habit(before, self.peek.text)
         suggestion = likely or (nearest(self.peek.text, known) if self.peek.kind == WORD and known else None)
         return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion)

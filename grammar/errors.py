@@ -27,8 +27,33 @@ class DropsSyntaxError(Exception):
     def hint(self) -> str | None:
         if self.suggestion is None:
             return None
+        if self.suggestion in HABITS.values():
+            return f"Write {self.suggestion}."
         quoted = self.suggestion if '"' in self.suggestion else repr(self.suggestion)
         return f"Did you mean {quoted}?"
+
+
+HABITS = {  # what SQL and others say, and what is said here
+    "like": 'contains "a", starts with "a" or matches "^a"',
+    "ilike": 'contains "a", starts with "a" or matches "^a"',
+    "is": "missing or exists",
+    "isnull": "missing",
+    "order": "sort name, or sort name descending",
+    "by": "sort name, or group name",
+    "offset": "skip 10",
+    "select": "pick name, age",
+    "on": "join folder on field = field",
+    "having": "group name count having count > 1",
+    "==": "=",
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+}
+
+
+def habit(before: str, here: str) -> str | None:
+    """What is said here for a word, or for two signs of which `before` is the first, of another language."""
+    return HABITS.get(here.lower()) or HABITS.get(before + here)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -102,7 +102,9 @@ class Language:
                 raise cursor.error(f"at most {MAX_PIPES} stages in a pipe")
             pipe.append(self._stage(cursor))
         if not inner and not cursor.at_end:
-            raise cursor.error(self._expected_next(name, args, pipe), known=self._clause_words(name) | {"then"})
+            word = cursor.peek.text
+            likely = f"then {word}" if pipe and word in self._stages else None
+            raise cursor.error(self._expected_next(name, args, pipe), known=self._clause_words(name) | {"then"}, likely=likely)
         return Statement(name, args, tuple(pipe))
 
     def _head(self, cursor: Cursor, inner: bool) -> tuple[str, dict[str, Any]]:

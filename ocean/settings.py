@@ -19,7 +19,7 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, blobs, networks, master or flag."""
+    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, bus, blobs, networks, contact, master or flag."""
 
     name: str
     default: str
@@ -32,6 +32,13 @@ SETTINGS = (
     Setting("OCEAN_DATA", "./ocean-data", "the data folder"),
     Setting("OCEAN_STORE", "", "the store: empty for SQLite in the data folder, or postgres://USER:PASSWORD@HOST/DATABASE", "store", True),
     Setting("OCEAN_BLOBS", "", "where files' bytes are kept: empty for the data folder, or s3://BUCKET/PREFIX", "blobs"),
+    Setting(
+        "OCEAN_BUS",
+        "",
+        "how broadcasts reach other machines: empty for this machine alone, or nats://USER:PASSWORD@HOST:PORT/SUBJECT",
+        "bus",
+        True,
+    ),
     Setting("OCEAN_API", "127.0.0.1:8000", "where the API server listens", "address"),
     Setting("OCEAN_VIEW", "127.0.0.1:8001", "where the view host listens", "address"),
     Setting("OCEAN_MAIL", "127.0.0.1:8002", "where the mail host listens for HTTP", "address"),
@@ -46,6 +53,12 @@ SETTINGS = (
         True,
     ),
     Setting("OCEAN_EGRESS_ALLOW", "", "networks that hooks may call though they are not public, comma-separated", "networks"),
+    Setting(
+        "OCEAN_PUSH_CONTACT",
+        "",
+        "whom a push service may write to, mailto:you@example.com or https://...; without it nothing is pushed",
+        "contact",
+    ),
     Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
     Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
     Setting(
@@ -163,6 +176,12 @@ def _url(
         raise SettingError(f"{name} is not {says}." if NAMES[name].secret else f"{name} is {values[name]!r}, not {says}.")
 
 
+def _contact(values: Mapping[str, str], name: str) -> None:
+    kind, _, rest = values[name].partition(":")
+    if values[name] and not ((kind == "mailto" and "@" in rest) or (kind == "https" and urlsplit(values[name]).hostname)):
+        raise SettingError(f"{name} is {values[name]!r}, not mailto:you@example.com or an https address.")
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
     "networks": networks,
@@ -171,5 +190,7 @@ _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "number": _number,
     "url": _url,
     "store": lambda v, n: _url(v, n, ("postgres", "postgresql"), "an address such as postgres://USER:PASSWORD@HOST/DATABASE"),
+    "contact": _contact,
+    "bus": lambda v, n: _url(v, n, ("nats", "tls"), "an address such as nats://HOST:4222"),
     "blobs": lambda v, n: _url(v, n, ("s3",), "an address such as s3://BUCKET/PREFIX"),
 }

@@ -10,7 +10,7 @@ from sanic import HTTPResponse, Request, Sanic
 from ocean.api import blobs, exports, streams, twins, webhooks
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
-from ocean.bus.local import LocalBus
+from ocean.bus import bus_of
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
@@ -60,7 +60,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         server.ctx.hub = Hub(ocean)
         ocean.searching = Indexing(ocean.data, ocean.engine, ocean.reader)
         await ocean.searching.open()
-        ocean.live = Broadcasts(ocean, LocalBus(ocean.data))
+        ocean.live = Broadcasts(ocean, bus_of(ocean.settings, ocean.data))
         await ocean.live.open()
         server.ctx.meter.gauge("ocean_listeners", "Listeners to broadcasts.", lambda: ocean.live.count if ocean.live else 0)
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)

@@ -58,7 +58,7 @@ class Reader:
         if makes:
             self._query |= {"generate_keypair", "wait"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
-        self._largest = MAX_QUESTION if not makes else None
+        self._largest = None if makes or "payload" in self._body else MAX_QUESTION  # a payload has a bound of its own
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
 
     def __call__(self, request: Asked) -> dict[str, Any]:

@@ -21,11 +21,10 @@ def answer(body: dict[str, Any]) -> None:
         _pair(body)
         return
     if isinstance(body.get("affected"), int):
-        records = f"{body['affected']} record{'' if body['affected'] == 1 else 's'}"
-        click.echo(f"{records} would change; nothing was changed." if body.get("dry") else f"{records} changed.")
+        _affected(body)
         return
     if isinstance(body.get("columns"), list) and isinstance(body.get("rows"), list):
-        table([dict(zip(body["columns"], row, strict=True)) for row in body["rows"]])
+        grid(body["columns"], body["rows"])
         return
     if isinstance(body.get("text"), str) and set(body) <= {"text", "to", "format"}:
         click.echo(body["text"].rstrip("\n"))
@@ -36,9 +35,27 @@ def answer(body: dict[str, Any]) -> None:
     if isinstance(body.get("commands"), list):
         _commands(body["commands"])
         return
-    rows = next((body[name] for name in ("results", "entities", "versions", "commands") if isinstance(body.get(name), list)), [body])
-    table([flat(row) for row in rows])
+    table([flat(row) for row in _rows(body)])
     _pair(body)
+
+
+def _rows(body: dict[str, Any]) -> list[Any]:
+    """What an answer lists, if it lists one thing; or the answer as the one row."""
+    lists = [value for value in body.values() if isinstance(value, list) and all(isinstance(item, dict) for item in value)]
+    known = next((body[name] for name in ("results", "entities", "versions") if isinstance(body.get(name), list)), None)
+    return known if known is not None else lists[0] if len(lists) == 1 and lists[0] else [body]
+
+
+def _affected(body: dict[str, Any]) -> None:
+    """What a pipe did: records that it changed, or what it queued."""
+    queued = body.get("queued")
+    what = f"{body['affected']} {queued or 'record'}{'' if body['affected'] == 1 else 's'}"
+    if body.get("dry"):
+        click.echo(f"{what} would be queued; nothing was." if queued else f"{what} would change; nothing was changed.")
+        return
+    if queued and body.get("results"):
+        table(body["results"])
+    click.echo(f"{what} {'queued' if queued else 'changed'}.")
 
 
 def _pair(body: dict[str, Any]) -> None:
@@ -76,7 +93,9 @@ def flat(record: Any) -> dict[str, Any]:
         return {"value": record}
     payload = record.get("payload")
     rest = {k: v for k, v in record.items() if k not in ("payload", "keypair")}
-    return {**rest, **(payload if isinstance(payload, dict) else {"payload": payload} if "payload" in record else {})}
+    if not isinstance(payload, dict):
+        return rest | ({"payload": payload} if "payload" in record else {})
+    return rest | {f"payload.{name}" if name in rest else name: value for name, value in payload.items()}
 
 
 def error(body: dict[str, Any]) -> str:
@@ -92,9 +111,17 @@ def table(rows: list[dict[str, Any]]) -> None:
         click.echo("no results")
         return
     columns = list(dict.fromkeys(name for row in rows for name in row if name not in _HIDDEN))
-    shown = Table(*(Column(name, overflow="fold") for name in columns), header_style="bold cyan", border_style="dim")
+    grid(columns, [[row.get(name) for name in columns] for row in rows])
+
+
+def grid(columns: list[str], rows: list[list[Any]]) -> None:
+    """Rows under their columns, of which several may have one name."""
+    if not rows:
+        click.echo("no results")
+        return
+    shown = Table(*(Column(escape(name), overflow="fold") for name in columns), header_style="bold cyan", border_style="dim")
     for row in rows:
-        shown.add_row(*(cell(row.get(name)) for name in columns))
+        shown.add_row(*map(cell, row))
     Console().print(shown)
 
 

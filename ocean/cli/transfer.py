@@ -139,19 +139,36 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
         for item in whole if isinstance(whole, list) else [whole]:
             yield item, file.stat().st_size // max(1, len(whole) if isinstance(whole, list) else 1)
     elif kind == "csv":
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            texts = _texts(csv.DictReader(text))
-            text.seek(0)
-            for row in csv.DictReader(text):
-                yield (
-                    {name: value for name, cell in row.items() if name is not None and (value := _value(cell, name in texts)) is not None},
-                    sum(len(str(cell)) + 1 for cell in row.values()),
-                )
+        texts = _texts(_csv(file))
+        for row in _csv(file):
+            yield (
+                {name: value for name, cell in row.items() if (value := _value(cell, name in texts)) is not None},
+                sum(len(str(cell)) + 1 for cell in row.values()),
+            )
     else:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _loads(line, file, number), len(line)
+
+
+def _csv(file: Path) -> Iterator[dict[str, str]]:
+    """The rows of a CSV by its first line's names. What is no such table ends the program with the line at fault."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            names = next(reader, [])
+            if twice := [name for name in names if names.count(name) > 1]:
+                fail(f"{file} has the column {twice[0]!r} twice.", 1)
+            for row in reader:
+                if row and len(row) != len(names):
+                    fail(f"{file}, line {reader.line_num}, has {len(row)} cells; its first line has {len(names)}.", 1)
+                if row:
+                    yield dict(zip(names, row, strict=True))
+        except csv.Error as fault:
+            fail(f"{file}, line {reader.line_num}, is not CSV: {fault}.", 1)
+        except UnicodeDecodeError:
+            fail(f"{file} is not UTF-8. Save it as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8", 1)
 
 
 def _loads(text: bytes, file: Path, line: int) -> Any:
@@ -161,19 +178,19 @@ def _loads(text: bytes, file: Path, line: int) -> Any:
         fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
 
 
-def _texts(rows: Iterable[dict[str, Any]]) -> set[str]:
+def _texts(rows: Iterable[dict[str, str]]) -> set[str]:
     """The columns of a CSV that hold text: a number among words is one of them, as a house's number or a code is."""
     found: set[str] = set()
     for row in rows:
         for name, cell in row.items():
-            if name not in found and isinstance(cell, str) and isinstance(_value(cell), str):
+            if name not in found and isinstance(_value(cell), str):
                 found.add(name)
     return found
 
 
-def _value(cell: str | list[str] | None, text: bool = False) -> Any:
+def _value(cell: str, text: bool = False) -> Any:
     """A cell of a CSV as JSON: numbers, true and false as such unless its column holds text, nothing where it is empty."""
-    if not isinstance(cell, str) or cell == "":
+    if cell == "":
         return None
     if text and cell[0] not in "{[":
         return cell[1:] if _GUARDED.match(cell) else cell
@@ -217,19 +234,33 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
 @click.option("--raw", is_flag=True, help="CSV cells that a spreadsheet would take for formulas as they are")
 def export(route: str, file: Path | None, kind: str, dialect: str, all_versions: bool, raw: bool) -> None:
     """Write the folder ROUTE and all beneath into FILE, or to the standard output."""
+    file = None if file == Path("-") else file
+    if file and not file.resolve().parent.is_dir():
+        fail(f"The folder of {file} is not there.")
     asked = {"format": kind, "dialect": dialect, "latest": str(not all_versions).lower(), "raw": str(raw).lower()}
     with Client().stream("GET", f"/export/{route}", params=asked) as pieces:
-        file = None if file == Path("-") else file
-        target = file.open("wb") if file else sys.stdout.buffer
-        try:
+        if file:
+            _write(file, pieces)
+        else:
             for piece in pieces:
-                target.write(piece)
-        finally:
-            target.flush()
-            if file:
-                target.close()
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
     if file:
         click.echo(f"{file} holds {route} ({file.stat().st_size / 1000:.1f} KB).", err=True)
+
+
+def _write(file: Path, pieces: Iterable[bytes]) -> None:
+    """All of it, or what was there before."""
+    part = file.with_name(file.name + ".part")
+    try:
+        with part.open("wb") as target:
+            for piece in pieces:
+                target.write(piece)
+        part.replace(file)
+    except OSError as fault:
+        fail(f"{file} can't be written: {fault.strerror}.", 1)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 COMMANDS = (import_, export)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocean.commands.command import ROUTE, Arg, Command, Twin
-from ocean.services.live import broadcasts, hooks
+from ocean.services.live import broadcasts, hooks, push
 
 _ID = Arg("id", "text", "path", required=True)
 
@@ -36,4 +36,18 @@ COMMANDS = (
             (Twin("GET", "/hooks/<id>/deliveries", (_ID, Arg("limit", "integer", "query"), Arg("before", "text", "query"))),)),
     Command("webhook replay", ("webhook replay ID:text",), "Send a delivery once more.", 'webhook replay "msg_id-here"', hooks.replay,
             (Twin("POST", "/deliveries/<id>/replay", (_ID,)),)),
+    Command("push vapid key", (), "What a browser subscribes to notifications with.", "", push.vapid_key,
+            (Twin("GET", "/push/vapid-key"),)),
+    Command("push send", ("push send MESSAGE:object",), "Notify the browsers of other keys.",
+            'push send { to: ("target-ocean-key"), title: "New message" }', push.send,
+            (Twin("POST", "/push/send", whole_body="message"),), writes=True),
+    Command(
+        "push subscribe", ("push subscribe PREFIX",), "Be notified in your browsers of what is saved in a folder.",
+        "push subscribe myapp/orders", push.subscribe,
+        (Twin("POST", "/push/subscribe", (Arg("prefix", "text"), Arg("endpoint", "text"), Arg("keys", "object")), 201),), writes=True,
+    ),
+    Command("push subscriptions", ("push subscriptions",), "Your browsers, and the folders that you are notified of.", "push subscriptions",
+            push.subscriptions, (Twin("GET", "/push/subscriptions"),)),
+    Command("push unsubscribe", ("push unsubscribe ID:text",), "Take a browser away, or leave a folder.",
+            'push unsubscribe "subscription-id"', push.unsubscribe, (Twin("DELETE", "/push/subscriptions/<id>", (_ID,)),)),
 )  # fmt: skip

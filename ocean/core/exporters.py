@@ -119,7 +119,7 @@ class SqlTable:
         self.table = self.quoted(name if dialect == "postgres" else name[-60:])
         first = "_key" if keyed else "_drop_id"
         self.fixed = [first, "_created_at"] if keyed else [first, "_key", "_created_at"]
-        taken = {name.casefold() for name in self.fixed}
+        taken = {self._told_apart(name) for name in self.fixed}
         self.names = {name: self._column(name, taken) for name in columns.by_name}
         self.columns = columns.by_name
         short = [name for name, column in self.columns.items() if column.kind == "text" and column.longest <= SHORT]
@@ -130,9 +130,13 @@ class SqlTable:
         return f"`{name.replace('`', '``')}`" if self.dialect == "mysql" else '"' + name.replace('"', '""') + '"'
 
     def _column(self, name: str, taken: set[str]) -> str:
-        chosen = _free(column_name(name, self.dialect), lambda shown: shown.casefold() in taken)
-        taken.add(chosen.casefold())
+        chosen = _free(column_name(name, self.dialect), lambda shown: self._told_apart(shown) in taken)
+        taken.add(self._told_apart(chosen))
         return chosen
+
+    def _told_apart(self, name: str) -> str:
+        """What differs where two columns may stand beside each other: MySQL takes `Name` and `name` for one."""
+        return name.casefold() if self.dialect == "mysql" else name
 
     def create(self) -> str:
         lines = [f"{self.quoted(self.fixed[0])} {self._key_type()} PRIMARY KEY"]

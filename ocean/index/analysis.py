@@ -34,6 +34,12 @@ def words() -> TextAnalyzer:
 
 
 @cache
+def pieces() -> TextAnalyzer:
+    """What stands between spaces, as it is: also what no word can be."""
+    return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
+
+
+@cache
 def stems(language: str) -> TextAnalyzer:
     """Words by their stems (Snowball); as they stand in a language that has no stemmer here."""
     name = STEMMED.get(language)

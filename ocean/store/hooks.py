@@ -14,6 +14,7 @@ from ocean.store.reader import now
 
 _HOOK = "id, owner, prefix, url, secret, active, retries, condition, created_at, since"
 _DELIVERY = "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at"
+PUSH = "push:"  # the address of a hook that notifies its owner's browsers; with a key behind it, of a delivery to that key's
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE owner = ? AND state = 'waiting' LIMIT ?) w"
 
@@ -94,14 +95,17 @@ async def hook(engine: Engine, hook_id: str) -> Hook | None:
     return next(iter(await _hooks(engine, "WHERE id = ?", (hook_id,))), None)
 
 
-async def hooks_of(engine: Engine, owner: str) -> list[Hook]:
-    return await _hooks(engine, "WHERE owner = ? ORDER BY created_at, id", (owner,))
+async def hooks_of(engine: Engine, owner: str, url: str | None = None) -> list[Hook]:
+    """Those that call an address, or with PUSH those that notify."""
+    sign = "=" if url == PUSH else "<>"
+    return await _hooks(engine, f"WHERE owner = ? AND url {sign} ? ORDER BY created_at, id", (owner, PUSH))
 
 
 def added(new: Hook, most: int, refuse: Exception) -> Steps:
     """Steps that add a hook. Raise `refuse` where its owner has `most` already."""
     yield Step(LOCK, [()])
-    ((count,),) = yield Step("SELECT count(*) FROM hook WHERE owner = ?", [(new.owner,)], reads=True)
+    sign = "=" if new.url == PUSH else "<>"
+    ((count,),) = yield Step(f"SELECT count(*) FROM hook WHERE owner = ? AND url {sign} ?", [(new.owner, PUSH)], reads=True)
     if count >= most:
         raise refuse
     ((seq,),) = yield Step("SELECT seq FROM head WHERE id = 1", [()], reads=True)

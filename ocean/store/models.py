@@ -281,6 +281,21 @@ class Hook(Model):
         indexes = [Index(fields=("prefix", "active"), name="hook_prefix"), Index(fields=("owner",), name="hook_owner")]
 
 
+class Browser(Model):
+    """A browser that a key is notified in. `target` is wrapped: whoever has it can send to that browser."""
+
+    id = Name(primary_key=True)
+    owner = Name()
+    digest = Name()  # of the endpoint
+    target = fields.TextField()
+    host = fields.TextField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "browser"
+        unique_together = (("owner", "digest"),)
+
+
 class Delivery(Model):
     """A call that waits to be made, or was. `place` orders those of one queue: a hook's id, or whom `then call` calls."""
 

@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ocean.core import keys
 
@@ -41,7 +43,12 @@ class MasterKey:
             if not path.exists():
                 _create(path, base64.urlsafe_b64encode(os.urandom(32)).decode())
             given = path.read_text().strip()
-        self._cipher = AESGCM(keys.master_of(given))
+        self._key = keys.master_of(given)
+        self._cipher = AESGCM(self._key)
+
+    def derived(self, purpose: str, size: int) -> bytes:
+        """Bytes of a purpose, the same wherever the master key is the same (HKDF-SHA256, RFC 5869)."""
+        return HKDF(hashes.SHA256(), size, salt=None, info=b"infinite-ocean " + purpose.encode()).derive(self._key)
 
     def wrap(self, text: str, about: str) -> str:
         """`about` says whose it is: what is wrapped can't be taken for another's."""

@@ -167,3 +167,20 @@ def test_the_tables_of_a_language() -> None:
     assert "find" in LANGUAGE.words
     assert LANGUAGE.forms["get"][0].fits({"route": "a", "key": "b"})
     assert LANGUAGE.stages["count"].words == ("count",)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("find a where x == 3", "Write =."),
+        ("find a where x => 3", "Write >=."),
+        ('find a where x like "b%"', 'Write contains "a", starts with "a" or matches "^a".'),
+        ("find a where x is null", "Write missing or exists."),
+        ("find a order by x", "Write sort name, or sort name descending."),
+        ("find a then pick x limit 1", "Did you mean 'then limit'?"),
+    ],
+)
+def test_what_others_say_is_told_in_our_words(text: str, hint: str) -> None:
+    with pytest.raises(DropsSyntaxError) as raised:
+        LANGUAGE.parse(text)
+    assert raised.value.hint == hint

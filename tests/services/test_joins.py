@@ -21,7 +21,11 @@ async def folders(ocean: Ocean, alice: Caller) -> Ocean:
     for folder in ("left", "right"):
         found = names if folder == "left" else sorted(names)
         ops = [
-            {"route": folder, "key": f"{folder}{i}", "payload": {"name": name, "number": int(name[1:]), "city": f"c{i % 7}", "of": f"left{i}"}}
+            {
+                "route": folder,
+                "key": f"{folder}{i}",
+                "payload": {"name": name, "number": int(name[1:]), "of": f"left{i}"},
+            }
             for i, name in enumerate(found)
         ]
         for first in range(0, MANY, 4000):
@@ -64,6 +68,7 @@ async def test_text_and_a_number_never_join(ocean: Ocean, alice: Caller) -> None
     await records.save(ocean, alice, route="a", key="5", payload={"n": 5, "t": "5"})
     await records.save(ocean, alice, route="b", key="x", payload={"n": 5, "t": "5"})
     for on, wanted in (("a.key = b.t", 1), ("b.t = a.key", 1), ("a.n = b.n", 1), ("a.t = b.t", 1)):
-        assert (await sql(ocean, alice, query=f"SELECT count(*) FROM a LEFT JOIN b ON {on} WHERE b.key IS NOT NULL"))["rows"] == [[wanted]], on
+        found = await sql(ocean, alice, query=f"SELECT count(*) FROM a LEFT JOIN b ON {on} WHERE b.key IS NOT NULL")
+        assert found["rows"] == [[wanted]], on
     assert await rows(ocean, alice, "find a join b on key = n group count") == [{"count": 1}]
     assert await rows(ocean, alice, "find a inner join b on key = n group count") == [{"count": 0}]

@@ -26,9 +26,15 @@ async def call(ocean: Ocean, caller: Caller, url: str, payloads: list[Any]) -> l
     bodies = [orjson.dumps({"type": "record.called", "timestamp": show_time(moment), "data": payload}).decode() for payload in payloads]
     if sum(map(len, bodies)) > MAX_BODIES:
         raise OceanError("LIMIT_REACHED", f"What is sent together has at most {MAX_BODIES // 2**20} MB.", "Send it in parts.")
-    ids: list[str] = []
-    await ocean.log.transact(_called(f"{owner} {address.host}", owner, str(address), bodies, moment, ids))
+    ids = await queue(ocean, f"{owner} {address.host}", owner, str(address), bodies)
     ocean.log.wake()
+    return ids
+
+
+async def queue(ocean: Ocean, name: str, owner: str, url: str, bodies: list[str]) -> list[str]:
+    """Puts deliveries into the queue `name`, in order; their ids. Raises LIMIT_REACHED."""
+    ids: list[str] = []
+    await ocean.log.transact(_called(name, owner, url, bodies, now(), ids))
     return ids
 
 

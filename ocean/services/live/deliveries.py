@@ -21,6 +21,7 @@ from ocean.core.routes import ancestors
 from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.access import reading
+from ocean.services.live import notifying
 from ocean.services.live.hooks import headers
 from ocean.services.live.planning import BATCH, Page, parts
 from ocean.store import hooks, leases
@@ -199,6 +200,8 @@ def _swept(more: list[bool]) -> Steps:
 async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
     """Sends it once; what came of it. Whether it may be sent is asked anew: access may have been taken away, the content erased."""
     hook = await hooks.hook(ocean.engine, delivery.queue) if not delivery.url else None
+    if delivery.url.startswith(hooks.PUSH) or (hook is not None and hook.url == hooks.PUSH):
+        return await notifying.attempt(ocean, delivery, hook)
     try:
         made = await _made(ocean, delivery, hook)
     except ValueError as fault:  # what the operator can mend

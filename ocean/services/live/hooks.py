@@ -147,7 +147,7 @@ async def replay(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
 async def _own(ocean: Ocean, caller: Caller, id_: str) -> Hook:
     owner = caller.required("Hooks are their owner's.")
     found = await hooks.hook(ocean.engine, id_)
-    if found is None or found.owner != owner:
+    if found is None or found.owner != owner or found.url == hooks.PUSH:
         raise OceanError("NOT_FOUND", f"There is no hook {id_[:60]!r} of yours.", "webhooks lists them.")
     return found
 

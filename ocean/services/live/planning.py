@@ -16,7 +16,7 @@ from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.store import hooks
 from ocean.store.engine import StatementError
-from ocean.store.hooks import FAILED, WAITING, Delivery, Hook
+from ocean.store.hooks import FAILED, PUSH, WAITING, Delivery, Hook
 from ocean.store.query.dialects import Dialect
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
@@ -49,6 +49,8 @@ class Page:
 
     async def _of(self, hook: Hook, drops: list[Drop]) -> None:
         owner = Caller(hook.owner)
+        if hook.url == PUSH:  # of what is removed nobody is notified
+            drops = [drop for drop in drops if drop.kind != REMOVED]
         heard = [drop for drop in drops if reading.may_hear(owner, drop, await self._rules_of(drop.route), self._moment)]
         if not hook.condition:
             self.rows += [_delivery(hook, drop) for drop in heard]

@@ -170,6 +170,9 @@ class Export:
         columns = await self._columns()
         table: exporters.SqlTable | None = None
         route = None
+        yield f"-- {self.route.replace(chr(10), ' ')}: {len(columns)} table{'' if len(columns) == 1 else 's'}\n"
+        if self.dialect == "mysql":
+            yield "SET NAMES utf8mb4;\n"
         async for page in self.pages():
             for at, rows in self._by_route(page):
                 if table is None or at != route:

@@ -107,7 +107,7 @@ async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str
         except OceanError as fault:
             fault.message = f"{name}: {fault.message}"
             raise
-    answer: dict[str, Any] = {"affected": len(messages)}
+    answer: dict[str, Any] = {"affected": len(messages), "queued": "message"}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
     ids = await outbox.queue(ocean, caller, messages) if messages else []
@@ -120,7 +120,7 @@ async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     found, _ = await question.results(ocean, caller)
     payloads = _few(found)
     ocean.egress.check(args["url"])
-    answer: dict[str, Any] = {"affected": len(payloads)}
+    answer: dict[str, Any] = {"affected": len(payloads), "queued": "call"}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
     ids = await calls.call(ocean, caller, args["url"], payloads) if payloads else []

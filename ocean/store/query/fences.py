@@ -48,7 +48,7 @@ def keep_joined(scopes: Sequence[Scope], is_key: Callable[[exp.Table, str], bool
 def turn_right_joins(tree: exp.Expr) -> None:
     """`a RIGHT JOIN b` as `b LEFT JOIN a`: SQLite makes no index of what is right of a right join."""
     for select in tree.find_all(exp.Select):
-        first, joins = select.args.get("from_"), select.args.get("joins") or ()
+        first, joins = select.args.get("from_"), select.args.get("joins") or []
         if first is not None and len(joins) == 1 and joins[0].side == "RIGHT":
             left, right = first.this, joins[0].this
             first.set("this", right)

@@ -1,0 +1,71 @@
+"""`ocean import`, `ocean export` and tables in the terminal, where files and names are not as one would like them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ocean.core import keys
+from tests.cli.test_cli import ocean
+from tests.conftest import Running
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name,age\nAda,36\nBob\n", "line 3, has 1 cells; its first line has 2"),
+        (b"name,age\nAda,36,7\n", "line 2, has 3 cells"),
+        (b'name,age\n"Ada" x,36\n', "line 2, is not CSV"),
+        (b"name,name\nAda,36\n", "the column 'name' twice"),
+        (b"name\nJos\xe9\n", "is not UTF-8"),
+    ],
+)
+def test_a_broken_csv_is_told_by_its_line_and_nothing_is_saved(
+    server: Running, secret: str, tmp_path: Path, content: bytes, says: str
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(content)
+    done = ocean("import", str(file), "broken/csv", url=server.api, key=secret, home=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert server.post("/query", {"prefix": "broken/csv"}).json()["results"] == []
+
+
+def test_an_export_to_a_folder_that_is_not_there(server: Running, secret: str, tmp_path: Path) -> None:
+    done = ocean("export", "some/data", str(tmp_path / "no" / "file"), url=server.api, key=secret)
+    assert done.returncode != 0
+    assert "is not there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_export_that_fails_leaves_the_file_of_before(server: Running, secret: str, tmp_path: Path) -> None:
+    assert server.drops("save mine/closed @a x: 1", secret).ok
+    assert server.drops(f"share mine/closed with @{keys.public_of(secret)} mode shared", secret).ok
+    file = tmp_path / "kept.ndjson"
+    file.write_text("of before")
+    assert ocean("export", "mine/closed", str(file), url=server.api).returncode == 1
+    assert file.read_text() == "of before"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.ndjson"]
+
+
+def test_a_table_shows_every_column(server: Running, secret: str) -> None:
+    for statement in ('save table/a @k1 name: "Ada" key: "hers" n: 1', 'save table/b @k2 name: "Bob" n: 1'):
+        assert server.drops(statement, secret).ok
+    text = ocean("exec", "sql \"SELECT a.name, b.name FROM 'table/a' a JOIN 'table/b' b ON a.n = b.n\"".replace("'", '\\"'), url=server.api)
+    assert "Ada" in text.stdout
+    assert "Bob" in text.stdout, text.stdout + text.stderr
+    shown = ocean("exec", "list table/a", url=server.api).stdout
+    assert "k1" in shown
+    assert "hers" in shown
+
+
+def test_what_was_queued_is_not_called_changed(server: Running, secret: str) -> None:
+    assert server.drops('save queued/a @k mail: "ada@example.com"', secret).ok
+    sent = ocean("exec", 'find queued/a then send email to .mail subject "Hi" body "There"', url=server.api, key=secret)
+    assert "1 message queued." in sent.stdout, sent.stdout + sent.stderr
+    called = ocean("exec", 'find queued/a then call "http://127.0.0.1:9/x"', url=server.api, key=secret)
+    assert "1 call queued." in called.stdout, called.stdout + called.stderr
+    hooked = ocean("exec", 'when queued/a changes call "http://127.0.0.1:9/x"', url=server.api, key=secret)
+    assert hooked.returncode == 0
