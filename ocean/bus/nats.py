@@ -31,6 +31,7 @@ class NatsBus:
         self._client: Client | None = None
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def open(self, handler: Handler) -> None:
         self._handler = handler
@@ -50,7 +51,7 @@ class NatsBus:
     async def _run(self) -> None:
         self._client = await nats.connect(
             self._server, name="infinite-ocean", no_echo=True, max_reconnect_attempts=-1, reconnect_time_wait=PATIENCE,
-            error_cb=_failed, disconnected_cb=_left, reconnected_cb=_back,
+            error_cb=_failed, disconnected_cb=self._left, reconnected_cb=_back,
         )  # fmt: skip
         await self._client.subscribe(self._subject, cb=self._hear)
         log.info("broadcasts go over NATS, subject %s", self._subject)
@@ -67,10 +68,15 @@ class NatsBus:
         if mark:
             told(self._handler, topic.decode(errors="replace"), rest)
 
+    async def _left(self) -> None:
+        if not self._closing:
+            log.warning("the NATS server is away: broadcasts reach this machine's listeners alone")
+
     async def close(self) -> None:
         """Gives out what waits, and goes."""
         if self._task is None:
             return
+        self._closing = True
         client = self._client
         if client is not None and client.is_connected:
             while not self._waiting.empty():
@@ -84,10 +90,6 @@ class NatsBus:
 
 async def _failed(fault: Exception) -> None:
     log.warning("NATS: %r", fault)
-
-
-async def _left() -> None:
-    log.warning("the NATS server is away: broadcasts reach this machine's listeners alone")
 
 
 async def _back() -> None:

@@ -84,7 +84,8 @@ def test_a_listener_on_one_machine_hears_what_is_said_on_another(machines: tuple
         told_across(one, two, secret)
         told_across(two, one, secret)
         with requests.get(two.api + "/broadcast/radio/listen", stream=True, timeout=30) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()
+            next(lines)
             deadline = time.monotonic() + 20
             while one.drops("presence radio", secret).json()["count"] == 0:
                 assert time.monotonic() < deadline, "who listens elsewhere is not known"
