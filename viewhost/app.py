@@ -14,6 +14,7 @@ from sanic.response import ResponseStream
 from ocean.context import Caller
 from ocean.core import keys
 from ocean.errors import OceanError
+from ocean.http import assets
 from ocean.http.answers import as_ocean_error
 from ocean.http.app import app
 from ocean.http.clients import client_ip
@@ -45,6 +46,8 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         body = _THEMES.get_template("errors/error.html").render(status=answer.status, message=answer.message, hint=answer.hint)
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
+
+    assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"})})
 
     @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
     async def page(request: Request, path: str) -> Any:

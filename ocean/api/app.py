@@ -7,7 +7,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api import blobs, exports, streams, twins, webhooks
+from ocean.api import blobs, exports, openapi, streams, twins, webhooks
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus import bus_of
@@ -82,13 +82,14 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     exports.mount(server)
     blobs.mount(server)
     webhooks.mount(server)
+    openapi.mount(server)
     return server
 
 
 def answer_error(fault: Exception) -> Answer:
     error = as_ocean_error(fault)
     if error.message == NOTHING_HERE:
-        error.hint = "POST /exec takes Drops; the addresses are in ops/reference/commands.md. Pages are on the view host."
+        error.hint = "POST /exec takes Drops; /docs lists the addresses. Pages are on the view host."
     answer = json_(error.body(), error.status, any_origin=True)
     if error.retry_after is not None:
         answer.head += b"retry-after: %d\r\n" % error.retry_after

@@ -47,6 +47,7 @@ class Command:
     twins: tuple[Twin, ...] = ()
     writes: bool = False  # a caller without a key gets a pair made
     instant: bool = False  # a point read: on SQLite it never waits
+    answer: str = "object"  # its shape, as `answers` reads it
 
 
 def _kind(type_: type | tuple[type, ...], says: str) -> Callable[[str, Any], Any]:

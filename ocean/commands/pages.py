@@ -15,11 +15,14 @@ async def _publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str,
 
 COMMANDS = (
     Command("unpublish", ("unpublish ROUTE [@KEY]",), "Take a page, or all of a folder, off the web.", "unpublish mysite @about",
-            deploys.unpublish, (Twin("POST", "/unpublish/<route:path>", (ROUTE, Arg("key", "text"))),), writes=True),
+            deploys.unpublish, (Twin("POST", "/unpublish/<route:path>", (ROUTE, Arg("key", "text"))),), writes=True, answer="unpublished"),
     Command("publish", (), "Switch a site to a set of uploaded files, in one commit; with `plan`, what that would change.", "", _publish,
-            (Twin("POST", "/publish/<route:path>", (ROUTE, Arg("files", "object", required=True), Arg("plan", "flag"))),)),
+            (Twin("POST", "/publish/<route:path>", (ROUTE, Arg("files", "object", required=True), Arg("plan", "flag"))),),
+            answer="deployed | plan"),
     Command("rollback", ("rollback ROUTE [to TO:text]",), "Take a site back to before its last deploy, or to a time.",
             'rollback mysite to "2026-03-10T10:00:00Z"', deploys.rollback,
-            (Twin("POST", "/rollback/<route:path>", (ROUTE, Arg("to", "text"))),)),
-    Command("sites", ("sites",), "The sites that this key published.", "sites", deploys.sites, (Twin("GET", "/sites"),)),
+            (Twin("POST", "/rollback/<route:path>", (ROUTE, Arg("to", "text"))),),
+            answer="route: text, changed: integer, removed: integer, to: integer, url: text"),
+    Command("sites", ("sites",), "The sites that this key published.", "sites", deploys.sites, (Twin("GET", "/sites"),),
+            answer="results: site[], count: integer"),
 )  # fmt: skip

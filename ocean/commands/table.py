@@ -21,7 +21,7 @@ async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dic
 
 _ALL = (
     *data.COMMANDS, *query.COMMANDS, *access.COMMANDS, *live.COMMANDS, *pages.COMMANDS,
-    Command("help", ("help", "help WORD:word"), "The commands.", "help find", help_),
+    Command("help", ("help", "help WORD:word"), "The commands.", "help find", help_, answer="commands: help[]"),
     *planned.COMMANDS,
 )  # fmt: skip
 

@@ -1,0 +1,146 @@
+"""GET /openapi.json: the API as OpenAPI 3.1 describes it, made from the command table and the addresses by hand; and /docs to try it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sanic import HTTPResponse, Request, Sanic
+
+from ocean import __version__
+from ocean.api.byhand import BY_HAND, JSON, Endpoint
+from ocean.api.callers import ANY_ORIGIN
+from ocean.commands.answers import components, schema_of
+from ocean.commands.command import Arg, Command, Twin
+from ocean.commands.table import COMMANDS
+from ocean.errors import CODES
+from ocean.http import assets
+from ocean.settings import api_url
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"}, "integer": {"type": "integer"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
+    "object": {"type": "object"}, "list": {"type": "array"}, "any": {}, "etag": {"type": "string"}, "absent": {"const": "*"},
+}  # fmt: skip
+_PLACE = re.compile(r"<(\w+)(?::\w+)?>")
+_ALWAYS = (400, 401, 403, 404, 408, 409, 413, 429, 503, 507)  # errors that any address may answer
+_PAGE = {"content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"}
+_IDEMPOTENT = Arg("idempotency-key", "text", "header")
+_WAIT = Arg("wait", "flag", "query")
+_PAIR = Arg("generate_keypair", "flag", "query")
+
+
+def document(settings: Mapping[str, str]) -> dict[str, Any]:
+    """The description, whole."""
+    paths: dict[str, dict[str, Any]] = {}
+    for command in COMMANDS.values():
+        for twin in command.twins:
+            paths.setdefault(_path(twin.path), {})[twin.method.lower()] = _of_twin(command, twin)
+    for endpoint in BY_HAND:
+        paths.setdefault(_path(endpoint.path), {})[endpoint.method.lower()] = _by_hand(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Infinite Ocean", "version": __version__, "description": _ABOUT, "license": {"name": "MIT"}},
+        "servers": [{"url": api_url(settings)}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": {**components(), "error": _error()},
+            "responses": {f"E{status}": _refusal(status) for status in sorted({status for status, _ in CODES.values()} | {408})},
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-ocean-key"}},
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+_ABOUT = (
+    "Save a record and it is stored, versioned, searchable, live and, where it is a page, on the web. A key is made for who writes without "
+    "one, and shown that once. Slashes in a route stand in the path as they are."
+)
+
+
+def _path(path: str) -> str:
+    return _PLACE.sub(r"{\1}", path)
+
+
+def _of_twin(command: Command, twin: Twin) -> dict[str, Any]:
+    args = [arg for arg in twin.args if arg.where != "body"]
+    args += [_IDEMPOTENT, _WAIT, _PAIR] if command.writes else []
+    found = _operation(f"{command.name} {twin.method} {twin.path}", command.about, twin.path, args)
+    inside = [arg for arg in twin.args if arg.where == "body"]
+    if twin.whole_body:
+        found["requestBody"] = {"required": True, "content": {JSON: {"schema": {} if twin.whole_body == "payload" else {"type": "object"}}}}
+    elif inside:
+        found["requestBody"] = {"required": any(arg.required for arg in inside), "content": {JSON: {"schema": _body(inside)}}}
+    answer = {"description": "as it is described", "content": {JSON: {"schema": schema_of(command.answer)}}}
+    found["responses"] = {str(twin.status): answer, **_refusals(412 if command.writes else None)}
+    if command.forms:
+        found["description"] = "In Drops: " + "; ".join(f"`{form}`" for form in command.forms)
+    return found
+
+
+def _by_hand(endpoint: Endpoint) -> dict[str, Any]:
+    found = _operation(f"{endpoint.method} {endpoint.path}", endpoint.about, endpoint.path, endpoint.args)
+    if endpoint.takes:
+        schema: dict[str, Any] = {"type": "string"} if endpoint.takes.startswith("text/") else {}
+        found["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": schema}}}
+    shapes = {kind: {"schema": schema_of(endpoint.answer)} if kind == JSON else {} for kind in endpoint.gives}
+    more = {str(status): {"description": about, "content": {"*/*": {}}} for status, about in endpoint.more.items()}
+    answer = {"description": "as it is described", "content": shapes}
+    found["responses"] = {str(endpoint.status): answer, **more, **_refusals(416 if "/blob/" in endpoint.path else None)}
+    return found
+
+
+def _operation(name: str, about: str, path: str, args: Sequence[Arg]) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": arg.called or arg.name, "in": arg.where, "required": arg.required or arg.where == "path",
+            "schema": {**_KINDS[arg.kind], **({"minLength": 1} if arg.where == "path" else {})},
+        }
+        for arg in args
+    ]  # fmt: skip
+    return {
+        "operationId": re.sub(r"\W+", "_", name).strip("_").lower(), "summary": about, "tags": [path.split("/")[1]],
+        "parameters": parameters,
+    }  # fmt: skip
+
+
+def _body(args: Sequence[Arg]) -> dict[str, Any]:
+    return {
+        "type": "object", "properties": {arg.called or arg.name: _KINDS[arg.kind] for arg in args},
+        "required": [arg.called or arg.name for arg in args if arg.required], "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _refusals(more: int | None) -> dict[str, Any]:
+    statuses = sorted({*_ALWAYS, *([more] if more else []), 410, 412})
+    return {str(status): {"$ref": f"#/components/responses/E{status}"} for status in statuses}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    codes = [code for code, (own, _) in CODES.items() if own == status]
+    return {
+        "description": ", ".join(codes) or "BAD_REQUEST",
+        "content": {JSON: {"schema": {"$ref": "#/components/schemas/error"}}},
+    }
+
+
+def _error() -> dict[str, Any]:
+    told = {"code": {"enum": list(CODES)}, "message": {"type": "string"}, "hint": {"type": "string"}}
+    inner = {"type": "object", "properties": told, "required": ["code", "message"]}
+    return {"type": "object", "properties": {"error": inner}, "required": ["error"]}
+
+
+def mount(server: Sanic[Any, Any]) -> None:
+    body = orjson.dumps(document(server.ctx.settings))
+
+    @server.get("/openapi.json")
+    async def openapi(request: Request) -> HTTPResponse:
+        return HTTPResponse(body, 200, {**ANY_ORIGIN, "cache-control": "public, max-age=300"}, "application/json")
+
+    open_ = dict(ANY_ORIGIN)
+    assets.mount(server, {
+        "/ocean.js": assets.Asset("client/ocean.js", open_), "/ocean.d.ts": assets.Asset("client/ocean.d.ts", open_),
+        "/ocean-sw.js": assets.Asset("client/ocean-sw.js", open_),
+        "/docs": assets.Asset("docs/index.html", _PAGE), "/docs.js": assets.Asset("docs/docs.js"),
+    })  # fmt: skip
