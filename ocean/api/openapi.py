@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 from sanic import HTTPResponse, Request, Sanic
@@ -14,8 +15,9 @@ from ocean.api.byhand import BY_HAND, JSON, Endpoint
 from ocean.api.callers import ANY_ORIGIN
 from ocean.commands.answers import components, schema_of
 from ocean.commands.command import Arg, Command, Twin
-from ocean.commands.table import COMMANDS
-from ocean.errors import CODES
+from ocean.commands.table import COMMANDS, LANGUAGE
+from ocean.commands.translate import request_of
+from ocean.errors import CODES, OceanError
 from ocean.http import assets
 from ocean.settings import api_url
 
@@ -74,9 +76,31 @@ def _of_twin(command: Command, twin: Twin) -> dict[str, Any]:
         found["requestBody"] = {"required": any(arg.required for arg in inside), "content": {JSON: {"schema": _body(inside)}}}
     answer = {"description": "as it is described", "content": {JSON: {"schema": schema_of(command.answer)}}}
     found["responses"] = {str(twin.status): answer, **_refusals(412 if command.writes else None)}
+    _exemplify(found, command, twin)
     if command.forms:
         found["description"] = "In Drops: " + "; ".join(f"`{form}`" for form in command.forms)
     return found
+
+
+def _exemplify(found: dict[str, Any], command: Command, twin: Twin) -> None:
+    """Fills in what the command's example would send to this address."""
+    example = COMMANDS["find"].example if command.name == "query" else command.example
+    if not example:
+        return
+    try:
+        method, target, headers, body = request_of(LANGUAGE.parse(example)[0], COMMANDS)
+    except OceanError:  # a statement that has no address of its own
+        return
+    path, _, query = target.partition("?")
+    match = re.fullmatch(_PLACE.sub(r"(?P<\1>.+)", twin.path), path)
+    if method != twin.method or match is None:
+        return
+    values = {**headers, **match.groupdict(), **dict(parse_qsl(query))}
+    for parameter in found["parameters"]:
+        if (value := values.get(parameter["name"])) is not None:
+            parameter["example"] = unquote(value)
+    if body is not None and "requestBody" in found:
+        found["requestBody"]["content"][JSON]["example"] = body
 
 
 def _by_hand(endpoint: Endpoint) -> dict[str, Any]:

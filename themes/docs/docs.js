@@ -18,11 +18,11 @@ function example(schema) {
 
 function operation(path, method, about) {
   const fields = about.parameters.map((parameter) => {
-    const input = made("input", { required: parameter.required, placeholder: parameter.schema.type || "" });
+    const input = made("input", { required: parameter.required, value: parameter.required ? parameter.example ?? "" : "", placeholder: parameter.example ?? parameter.schema.type ?? "" });
     return { ...parameter, input };
   });
   const [type, body] = Object.entries(about.requestBody?.content || {})[0] || [];
-  const text = body ? made("textarea", { value: example(body.schema), spellcheck: false, ariaLabel: "body" }) : null;
+  const text = body ? made("textarea", { value: body.example === undefined ? example(body.schema) : JSON.stringify(body.example, null, 2), spellcheck: false, ariaLabel: "body" }) : null;
   const answer = made("pre", { hidden: true });
   const form = made("form", {});
   for (const field of fields) {
