@@ -86,11 +86,19 @@ def field(cursor: Cursor) -> str:
     raise cursor.error("a field's name")
 
 
+_ELSEWHERE = {  # what other languages compare with, and what is said here
+    "like": 'contains "a", starts with "a" or matches "^a"', "ilike": 'contains "a", starts with "a" or matches "^a"',
+    "is": "missing or exists", "isnull": "missing", "==": "=", "=>": ">=", "=<": "<=", "<>": "!=",
+}  # fmt: skip
+
+
 def _test(cursor: Cursor) -> Test:
     name = field(cursor)
     token = cursor.peek
     if token.kind == OPERATOR:
         cursor.advance()
+        if cursor.peek.kind == OPERATOR and cursor.peek.offset == token.offset + len(token.text):
+            raise cursor.error("a value", write=_ELSEWHERE.get(token.text + cursor.peek.text))
         return Test(name, token.text, value(cursor))
     if token.kind == WORD:
         word = token.text
@@ -119,6 +127,7 @@ def _test(cursor: Cursor) -> Test:
     raise cursor.error(
         "a comparison (=, !=, >, >=, <, <=, contains, starts with, ends with, in, not in, exists, missing, between, matches)",
         known=("contains", "starts", "ends", "in", "not", "exists", "missing", "between", "matches"),
+        write=_ELSEWHERE.get(token.text.lower()) if token.kind == WORD else None,
     )
 
 

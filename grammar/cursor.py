@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from grammar.errors import DropsSyntaxError, habit, nearest
+from grammar.errors import DropsSyntaxError, nearest
 from grammar.tokens import END, PUNCT, WORD, Token, describe
 
 
@@ -66,11 +66,11 @@ class Cursor:
             raise self.error(f"'{mark}'")
 
     def error(
-        self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = (), likely: str | None = None
+        self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = (), likely: str | None = None,
+        write: str | None = None,
     ) -> DropsSyntaxError:  # fmt: skip
-        """The error to raise here, or at offset `at`. It suggests `likely`, or the nearest of the words that are `known`."""
+        """The error to raise here, or at offset `at`. It says to `write` what is said here for what another language has, or suggests
+        `likely`, or the nearest of the words that are `known`."""
         offset = self.peek.offset if at is None else at
-        before = self.peek_at(-1).text if self.index else ""
-        likely = likely or habit(before, self.peek.text)
-        suggestion = likely or (nearest(self.peek.text, known) if self.peek.kind == WORD and known else None)
-        return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion)
+        suggestion = write or likely or (nearest(self.peek.text, known) if self.peek.kind == WORD and known else None)
+        return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion, written=write is not None)

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 class DropsSyntaxError(Exception):
     """A statement that is not Drops: where it stops being so, what was expected, and the nearest known word.
 
-    `line` and `column` count from 1; `expected` is a phrase ("a route", "'to'").
+    `line` and `column` count from 1; `expected` is a phrase ("a route", "'to'"). `written`: the suggestion is how it is said here, and
+    no word that may have been meant.
     """
 
-    def __init__(self, text: str, offset: int, expected: str, found: str, suggestion: str | None = None) -> None:
+    def __init__(
+        self, text: str, offset: int, expected: str, found: str, suggestion: str | None = None, *, written: bool = False
+    ) -> None:  # fmt: skip
         self.offset = offset
         before = text[:offset]
         self.line = before.count("\n") + 1
@@ -20,6 +23,7 @@ class DropsSyntaxError(Exception):
         self.expected = expected
         self.found = found
         self.suggestion = suggestion
+        self.written = written
         message = f"line {self.line}, column {self.column}: expected {expected}, found {found}"
         super().__init__(message)
 
@@ -27,33 +31,10 @@ class DropsSyntaxError(Exception):
     def hint(self) -> str | None:
         if self.suggestion is None:
             return None
-        if self.suggestion in HABITS.values():
+        if self.written:
             return f"Write {self.suggestion}."
         quoted = self.suggestion if '"' in self.suggestion else repr(self.suggestion)
         return f"Did you mean {quoted}?"
-
-
-HABITS = {  # what SQL and others say, and what is said here
-    "like": 'contains "a", starts with "a" or matches "^a"',
-    "ilike": 'contains "a", starts with "a" or matches "^a"',
-    "is": "missing or exists",
-    "isnull": "missing",
-    "order": "sort name, or sort name descending",
-    "by": "sort name, or group name",
-    "offset": "skip 10",
-    "select": "pick name, age",
-    "on": "join folder on field = field",
-    "having": "group name count having count > 1",
-    "==": "=",
-    "=>": ">=",
-    "=<": "<=",
-    "<>": "!=",
-}
-
-
-def habit(before: str, here: str) -> str | None:
-    """What is said here for a word, or for two signs of which `before` is the first, of another language."""
-    return HABITS.get(here.lower()) or HABITS.get(before + here)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -38,10 +38,12 @@ class Language:
 
     def __init__(
         self, commands: dict[str, tuple[str, ...]], stages: dict[str, str], bare: str | None = None,
-        known_as: Mapping[str, str] | None = None,
+        known_as: Mapping[str, str] | None = None, clauses_known_as: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:  # fmt: skip
-        """`known_as`: words of other languages, and what is said here for each."""
+        """`known_as`: commands of other languages, and what is said here for each; `clauses_known_as`: their clauses, the word that
+        ours begins with, and how it is written."""
         self._known_as = known_as or {}
+        self._clauses_known_as = clauses_known_as or {}
         self._forms = {name: [compile_form(f) for f in forms] for name, forms in commands.items()}
         self._stages = {name: compile_form(form) for name, form in stages.items()}
         self._bare = bare
@@ -102,9 +104,13 @@ class Language:
                 raise cursor.error(f"at most {MAX_PIPES} stages in a pipe")
             pipe.append(self._stage(cursor))
         if not inner and not cursor.at_end:
-            word = cursor.peek.text
+            word, clauses = cursor.peek.text, self._clause_words(name)
             likely = f"then {word}" if pipe and word in self._stages else None
-            raise cursor.error(self._expected_next(name, args, pipe), known=self._clause_words(name) | {"then"}, likely=likely)
+            ours, write = self._clauses_known_as.get(word.lower(), ("", ""))
+            raise cursor.error(
+                self._expected_next(name, args, pipe), known=clauses | {"then"}, likely=likely,
+                write=write if ours in clauses and not likely else None,
+            )  # fmt: skip
         return Statement(name, args, tuple(pipe))
 
     def _head(self, cursor: Cursor, inner: bool) -> tuple[str, dict[str, Any]]:

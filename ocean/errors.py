@@ -39,7 +39,7 @@ CODES: dict[str, tuple[int, str]] = {
     "RATE_LIMITED": (429, "There is not enough io for priced content."),
     "KEYGEN_LIMITED": (429, "Too many keys were made from this address."),
     "LIMIT_REACHED": (429, "A limit was reached."),
-    "NOT_AVAILABLE": (400, "Part of the language, and not yet of this version."),
+    "NOT_AVAILABLE": (400, "Not in this version yet, or not set up on this server."),
     "INTERNAL_ERROR": (500, "The server failed; the log names the request id."),
     "SERVER_BUSY": (503, "The server is at capacity."),
     "STORAGE_FULL": (507, "The disk is full: nothing was written, reads go on."),

@@ -14,7 +14,7 @@ from ocean import __version__
 from ocean.api.byhand import BY_HAND, JSON, Endpoint
 from ocean.api.callers import ANY_ORIGIN
 from ocean.commands.answers import components, schema_of
-from ocean.commands.command import Arg, Command, Twin
+from ocean.commands.command import PLACE, Arg, Command, Twin
 from ocean.commands.table import COMMANDS, LANGUAGE
 from ocean.commands.translate import request_of
 from ocean.errors import CODES, OceanError
@@ -25,7 +25,6 @@ _KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"}, "integer": {"type": "integer"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
     "object": {"type": "object"}, "list": {"type": "array"}, "any": {}, "etag": {"type": "string"}, "absent": {"const": "*"},
 }  # fmt: skip
-_PLACE = re.compile(r"<(\w+)(?::\w+)?>")
 _ALWAYS = (400, 401, 403, 404, 408, 409, 413, 429, 503, 507)  # errors that any address may answer
 _PAGE = {"content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"}
 _IDEMPOTENT = Arg("idempotency-key", "text", "header")
@@ -62,7 +61,7 @@ _ABOUT = (
 
 
 def _path(path: str) -> str:
-    return _PLACE.sub(r"{\1}", path)
+    return PLACE.sub(r"{\1}", path)
 
 
 def _of_twin(command: Command, twin: Twin) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _exemplify(found: dict[str, Any], command: Command, twin: Twin) -> None:
     except OceanError:  # a statement that has no address of its own
         return
     path, _, query = target.partition("?")
-    match = re.fullmatch(_PLACE.sub(r"(?P<\1>.+)", twin.path), path)
+    match = re.fullmatch(PLACE.sub(r"(?P<\1>.+)", twin.path), path)
     if method != twin.method or match is None:
         return
     values = {**headers, **match.groupdict(), **dict(parse_qsl(query))}

@@ -24,3 +24,19 @@ def told(handler: Handler, topic: str, message: bytes) -> None:
         handler(topic, message)
     except Exception:
         log.exception("a message on %s could not be handled", topic)
+
+
+def packed(topic: str, message: bytes, largest: int) -> bytes | None:
+    """Both as one packet for other processes; None where it is larger than may be sent."""
+    packet = topic.encode() + b"\x00" + message
+    if len(packet) <= largest:
+        return packet
+    log.warning("a message on %s is too large for other processes: %d bytes", topic[:60], len(packet))
+    return None
+
+
+def unpacked(handler: Handler, packet: bytes) -> None:
+    """Tells what another process packed."""
+    topic, mark, message = packet.partition(b"\x00")
+    if mark:
+        told(handler, topic.decode(errors="replace"), message)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ocean.bus.bus import Handler, log, told
+from ocean.bus.bus import Handler, log, packed, told, unpacked
 
 LARGEST = 192 * 1024  # bytes of a datagram
 LONGEST_PATH = 80  # bytes of a folder of sockets: the path of a socket has at most 107
@@ -43,10 +43,8 @@ class LocalBus:
 
     def publish(self, topic: str, message: bytes) -> None:
         told(self._handler, topic, message)
-        packet = topic.encode() + b"\x00" + message
-        if len(packet) > LARGEST:
-            log.warning("a message on %s is too large for other processes: %d bytes", topic[:60], len(packet))
-        if len(packet) > LARGEST or self._socket is None:
+        packet = packed(topic, message, LARGEST)
+        if packet is None or self._socket is None:
             return
         for other in self._siblings():
             try:
@@ -73,9 +71,7 @@ class LocalBus:
                 packet = self._socket.recv(LARGEST + 1024)
             except (BlockingIOError, InterruptedError):
                 return
-            topic, mark, message = packet.partition(b"\x00")
-            if mark:
-                told(self._handler, topic.decode(), message)
+            unpacked(self._handler, packet)
 
     async def close(self) -> None:
         if self._socket is not None:

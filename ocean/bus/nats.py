@@ -10,7 +10,7 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from ocean.bus.bus import Handler, log, told
+from ocean.bus.bus import Handler, log, packed, told, unpacked
 
 SUBJECT = "ocean"
 LARGEST = 900 * 1024  # bytes of a message: a NATS server takes a megabyte
@@ -39,34 +39,46 @@ class NatsBus:
 
     def publish(self, topic: str, message: bytes) -> None:
         told(self._handler, topic, message)
-        packet = topic.encode() + b"\x00" + message
-        if len(packet) > LARGEST:
-            log.warning("a message on %s is too large for other processes: %d bytes", topic[:60], len(packet))
-        elif self._client is not None and self._client.is_connected:
+        packet = packed(topic, message, LARGEST)
+        if packet is not None and self._client is not None and self._client.is_connected:
             try:
                 self._waiting.put_nowait(packet)
             except asyncio.QueueFull:
                 log.warning("the NATS server is too slow for what is broadcast: a message is lost")
 
     async def _run(self) -> None:
+        while True:
+            try:
+                await self._connect()
+                await self._pass_on()
+            except Exception as fault:  # what the client did not mend itself: begun anew, with nobody waiting for it
+                log.warning("broadcasts do not go over NATS: %r", fault)
+                await self._leave()
+                await asyncio.sleep(PATIENCE)
+
+    async def _connect(self) -> None:
         self._client = await nats.connect(
             self._server, name="infinite-ocean", no_echo=True, max_reconnect_attempts=-1, reconnect_time_wait=PATIENCE,
             error_cb=_failed, disconnected_cb=self._left, reconnected_cb=_back,
         )  # fmt: skip
         await self._client.subscribe(self._subject, cb=self._hear)
         log.info("broadcasts go over NATS, subject %s", self._subject)
-        while True:
+
+    async def _pass_on(self) -> None:
+        assert self._client is not None
+        while not self._client.is_closed:
             packet = await self._waiting.get()
             if self._client.is_connected:  # what waited while the server went is of a moment that is over
-                try:
-                    await self._client.publish(self._subject, packet)
-                except nats.errors.Error as fault:
-                    log.warning("a broadcast could not be passed on: %r", fault)
+                await self._client.publish(self._subject, packet)
+
+    async def _leave(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(nats.errors.Error, asyncio.TimeoutError, OSError):
+                await client.close()
 
     async def _hear(self, message: Msg) -> None:
-        topic, mark, rest = message.data.partition(b"\x00")
-        if mark:
-            told(self._handler, topic.decode(errors="replace"), rest)
+        unpacked(self._handler, message.data)
 
     async def _left(self) -> None:
         if not self._closing:
@@ -83,9 +95,7 @@ class NatsBus:
                 await client.publish(self._subject, self._waiting.get_nowait())
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if client is not None:
-            with contextlib.suppress(nats.errors.Error, asyncio.TimeoutError, OSError):
-                await client.close()
+        await self._leave()
 
 
 async def _failed(fault: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 
+PLACE = re.compile(r"<(\w+)(?::\w+)?>")  # in a twin's path
 Service = Callable[..., Awaitable[dict[str, Any]]]
 
 

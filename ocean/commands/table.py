@@ -42,4 +42,9 @@ KNOWN_AS = {
     "ls": "list", "patch": "update", "increment": "add", "incr": "add", "decrement": "subtract",
 }  # fmt: skip
 
-LANGUAGE = Language({c.name: c.forms for c in _ALL if c.forms}, STAGES, bare="get", known_as=KNOWN_AS)
+CLAUSES_KNOWN_AS = {
+    "order": ("sort", "sort name, or sort name descending"), "orderby": ("sort", "sort name, or sort name descending"),
+    "offset": ("skip", "skip 10"), "select": ("pick", "pick name, age"), "fields": ("pick", "pick name, age"),
+}  # fmt: skip
+
+LANGUAGE = Language({c.name: c.forms for c in _ALL if c.forms}, STAGES, bare="get", known_as=KNOWN_AS, clauses_known_as=CLAUSES_KNOWN_AS)

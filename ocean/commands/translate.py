@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from grammar import Statement
-from ocean.commands.command import Command, Twin
+from ocean.commands.command import PLACE, Command, Twin
 from ocean.commands.data import op_of
 from ocean.core.filters import filter_of
 from ocean.core.payloads import dumps
@@ -18,6 +18,7 @@ from ocean.services.query.pipes import ACTIONS
 
 TARGETS = ("sql", "mysql", "curl", "rest")
 _ORDER = ("where", "group", "sort", "skip", "first", "limit", "pick", "count")
+_CALLED = {"counted": "count", "after": "cursor"}  # arguments of a find, as POST /query has them
 _FOLDED = {"where": "filter", "sort": "sort", "pick": "select", "group": "group"}
 
 
@@ -31,7 +32,13 @@ def request_of(statement: Statement, commands: dict[str, Command]) -> tuple[str,
         command, args = _same(statement, commands, args)
     if not command.twins:
         raise OceanError("INVALID_VALUE", f"'{statement.command}' has no address of its own.", "It goes to POST /exec.")
-    return _request(command.twins[0], args)
+    faults = []
+    for twin in command.twins:
+        try:
+            return _request(twin, args)
+        except OceanError as fault:
+            faults.append(fault)
+    raise faults[0]
 
 
 def _same(statement: Statement, commands: dict[str, Command], args: dict[str, Any]) -> tuple[Command, dict[str, Any]]:
@@ -86,17 +93,26 @@ def _question(statement: Statement) -> dict[str, Any]:
 
 
 def _request(twin: Twin, args: dict[str, Any]) -> tuple[str, str, dict[str, str], Any]:
-    places = {arg.name: arg for arg in twin.args}
-    path = twin.path.replace("<route:path>", quote(str(args.get("route", "")), safe="/~"))
-    query = {arg.called or name: _plain(args[name]) for name, arg in places.items() if arg.where == "query" and name in args}
-    headers = {str(arg.called): str(args[name]) for name, arg in places.items() if arg.where == "header" and name in args}
-    body: Any = {arg.called or name: args[name] for name, arg in places.items() if arg.where == "body" and name in args}
+    """Raises INVALID_VALUE where the twin has no place for an argument, or lacks one that it wants."""
     if twin.path == "/query":
-        body = {("count" if name == "counted" else "cursor" if name == "after" else name): value for name, value in args.items()}
+        return twin.method, twin.path, {}, {_CALLED.get(name, name): value for name, value in args.items()}
     if twin.path == "/bulk":
-        body = {"ops": [op_of(statement) for statement in args["ops"]]}
-    if twin.whole_body:
-        body = args[twin.whole_body]
+        return twin.method, twin.path, {}, {"ops": [op_of(statement) for statement in args["ops"]]}
+    places = {arg.name: arg for arg in twin.args}
+    if "where" in args and "where" not in places and "filter" in places:
+        args = {**{name: value for name, value in args.items() if name != "where"}, "filter": filter_of(args["where"])}
+    lost = next((name for name in args if name not in places and name != twin.whole_body), None)
+    wanted = next((arg.name for arg in twin.args if arg.required and arg.name not in args), None)
+    if lost or wanted:
+        raise OceanError("INVALID_VALUE", f"{twin.path} has no place for {lost!r}." if lost else f"{twin.path} wants {wanted!r}.")
+    found: dict[str, dict[str, Any]] = {where: {} for where in ("path", "query", "header", "body")}
+    for name, value in args.items():
+        if name in places:
+            found[places[name].where][places[name].called or name] = value
+    path = PLACE.sub(lambda place: quote(str(found["path"][place[1]]), safe="/~" if place[1] == "route" else "~"), twin.path)
+    query = {name: _plain(value) for name, value in found["query"].items()}
+    headers = {name: str(value) for name, value in found["header"].items()}
+    body = args[twin.whole_body] if twin.whole_body else found["body"]
     return twin.method, path + (f"?{urlencode(query)}" if query else ""), headers, body if twin.method in ("POST", "PATCH", "PUT") else None
 
 

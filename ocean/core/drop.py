@@ -66,6 +66,11 @@ class Drop:
         """Whether its time to live is over at `now` (milliseconds)."""
         return self.expires_at is not None and self.expires_at <= now
 
+    @property
+    def removal(self) -> bool:
+        """Whether it takes a record away: removed, or taken off the web."""
+        return self.kind in (REMOVED, UNPUBLISHED)
+
     def live(self, now: int) -> bool:
         """Whether a reader may find it there: saved, not removed, not erased, not expired."""
         return self.kind == SAVED and self.payload is not None and not self.expired(now)

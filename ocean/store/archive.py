@@ -45,6 +45,7 @@ TABLES: dict[str, tuple[str, str]] = {
         "id",
         "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at",
     ),
+    "browser": ("id", "id, owner, digest, target, host, created_at"),
     "lease": ("name", "name, holder, fence, until, position"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
 }

@@ -228,6 +228,6 @@ def last_place(queue: str, owner: str, most: int, more: int) -> Generator[Step, 
     yield Step(LOCK, [()])
     ((waiting,),) = yield Step(_SIZE, [(owner, most)], reads=True)
     if waiting + more > most:
-        raise OceanError("LIMIT_REACHED", f"At most {most} calls of one key wait to be sent.", f"{waiting} wait already.")
+        raise OceanError("LIMIT_REACHED", f"At most {most} calls and notifications of one key wait to be sent.", f"{waiting} wait already.")
     ((last,),) = yield Step("SELECT coalesce(max(place), 0) FROM delivery WHERE queue = ?", [(queue,)], reads=True)
     return max(int(last), now() * 1000)  # what was sent and forgotten has had its places

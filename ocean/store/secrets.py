@@ -1,4 +1,4 @@
-"""The server's own key pair, kept outside the database in a file that only its user reads."""
+"""The server's own secrets, kept outside the database in files that only its user reads: its key pair, and the key that wraps others'."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from ocean.api.byhand import BY_HAND
+from ocean.commands.command import PLACE, Arg
 from ocean.commands.table import COMMANDS, STAGES
 from ocean.core.access import MODES, PERMISSIONS
 from ocean.errors import CODES
@@ -28,35 +31,35 @@ def commands() -> str:
             lines += ["```", *command.forms, "```", f"For example: `{command.example}`", ""]
         for twin in command.twins:
             lines.append(
-                f"`{twin.method} {twin.path.replace('<route:path>', 'ROUTE').replace('<drop_id:str>', 'DROP_ID')}` (answers {twin.status})"
+                f"`{twin.method} {PLACE.sub(lambda place: place[1].upper(), twin.path)}` (answers {twin.status}: {command.answer})"
             )
             lines.append("")
             if twin.whole_body:
-                lines += [f"The body is the `{twin.whole_body}`, an object.", ""]
-            args = [a for a in twin.args if a.where != "path"]
-            if args:
-                lines += ["| name | in | kind | wanted |", "|---|---|---|---|"]
-                lines += [f"| `{a.called or a.name}` | {a.where} | {a.kind} | {'yes' if a.required else ''} |" for a in args]
-                lines.append("")
+                lines += [f"The body is the `{twin.whole_body}`.", ""]
+            lines += _table(twin.args)
     lines += ["## then: the stages of a pipe", "", "```", *(f"then {form}" for form in STAGES.values()), "```", ""]
     lines += ["## By hand, since their bodies are bytes or streams", ""]
-    lines += [f"- {line}" for line in BY_HAND]
+    for endpoint in BY_HAND:
+        lines += [f"`{endpoint.method} {PLACE.sub(lambda place: place[1].upper(), endpoint.path)}` ({', '.join(endpoint.gives)})", ""]
+        lines += [endpoint.about, ""]
+        lines += _table(endpoint.args)
+    lines += [f"- {line}" for line in STREAMS]
     lines += ["", f"Modes of a folder: {', '.join(MODES)}. Permissions of a grant: {', '.join(PERMISSIONS)}.", ""]
     return "\n".join(lines)
 
 
-BY_HAND = (
-    "`POST /exec`: a statement, or several, one a line or with `;` between.",
-    "`GET /stream/ROUTE` or `/stream/ROUTE/*` with `last`, `from` or a `Last-Event-ID` header: server-sent events; "
-    "`key` where no header can be set.",
-    "Beside a stream's data: `caught-up`, `gap` (what was written between two places is gone), `lagged` (too slow: resume), "
-    "`closed` (access was taken away).",
-    "`GET /export/ROUTE`: a folder and all beneath as a stream. `format` is ndjson, json, csv, sql or mongo; `dialect` postgres or mysql; "
-    "`latest=true` gives each record's newest version alone; `filter` as in /query; `from`, `to`, `select=a,b`; `raw=true` leaves the "
-    "cells of a CSV as they are.",
-    "`POST /blob`: a file of up to 100 MB as the body, its folder in `X-Blob-Route`. `GET`, `HEAD /blob/ID`: whole, or one range.",
-    "`PUT /publish/ROUTE?sha256=HEX`: the bytes of one file of a site, kept until `POST /publish/ROUTE` switches it.",
-    "`GET /health` and `GET /metrics` (Prometheus) on each of the three processes.",
+def _table(args: Sequence[Arg]) -> list[str]:
+    shown = [f"| `{a.called or a.name}` | {a.where} | {a.kind} | {'yes' if a.required else ''} |" for a in args if a.where != "path"]
+    return ["| name | in | kind | wanted |", "|---|---|---|---|", *shown, ""] if shown else []
+
+
+STREAMS = (
+    "A stream sends each record with its `id`; beside them `caught-up`, `gap` (what was written between two places is gone), `lagged` (too "
+    "slow: resume), `closed` (access was taken away). `last` or `from` says where it begins, a `Last-Event-ID` header where it goes on; "
+    "`key` stands in the address where no header can be set.",
+    "An export's `format` is ndjson, json, csv, sql or mongo; `dialect` postgres or mysql; `latest=true` gives each record's newest "
+    "version alone; `filter` is as in /query; `raw=true` leaves the cells of a CSV as they are.",
+    "`GET /health` and `GET /metrics` are on each of the three processes. `/docs` shows all of this to try out, `/ocean.js` is a client.",
 )
 
 

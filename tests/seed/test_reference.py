@@ -11,7 +11,9 @@ from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.store import hooks
 from ocean.store.hooks import Delivery
+from tests.seed.shapes import check
 from tests.services.searching import afloat
+from tests.services.test_find import plain
 
 # What an example speaks of must be there first.
 BEFORE = """
@@ -39,13 +41,17 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
     def named(text: str) -> str:
         return text.replace("CLIENT_KEY", client).replace("YOUR_KEY", client)
 
+    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com"}
     async with afloat(ocean):
         await execute(ocean, owner, parse(named(BEFORE)))
         await ocean.indexing.written()
         hook = str((await execute(ocean, owner, parse(HOOK)))["id"])
         sent = Delivery("msg_1", hook, 1, str(owner.key), "r", "", "", hooks.DONE, 1, 200, "", 5, 1, 1, 1)
         await ocean.log.transact(hooks.queued([sent], 10, 1))
-        await execute(ocean, owner, parse(named(example).replace("hook-id-here", hook).replace("msg_id-here", sent.id)))
+        followed = str((await execute(ocean, owner, parse("push subscribe users")))["id"])
+        text = named(example).replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
+        statements = parse(text)
+        check(statements[0], plain(await execute(ocean, owner, statements)))
 
 
 def test_every_command_that_can_be_written_has_an_example() -> None:

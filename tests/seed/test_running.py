@@ -11,6 +11,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
+from tests.seed.shapes import check
 from tests.seed.test_corpus import EXAMPLES
 from tests.services.searching import indexed
 from tests.services.test_find import plain
@@ -68,6 +69,9 @@ EFFECTS: dict[str, Any] = {
     'when orders changes call "https://my-server.com/hook" secret "s3cret"': lambda a: a["signed"] and a["prefix"] == "orders",
     "webhooks": lambda a: [h["url"] for h in a["hooks"]] == ["https://my-server.com/hook"] * 2,
     'webhook delete "hook-id-here"': lambda a: a["deleted"] is True,
+    "push subscribe myapp/orders": lambda a: (a["kind"], a["prefix"]) == ("folder", "myapp/orders"),
+    "push subscriptions": lambda a: [one["prefix"] for one in a["subscriptions"]] == ["myapp/orders"],
+    'push unsubscribe "subscription-id"': lambda a: a["deleted"] is True,
     "status users": lambda a: a["schema"]["fields"]["name"] == {"type": "text", "required": True},
 }  # fmt: skip
 
@@ -78,6 +82,7 @@ async def test_each_statement_of_the_seed_does_what_it_states(ocean: Ocean) -> N
 
 
 async def _run_all(ocean: Ocean) -> None:
+    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com"}
     pair = keys.generate()
     owner = Caller(pair.public)
     await execute(ocean, owner, parse(BEFORE))
@@ -93,6 +98,10 @@ async def _run_all(ocean: Ocean) -> None:
             statement = f"revoke agency/shop from {key}"
         if "hook-id-here" in text:
             statement = text.replace("hook-id-here", str((await execute(ocean, owner, parse("webhooks")))["hooks"][0]["id"]))
+        if "subscription-id" in text:
+            statement = text.replace(
+                "subscription-id", str((await execute(ocean, owner, parse("push subscriptions")))["subscriptions"][0]["id"])
+            )
         (parsed,) = parse(statement)
         if parsed.command in planned.NAMES:
             await _not_yet(ocean, owner, statement)
@@ -100,6 +109,7 @@ async def _run_all(ocean: Ocean) -> None:
         if parsed.command == "search":
             await ocean.indexing.written()
         answer = plain(await execute(ocean, owner, [parsed]))
+        check(parsed, answer)
         if text in ("remove users @alice", "remove users @user-123"):  # it is wanted later
             await execute(ocean, owner, parse(text.replace("remove", "save") + ' name: "Back" email: "back@example.com"'))
         if text in EFFECTS:

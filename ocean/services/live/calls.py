@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -26,15 +27,19 @@ async def call(ocean: Ocean, caller: Caller, url: str, payloads: list[Any]) -> l
     bodies = [orjson.dumps({"type": "record.called", "timestamp": show_time(moment), "data": payload}).decode() for payload in payloads]
     if sum(map(len, bodies)) > MAX_BODIES:
         raise OceanError("LIMIT_REACHED", f"What is sent together has at most {MAX_BODIES // 2**20} MB.", "Send it in parts.")
-    ids = await queue(ocean, f"{owner} {address.host}", owner, str(address), bodies)
-    ocean.log.wake()
-    return ids
+    return await queue(ocean, owner, [(f"{owner} {address.host}", str(address), bodies)])
 
 
-async def queue(ocean: Ocean, name: str, owner: str, url: str, bodies: list[str]) -> list[str]:
-    """Puts deliveries into the queue `name`, in order; their ids. Raises LIMIT_REACHED."""
+async def queue(ocean: Ocean, owner: str, batches: Sequence[tuple[str, str, list[str]]]) -> list[str]:
+    """Puts bodies into queues, `(queue, address, bodies)` each, in order, all or none; their ids. Raises LIMIT_REACHED."""
     ids: list[str] = []
-    await ocean.log.transact(_called(name, owner, url, bodies, now(), ids))
+
+    def steps() -> Steps:
+        for name, url, bodies in batches:
+            yield from _called(name, owner, url, bodies, now(), ids)
+
+    await ocean.log.transact(steps())
+    ocean.log.wake()
     return ids
 
 

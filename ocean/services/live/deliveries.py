@@ -16,7 +16,7 @@ import orjson
 import uuid_utils
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import REMOVED, show_time
+from ocean.core.drop import show_time
 from ocean.core.routes import ancestors
 from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
@@ -239,7 +239,7 @@ async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[st
     async for drop in ocean.reader.at([delivery.place]):
         if not reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
             return None
-        kind = "record.removed" if drop.kind == REMOVED else "record.saved"
+        kind = "record.removed" if drop.removal else "record.saved"
         body = {"type": kind, "timestamp": show_time(drop.created_at), "data": reading.shown(owner, drop)}
         return hook.url, orjson.dumps(body), ocean.master.unwrap(hook.secret, hook.id) if hook.secret else None
     return None

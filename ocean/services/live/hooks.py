@@ -138,7 +138,7 @@ async def replay(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
     if found.state == hooks.WAITING:
         raise OceanError("CONFLICT", "The delivery waits to be sent already.")
     if found.url:
-        raise OceanError("CONFLICT", "What 'then call' sent is not kept.", "Run the statement again.")
+        raise OceanError("CONFLICT", "What was sent once, by 'then call' or 'push send', is not kept.", "Run the statement again.")
     await ocean.log.transact(hooks.again(found.id, now()))
     ocean.log.wake()
     return {"id": found.id, "state": hooks.WAITING}

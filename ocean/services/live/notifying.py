@@ -8,13 +8,13 @@ import time
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import SAVED, Drop
+from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.push import told_of
 from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.access import reading
-from ocean.services.live.vapid import sealed
+from ocean.services.live.vapid import sealed, unwrapped
 from ocean.settings import view_url
 from ocean.store import browsers
 from ocean.store.browsers import Browser
@@ -59,7 +59,7 @@ def _ended(delivery: Delivery, status: int | None, error: str, took: int | None)
 async def _send(ocean: Ocean, browser: Browser, text: str) -> tuple[int | None, str]:
     """The push service's status, and what was wrong."""
     try:
-        target = orjson.loads(ocean.master.unwrap(browser.target, f"browser {browser.owner}"))
+        target = unwrapped(ocean.master, browser.owner, browser.target)
     except ValueError:
         return None, "The server can't read where the browser is: its master key is another."
     body, headers = await asyncio.to_thread(sealed, ocean.master, ocean.settings["OCEAN_PUSH_CONTACT"], target, text, time.time())
@@ -76,7 +76,7 @@ async def _told(ocean: Ocean, delivery: Delivery, hook: Hook) -> str | None:
     """What is told of a record that was saved; None where there is nothing to tell any more."""
     owner = Caller(hook.owner)
     async for drop in ocean.reader.at([delivery.place]):
-        if drop.kind == SAVED and reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
+        if not drop.removal and reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
             found = told_of(drop.route, None if reading.gated(owner, drop) else loads(drop.body()), _page(ocean, drop))
             return orjson.dumps(found).decode()
     return None

@@ -9,7 +9,7 @@ import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core.access import Rules
-from ocean.core.drop import REMOVED, Drop
+from ocean.core.drop import Drop
 from ocean.core.filters import condition_of
 from ocean.core.routes import ancestors
 from ocean.errors import OceanError
@@ -50,13 +50,13 @@ class Page:
     async def _of(self, hook: Hook, drops: list[Drop]) -> None:
         owner = Caller(hook.owner)
         if hook.url == PUSH:  # of what is removed nobody is notified
-            drops = [drop for drop in drops if drop.kind != REMOVED]
+            drops = [drop for drop in drops if not drop.removal]
         heard = [drop for drop in drops if reading.may_hear(owner, drop, await self._rules_of(drop.route), self._moment)]
         if not hook.condition:
             self.rows += [_delivery(hook, drop) for drop in heard]
             return
         # What has a price is told of as a stub, and what is removed has nothing in it: no filter looks into them.
-        asked = [drop for drop in heard if drop.kind != REMOVED and not reading.gated(owner, drop)]
+        asked = [drop for drop in heard if not drop.removal and not reading.gated(owner, drop)]
         if asked:
             await self._filtered(hook, asked)
 

@@ -21,7 +21,7 @@ from ocean.core.routes import check_prefix, check_route
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read
 from ocean.services.live.calls import queue
-from ocean.services.live.vapid import public_key
+from ocean.services.live.vapid import public_key, wrapped
 from ocean.store import browsers, hooks
 from ocean.store.browsers import Browser
 from ocean.store.hooks import PUSH, Hook
@@ -29,7 +29,6 @@ from ocean.store.reader import now
 
 MAX_BROWSERS = 20  # of one key
 MAX_FOLDERS = 100  # that one key follows
-_ABOUT = "browser"
 
 
 async def vapid_key(ocean: Ocean, caller: Caller) -> dict[str, Any]:
@@ -47,9 +46,8 @@ async def subscribe(
     if prefix is not None:
         return await _follow(ocean, caller, owner, prefix)
     address = ocean.egress.check(endpoint or "")
-    target = orjson.dumps({"endpoint": str(address), **_checked(keys)}).decode()
-    new = Browser(str(uuid_utils.uuid7()), owner, hashlib.sha256(str(address).encode()).hexdigest(), "", address.host or "", now())
-    new = new._replace(target=ocean.master.wrap(target, f"{_ABOUT} {owner}"))
+    target = wrapped(ocean.master, owner, str(address), _checked(keys))
+    new = Browser(str(uuid_utils.uuid7()), owner, hashlib.sha256(str(address).encode()).hexdigest(), target, address.host or "", now())
     full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_BROWSERS} browsers.", "Take one away: push unsubscribe.")
     kept: list[str] = []
     await ocean.log.transact(browsers.added(new, MAX_BROWSERS, full, kept))
@@ -110,8 +108,7 @@ async def send(ocean: Ocean, caller: Caller, *, message: Any) -> dict[str, Any]:
         raise OceanError("NOT_AVAILABLE", "Nothing is pushed before the operator has named a contact: push services ask for one.", hint)
     to, notification = check_message(message)
     body = orjson.dumps({**notification, "from": sender}).decode()
-    ids = [id_ for key in to for id_ in await queue(ocean, f"{sender} {PUSH}{key}", sender, PUSH + key, [body])]
-    ocean.log.wake()
+    ids = await queue(ocean, sender, [(f"{sender} {PUSH}{key}", PUSH + key, [body]) for key in to])
     return {"queued": len(ids), "ids": ids}
 
 

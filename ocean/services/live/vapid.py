@@ -1,10 +1,11 @@
-"""How this server says to a push service who it is (VAPID, RFC 8292), and seals what it sends (RFC 8291)."""
+"""How this server says to a push service who it is (VAPID, RFC 8292), seals what it sends (RFC 8291), and keeps what it needs for that."""
 
 from __future__ import annotations
 
 import base64
 from typing import Any
 
+import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from yarl import URL
@@ -26,6 +27,17 @@ def public_key(master: MasterKey) -> str:
     """The point, uncompressed, in base64url: a browser's `applicationServerKey`."""
     point = _private(master).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
+
+
+def wrapped(master: MasterKey, owner: str, endpoint: str, keys: dict[str, str]) -> str:
+    """Where a browser of `owner` is and how to seal for it, as the store keeps it."""
+    return master.wrap(orjson.dumps({"endpoint": endpoint, **keys}).decode(), f"browser {owner}")
+
+
+def unwrapped(master: MasterKey, owner: str, kept: str) -> dict[str, str]:
+    """`{endpoint, p256dh, auth}`. Raises ValueError where the master key is another."""
+    found: dict[str, str] = orjson.loads(master.unwrap(kept, f"browser {owner}"))
+    return found
 
 
 def sealed(master: MasterKey, contact: str, target: dict[str, str], text: str, now: float) -> tuple[bytes, dict[str, str]]:
