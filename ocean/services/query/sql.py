@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlglot.errors import SqlglotError
 
 from grammar.names import spelled, way
 from ocean.context import Caller, Ocean
@@ -15,35 +20,47 @@ from ocean.services.query.scope import check_weight, folder_of, scan_of
 from ocean.store.engine import StatementError
 from ocean.store.query.logical import is_name
 from ocean.store.query.pipeline import Scan
-from ocean.store.query.statement import MAX_ROWS, Statement
+from ocean.store.query.statement import LONG, MAX_ROWS, Statement
 
-LONG = 1000  # characters of a statement that is read in a thread: the loop goes on meanwhile
 MAX_KNOWN = 2000  # fields of a folder that are told apart beforehand
 SAMPLE = 1000  # records whose fields tell what kinds they are
+log = logging.getLogger("ocean.sql")
+T = TypeVar("T")
 _PLAIN = ("text", "number", "boolean")
 
 
 async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
     """`{columns, rows, time_ms}`, at most MAX_ROWS rows, then `truncated`. Raises SQL_ERROR with line and column, LIMIT_REACHED."""
     started = time.perf_counter()
-    statement = await asyncio.to_thread(Statement, query) if len(query) > LONG else Statement(query)
+    statement = await _worked(len(query) > LONG, lambda: Statement(query))
     scans = [await scan_of(ocean, caller, await folder_of(ocean, folder.route), "sql") for folder in statement.folders]
     async with ocean.turns.of(*caller.holders):
         by_route = {folder.route: scan for folder, scan in zip(statement.folders, scans, strict=True)}  # one may stand there twice
         known = {route: await fields_of(ocean, scan) for route, scan in by_route.items()}
-        statement.resolve({route: list(kinds) for route, kinds in known.items()})
+        await _worked(statement.long, lambda: statement.resolve({route: list(kinds) for route, kinds in known.items()}))
         kinds = [
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
         ]
         await check_weight(ocean, [scan.select for scan in scans], statement.reads, gathers=True)
-        try:
-            text, names, shown = statement.write(ocean.engine.dialect, [scan.select for scan in scans], kinds)
-        except RecursionError:
-            raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
+        write = partial(statement.write, ocean.engine.dialect, [scan.select for scan in scans], kinds)
+        text, names, shown = await _worked(statement.long, write)
         rows = await _run(ocean, text.text, text.values, statement.by_fields)
     found = [[_shown(value, kind) for value, kind in zip(row, shown, strict=True)] for row in rows[:MAX_ROWS]]
     answer = {"columns": names, "rows": found, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
     return {**answer, "truncated": True} if len(rows) > MAX_ROWS else answer
+
+
+async def _worked(long: bool, work: Callable[[], T]) -> T:
+    """What `work` on a statement gives, in a thread where it is long. Raises SQL_ERROR, whatever the statement did to it."""
+    try:
+        return await asyncio.to_thread(work) if long else work()
+    except RecursionError:
+        raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
+    except SqlglotError as fault:
+        raise OceanError("SQL_ERROR", f"{str(fault).splitlines()[0].rstrip('.')[:200]}.") from None
+    except (AttributeError, KeyError, IndexError, TypeError, AssertionError) as fault:  # a form that nobody thought of
+        log.exception("a SELECT could not be read")
+        raise OceanError("SQL_ERROR", "The statement has a form that can't be read here.") from fault
 
 
 async def fields_of(ocean: Ocean, scan: Scan, most: int = SAMPLE) -> dict[str, str]:

@@ -44,6 +44,7 @@ class Dialect(Protocol):
     name: str
     for_update: str
     explain: str  # what stands before a statement that is to be explained
+    loops_only: bool  # it knows no other join than a loop within a loop
     walks_in_order: bool  # an index of entries gives them in the order of `sort_keys`
     cells: int  # how many fields of a folder may have a cell: their plain values beside the JSON
 

@@ -23,10 +23,11 @@ def keep_made(tree: exp.Expr) -> None:
             _keep(select)
 
 
-def keep_joined(scopes: Sequence[Scope], is_key: Callable[[exp.Table, str], bool]) -> set[int]:
-    """SELECTs inside that are joined by a field are kept apart; ids of these, and of the tables that have to be.
+def joined_by_fields(scopes: Sequence[Scope], is_key: Callable[[exp.Table, str], bool], *, loops_only: bool) -> set[int]:
+    """Ids of the tables and SELECTs inside that are joined by a field.
 
-    `is_key` says whether a column of a table is its key, by which its own index finds it.
+    `is_key` says whether a column of a table is its key, by which its own index finds it. `loops_only`: the engine has to be helped, as
+    above; the SELECTs are kept apart then, and nothing keeps it from an index.
     """
     found: set[int] = set()
     for scope in scopes:
@@ -34,14 +35,19 @@ def keep_joined(scopes: Sequence[Scope], is_key: Callable[[exp.Table, str], bool
         places = {name: place for place, name in enumerate(_in_order(scope))}
         for name, (_, source) in sources.items():
             pairs = list(_met(scope, name, places))
-            if not pairs or (isinstance(source, exp.Table) and any(is_key(source, column.name) for column, _ in pairs)):
+            by_key = [other for column, other in pairs if isinstance(source, exp.Table) and is_key(source, column.name)]
+            if loops_only:
+                for other in by_key:
+                    _text_alone(other)
+            if not pairs or by_key:
                 continue
-            for _, other in pairs:
-                _without_affinity(other)
             inner = source.expression if isinstance(source, Scope) else source
             found.add(id(inner))
-            if isinstance(inner, exp.Select):
-                _keep(inner)
+            if loops_only:
+                for _, other in pairs:
+                    _without_affinity(other)
+                if isinstance(inner, exp.Select):
+                    _keep(inner)
     return found
 
 
@@ -82,6 +88,13 @@ def _without_affinity(node: exp.Expr) -> None:
     """A column of text would make SQLite compare as text, and for that it has no index of a field."""
     if isinstance(node, exp.Column):
         node.replace(exp.Coalesce(this=node.copy(), expressions=[exp.Null()]))
+
+
+def _text_alone(node: exp.Expr) -> None:
+    """A key is compared with texts alone: SQLite would take the number 5 for the key "5"."""
+    if isinstance(node, exp.Column):
+        is_text = exp.EQ(this=exp.Anonymous(this="typeof", expressions=[node.copy()]), expression=exp.Literal.string("text"))
+        node.replace(exp.Case(ifs=[exp.If(this=is_text, true=node.copy())]))
 
 
 def _keep(select: exp.Select) -> None:

@@ -19,6 +19,7 @@ class Postgres:
     for_update = " FOR UPDATE"
     explain = "EXPLAIN "
     walks_in_order = False  # its indexes have NULL last
+    loops_only = False
     cells = 0
 
     def json(self) -> str:

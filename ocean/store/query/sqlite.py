@@ -22,6 +22,7 @@ class Sqlite:
     for_update = ""
     explain = "EXPLAIN QUERY PLAN "
     walks_in_order = True
+    loops_only = True
     cells = 8
 
     def json(self) -> str:

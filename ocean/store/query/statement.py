@@ -6,11 +6,10 @@ The text is PostgreSQL's SQL; sqlglot writes it for the engine. Nothing of it is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -19,44 +18,22 @@ from grammar.names import spelled, title
 from ocean.core.drop import show_time
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.store.query import moments
+from ocean.store.query import allowed, moments
 from ocean.store.query.dialects import Dialect
-from ocean.store.query.fences import NO_LIMIT, keep_joined, keep_made, turn_right_joins
+from ocean.store.query.fences import NO_LIMIT, joined_by_fields, keep_made, turn_right_joins
 from ocean.store.query.fragments import Binds, Sql, joined, sql
 from ocean.store.query.logical import check_name, regex
 from ocean.store.query.lower import Own, in_record
 from ocean.store.reader import now
 
-MAX_TEXT = 10_000  # characters
-MAX_NODES = 2_000
-MAX_NUMBER = 40  # characters of a number
 MAX_LIKE = 1000  # characters of a pattern
 MAX_MADE = 1_000_000  # characters of a text that || makes
 FREE = 16  # values of a row that may each be as long
 MAX_TABLES = 20
-MAX_COLUMNS = 1_000  # that a * may be
+MAX_COLUMNS = 1_000  # that all * of a statement may be
 MAX_ROWS = 10_000
+LONG = 200  # characters
 
-_SHAPE = (
-    exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Subquery, exp.From, exp.Join, exp.Where, exp.Group, exp.Having, exp.Order,
-    exp.Ordered, exp.Limit, exp.Offset, exp.With, exp.CTE, exp.Table, exp.TableAlias, exp.Alias, exp.Column, exp.Identifier, exp.Star,
-    exp.Distinct, exp.Window, exp.WindowSpec, exp.Filter, exp.Paren, exp.Tuple, exp.Literal, exp.Boolean, exp.Null, exp.DataType, exp.Dot,
-    exp.Case, exp.If, exp.Cast, exp.Var,
-)  # fmt: skip
-_OPERATORS = (
-    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In,
-    exp.Between, exp.Like, exp.ILike, exp.RegexpLike, exp.Exists, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe,
-)  # fmt: skip
-_FUNCTIONS = (
-    exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Lower, exp.Upper, exp.Length, exp.Trim, exp.Substring, exp.Coalesce, exp.Nullif,
-    exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Sign, exp.Greatest, exp.Least, exp.RowNumber, exp.Rank, exp.DenseRank,
-    exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue,
-)  # fmt: skip
-_ALLOWED = frozenset((*_SHAPE, *_OPERATORS, *_FUNCTIONS))
-_CASTS = frozenset({
-    exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.INT, exp.DType.BIGINT, exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL,
-    exp.DType.BOOLEAN,
-})  # fmt: skip
 _CALCULATIONS = (
     exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt,
 )  # fmt: skip
@@ -80,19 +57,20 @@ class Statement:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree = _read(text)
+        self.tree = allowed.read(text)
         tree = moments.replaced(self.tree, show_time(now()), lambda said, node: self._fault(said, node))
         assert isinstance(tree, exp.Query)
         self.tree = tree
         self._name_using()
-        self._check()
+        allowed.check(text, self.tree)
         self.folders: list[Folder] = []
         self._of: dict[int, Folder] = {}
         self._fields: Mapping[str, Sequence[str]] = {}
         self.by_fields = False  # whether folders are joined by more than their keys, once it is written
+        self._stars = 0  # columns that a * has become
         seen: set[int] = set()
         for scope in self._scopes():
-            seen.update(id(table) for table in scope.tables)
+            seen.update(id(node) for node, _ in scope.selected_sources.values())
             for source in _sources(scope).values():
                 if isinstance(source, exp.Table) and id(source) not in self._of:
                     folder = Folder(self._route(source), source)
@@ -111,6 +89,11 @@ class Statement:
             raise self._fault(f"{str(fault).splitlines()[0].rstrip('.')[:200]}.") from None
 
     @property
+    def long(self) -> bool:
+        """Whether to work on it takes so long that the loop should go on meanwhile."""
+        return len(self.text) > LONG or any(self.tree.find_all(exp.Star))
+
+    @property
     def reads(self) -> int:
         """How many values of a row are made at most, once the fields are known."""
         return sum(1 for _ in self.tree.find_all(exp.Column))
@@ -124,6 +107,8 @@ class Statement:
         for scope in self._scopes():
             aliases = {e.alias for e in getattr(scope.expression, "selects", ()) if isinstance(e, exp.Alias)}
             for column in list(scope.columns):
+                if column.parent is None:  # it was placed by a SELECT inside
+                    continue
                 if not isinstance(column.this, exp.Star) and not _is_alias(aliases, column):
                     self._place(scope, column)
 
@@ -143,8 +128,11 @@ class Statement:
         counted = self._counted()
         if dialect.name == "sqlite":
             self._never_mix({(folder.table.alias_or_name, column) for folder in self.folders for column in folder.names.values()})
-        turn_right_joins(self.tree)
-        apart = keep_joined(self._scopes(), lambda table, column: self._of[id(table)].names.get("key") == column)
+        if dialect.loops_only:
+            turn_right_joins(self.tree)
+        apart = joined_by_fields(
+            self._scopes(), lambda table, column: self._of[id(table)].names.get("key") == column, loops_only=dialect.loops_only
+        )
         self.by_fields = bool(apart) or any("query" in node.args for node in self.tree.find_all(exp.In))
         for folder, scan, known in zip(self.folders, scans, kinds, strict=True):
             columns = [
@@ -155,7 +143,7 @@ class Statement:
                 for name, c in folder.names.items()
             ]
             inner = sql("SELECT {} FROM ({}) r", joined(", ", columns or [Sql("1 AS f0")]), scan)
-            inner = sql("{} LIMIT {}", inner, NO_LIMIT) if id(folder.table) in apart else inner
+            inner = sql("{} LIMIT {}", inner, NO_LIMIT) if id(folder.table) in apart and dialect.loops_only else inner
             alias = exp.TableAlias(this=exp.to_identifier(folder.table.alias_or_name, quoted=True))
             folder.table.replace(exp.Subquery(this=binds.leaf(inner), alias=alias))
         self._limit()
@@ -183,24 +171,6 @@ class Statement:
                 join.set("using", None)
                 join.set("on", exp.and_(*pairs))
 
-    def _check(self) -> None:
-        nodes = list(self.tree.walk())
-        if len(nodes) > MAX_NODES:
-            raise self._fault("The statement is too long.")
-        for node in nodes:
-            if type(node) not in _ALLOWED:
-                raise self._fault(f"{_called(node)} is not allowed here.", node)
-            if isinstance(node, exp.Limit | exp.Offset) and not _is_count(node.expression):
-                raise self._fault(f"{node.key.upper()} is a whole number here.", node)
-            if isinstance(node, exp.Literal) and not node.is_string and len(node.name) > MAX_NUMBER:
-                raise self._fault(f"A number has at most {MAX_NUMBER} characters here.")
-            if isinstance(node, exp.Cast) and node.to.this not in _CASTS:
-                raise self._fault(f"A cast to {node.to.sql()[:40]} is not allowed here.", node)
-            if isinstance(node, exp.With) and node.args.get("recursive"):
-                raise self._fault("WITH RECURSIVE is not allowed here.", node)
-            if isinstance(node, exp.Table | exp.Select) and any(node.args.get(k) for k in _NOT_HERE):
-                raise self._fault("A part of the SELECT is not allowed here.", node)
-
     def _route(self, table: exp.Table) -> str:
         if table.args.get("db") or not isinstance(table.this, exp.Identifier):
             raise self._fault("A folder is one name, in quotes where it has a slash.", table, 'FROM "my/folder"')
@@ -222,7 +192,8 @@ class Statement:
                 if of in (None, "", name):
                     shown = ["key", *self._fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
                     table = exp.to_identifier(name, quoted=True)
-                    if len(expanded) + len(shown) > MAX_COLUMNS:
+                    self._stars += len(shown)
+                    if self._stars > MAX_COLUMNS:
                         raise self._fault(f"* would be more than {MAX_COLUMNS} columns.", node, "Name those that you want.")
                     expanded += [exp.column(exp.to_identifier(column, quoted=True), table=table.copy()) for column in shown]
         select.set("expressions", expanded)
@@ -315,39 +286,7 @@ class Statement:
                 literal.replace(binds.leaf(sql(template, literal.name)))
 
     def _fault(self, message: str, node: exp.Expr | None = None, hint: str | None = None) -> OceanError:
-        place = _position(self.text, node)
-        return OceanError("SQL_ERROR", message, hint, **({"line": place[0], "column": place[1]} if place else {}))
-
-
-_NOT_HERE = ("locks", "into", "hint", "laterals", "pivots", "match", "connect", "kind", "sample", "settings", "format", "cluster", "sort",
-             "distribute", "version", "joins_", "when", "only", "partition", "changes", "rows_from", "ordinality")  # fmt: skip
-
-
-def _read(text: str) -> exp.Query:
-    if len(text) > MAX_TEXT or "\x00" in text:
-        raise OceanError("SQL_ERROR", f"The statement is longer than {MAX_TEXT} characters, or has U+0000.")
-    try:
-        trees = [tree for tree in sqlglot.parse(text, read="postgres") if tree is not None]
-    except SqlglotError as fault:
-        first = getattr(fault, "errors", None) or [{}]
-        place = {name: first[0][key] for name, key in (("line", "line"), ("column", "col")) if first[0].get(key)}
-        said = first[0].get("description") or "It can't be read"
-        said = "Something is missing" if said.startswith("Required keyword") else said  # its own words are of its own classes
-        near = f" near {first[0]['highlight'][:40]!r}" if first[0].get("highlight") else ""
-        raise OceanError("SQL_ERROR", f"{said.rstrip('.')}{near}.", "One SELECT over folders: SELECT name FROM users", **place) from None
-    except RecursionError:
-        raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.Union | exp.Intersect | exp.Except):
-        raise OceanError("SQL_ERROR", "One SELECT is wanted.", "SELECT name FROM users WHERE age > 21", **_second(text, trees))
-    return trees[0]
-
-
-def _second(text: str, trees: list[Any]) -> dict[str, int]:
-    """Where what is not wanted begins: a second statement, or the first one, which is no SELECT."""
-    if len(trees) > 1:
-        before = text[: text.index(";") + 1] if ";" in text else ""
-        return {"line": before.count("\n") + 1, "column": len(before) - (before.rfind("\n") + 1) + 1}
-    return {"line": 1, "column": 1}
+        return allowed.fault(self.text, message, node, hint)
 
 
 def _has_star(node: exp.Expr) -> bool:
@@ -370,10 +309,6 @@ def _name_of(node: exp.Expr, place: int) -> str:
 def _sources(scope: Scope) -> dict[str, Any]:
     """What a SELECT is from, by name: not every CTE that it could be from."""
     return {name: source for name, (_, source) in scope.selected_sources.items()}
-
-
-def _is_count(node: exp.Expr | None) -> bool:
-    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and len(node.name) <= 18
 
 
 def _columns(source: Scope) -> list[str]:
@@ -404,32 +339,6 @@ def _value(dialect: Dialect, name: str, kind: str) -> Sql:
 def _like(pattern: str) -> str:
     """LIKE's signs as an expression."""
     return "(?s)^" + re.sub(r"\\?.", lambda m: {"%": ".*", "_": "."}.get(m[0], re.escape(m[0][-1])), pattern, flags=re.DOTALL) + "$"
-
-
-def _called(node: exp.Expr) -> str:
-    if isinstance(node, exp.Anonymous):
-        return f"The function {node.name[:40]}"
-    return f"The function {node.sql_name()}" if isinstance(node, exp.Func) else node.key.upper()
-
-
-def _position(text: str, node: exp.Expr | None) -> tuple[int, int] | None:
-    """Line and column of a node, from 1."""
-    found = next(_starts(text, node), None) if node is not None else None
-    if found is None:
-        return None
-    before = text[:found]
-    return before.count("\n") + 1, found - (before.rfind("\n") + 1) + 1
-
-
-def _starts(text: str, node: exp.Expr) -> Iterator[int]:
-    if isinstance(node, exp.Placeholder) and "?" in text:
-        yield text.index("?")
-    name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
-    if name and (match := re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)):
-        yield match.start()
-    for part in node.find_all(exp.Identifier):
-        if "start" in part.meta:
-            yield int(part.meta["start"])
 
 
 __all__ = ["MAX_ROWS", "Folder", "Statement"]
