@@ -13,6 +13,7 @@ from ocean.core import keys
 from ocean.egress.broker import Broker
 from ocean.errors import OceanError
 from ocean.kept import Kept
+from ocean.pace import Paces
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
 from ocean.store.log import Log
@@ -70,6 +71,7 @@ class Ocean:
     views: Counter[tuple[str, str, str]] = field(
         default_factory=Counter
     )  # (route, key, owner) of embeds that were seen since the last count
+    paces: Paces = field(default_factory=Paces)
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
     egress: Broker = field(default_factory=Broker)

@@ -12,12 +12,14 @@ from ocean.services.live import webhooks
 
 
 def mount(server: Sanic[Any, Any]) -> None:
-    pace = webhooks.Pace()
-
     @server.post("/webhook/<name>")
     async def receive(request: Request, name: str) -> Answer:
-        pace.spend(client_ip(request), name)
         made = await webhooks.receive(
-            request.app.ctx.ocean, name=name, headers=dict(request.headers), body=request.body, query=request.query_string
+            request.app.ctx.ocean,
+            name=name,
+            ip=client_ip(request),
+            headers=dict(request.headers),
+            body=request.body,
+            query=request.query_string,
         )
         return json_(made, 200 if "challenge" in made else 202)

@@ -42,13 +42,15 @@ class Client:
         """`(answer, whether it is one and not an error)`. Raises Unreachable, which ends a program with its sentence and status 2."""
         try:
             answer = self._session.request(method, self.url + path, timeout=120, **named)
-            return answer.json(), answer.ok
-        except requests.exceptions.JSONDecodeError:
-            raise Unreachable(
-                f"{self.url} is not an Infinite Ocean API (it answered {answer.status_code}, not JSON). Check OCEAN_URL."
-            ) from None
         except (requests.RequestException, UnicodeError) as fault:
             raise Unreachable(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up") from None
+        try:
+            told = answer.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise Unreachable(f"{self.url} is not an Infinite Ocean API (it answered {answer.status_code}, not JSON). Check OCEAN_URL.")
+        return told, answer.ok
 
     @contextmanager
     def stream(self, method: str, path: str, **named: Any) -> Iterator[Iterator[bytes]]:

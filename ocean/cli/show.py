@@ -10,7 +10,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+# What a terminal would obey, or turn around: shown as what it is. Whoever saved a record may have written it for the one who reads it.
+_UNSEEN = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(9), *range(11, 32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 _HIDDEN = ("drop_id", "source")  # shown by --json
+
+
+def visible(text: str) -> str:
+    """A text of others' as a terminal may have it."""
+    return text.replace("\r\n", "\n").translate(_UNSEEN)
 
 
 def answer(body: dict[str, Any]) -> None:
@@ -27,10 +37,10 @@ def answer(body: dict[str, Any]) -> None:
         grid(body["columns"], body["rows"])
         return
     if isinstance(body.get("text"), str) and set(body) <= {"text", "to", "format"}:
-        click.echo(body["text"].rstrip("\n"))
+        click.echo(visible(body["text"].rstrip("\n")))
         return
     if isinstance(body.get("plan"), list):
-        click.echo("\n".join([body["sql"], "", *body["plan"], "", f"index: {body.get('index') or 'none'}"]))
+        click.echo(visible("\n".join([body["sql"], "", *map(str, body["plan"]), "", f"index: {body.get('index') or 'none'}"])))
         return
     if isinstance(body.get("commands"), list):
         _commands(body["commands"])
@@ -101,9 +111,11 @@ def flat(record: Any) -> dict[str, Any]:
 def error(body: dict[str, Any]) -> str:
     """An error's code, sentence and way out."""
     fault = body.get("error", {})
+    fault = fault if isinstance(fault, dict) else {"message": fault}
     hint = f"\n  {fault['hint']}" if fault.get("hint") else ""
     place = f" (line {fault['line']}, column {fault['column']})" if "line" in fault and "line " not in str(fault.get("message")) else ""
-    return f"{click.style(fault.get('code', 'ERROR'), fg='red', bold=True)}  {fault.get('message', body)}{place}{hint}"
+    said = visible(f"{fault.get('message', body)}{place}{hint}")
+    return f"{click.style(visible(str(fault.get('code', 'ERROR'))), fg='red', bold=True)}  {said}"
 
 
 def table(rows: list[dict[str, Any]]) -> None:
@@ -119,13 +131,17 @@ def grid(columns: list[str], rows: list[list[Any]]) -> None:
     if not rows:
         click.echo("no results")
         return
-    shown = Table(*(Column(escape(name), overflow="fold") for name in columns), header_style="bold cyan", border_style="dim")
+    shown = Table(*(Column(escape(visible(name)), overflow="fold") for name in columns), header_style="bold cyan", border_style="dim")
     for row in rows:
         shown.add_row(*map(cell, row))
     Console().print(shown)
 
 
 def cell(value: Any) -> str:
+    return visible(_cell(value))
+
+
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):

@@ -201,7 +201,7 @@ def _value(cell: str, text: bool = False) -> Any:
     if cell[0] in "{[":
         try:
             return json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             return cell
     return cell[1:] if _GUARDED.match(cell) else cell
 
@@ -211,7 +211,7 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
         own = {name: record[name] for name in ("key", "price") if record.get(name) is not None}
         if record.get("expires_at"):
-            own["ttl"] = ceil((datetime.fromisoformat(record["expires_at"]) - datetime.now(UTC)).total_seconds())
+            own["ttl"] = _left(record["expires_at"], number)
             if own["ttl"] <= 0:
                 return None
         return {"op": "save", "route": place.of(record.get("route"), number), **own, "payload": record["payload"]}
@@ -223,6 +223,14 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
     named = {"key": str(record[field])} if field is not None else {}
     payload = {k: v for k, v in record.items() if k not in ("_key", "_created_at", "_route")}
     return {"op": "save", "route": place.of(record.get("_route"), number), **named, "payload": payload}
+
+
+def _left(expires_at: object, number: int) -> int:
+    """Seconds until a time that an export wrote."""
+    try:
+        return ceil((datetime.fromisoformat(str(expires_at)) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        fail(f"Record {number} has an expires_at that is no time with a zone: {str(expires_at)[:40]!r}.", 1)
 
 
 @click.command()

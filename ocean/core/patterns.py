@@ -24,6 +24,10 @@ class Rule:
     required: bool = False
     array: bool = False
     enum: tuple[Any, ...] = ()
+    among: frozenset[tuple[Any, Any]] = field(init=False, repr=False, compare=False)  # the enum, told apart by type
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "among", frozenset((type(value), value) for value in self.enum))
 
     def to_json(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"type": self.type}
@@ -102,7 +106,7 @@ def _fault(rule: Rule, value: Any) -> str | None:
 def _one(rule: Rule, value: Any) -> str | None:
     if not TYPES[rule.type](value):
         return f"is not {_SAYS[rule.type]}"
-    if rule.enum and not any(type(value) is type(item) and value == item for item in rule.enum):
+    if rule.enum and (isinstance(value, dict | list) or (type(value), value) not in rule.among):
         return f"is none of {', '.join(map(str, rule.enum))}"[:300]
     return None
 

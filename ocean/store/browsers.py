@@ -26,16 +26,17 @@ async def browsers_of(engine: Engine, owner: str) -> list[Browser]:
     return [Browser(*row) for row in rows]
 
 
-def added(new: Browser, most: int, refuse: Exception, kept: list[str]) -> Steps:
-    """Steps that add a browser, or give one that is there its new target; `kept` gets its id. Raise `refuse` where there are `most`."""
+def added(new: Browser, most: int, most_there: int, refuse: Exception, kept: list[str]) -> Steps:
+    """Steps that add a browser, or give one that is there its new target; `kept` gets its id. Raise `refuse` where there are `most`, or
+    `most_there` at its host."""
     yield Step(LOCK, [()])
     there = yield Step("SELECT id FROM browser WHERE owner = ? AND digest = ?", [(new.owner, new.digest)], reads=True)
     if there:
         kept.append(there[0][0])
         yield Step("UPDATE browser SET target = ? WHERE id = ?", [(new.target, there[0][0])])
         return
-    ((count,),) = yield Step("SELECT count(*) FROM browser WHERE owner = ?", [(new.owner,)], reads=True)
-    if count >= most:
+    hosts = yield Step("SELECT host FROM browser WHERE owner = ?", [(new.owner,)], reads=True)
+    if len(hosts) >= most or sum(host == new.host for (host,) in hosts) >= most_there:
         raise refuse
     kept.append(new.id)
     yield Step(f"INSERT INTO browser ({_BROWSER}) VALUES (?,?,?,?,?,?)", [tuple(new)])

@@ -161,20 +161,22 @@ def put(rows: Sequence[Delivery]) -> Steps:
 
 
 class Head(NamedTuple):
-    """The first delivery of a queue that waits: when it is due, in milliseconds."""
+    """The first delivery of a queue that waits: when it is due, in milliseconds, and where it goes."""
 
     queue: str
     owner: str
     due_at: int
+    url: str
 
 
 async def heads(engine: Engine, of_one: int, limit: int = 1000) -> list[Head]:
-    """What waits first in its queue, the longest due before others, at most `of_one` of an owner."""
+    """What waits first in its queue: each owner's longest due, then each one's second, up to `of_one` of them."""
     rows = await engine.scan(
-        "SELECT queue, owner, due_at FROM (SELECT d.queue, d.owner, d.due_at, "
-        "row_number() OVER (PARTITION BY d.owner ORDER BY d.due_at, d.queue) AS n FROM "
+        "SELECT h.queue, h.owner, h.due_at, CASE WHEN h.url <> '' THEN h.url ELSE coalesce(k.url, '') END FROM "
+        "(SELECT d.queue, d.owner, d.due_at, d.url, row_number() OVER (PARTITION BY d.owner ORDER BY d.due_at, d.queue) AS n FROM "
         "(SELECT queue, min(place) AS first FROM delivery WHERE state = 'waiting' GROUP BY queue) q "
-        "JOIN delivery d ON d.queue = q.queue AND d.place = q.first) h WHERE n <= ? ORDER BY due_at LIMIT ?",
+        "JOIN delivery d ON d.queue = q.queue AND d.place = q.first) h LEFT JOIN hook k ON k.id = h.queue "
+        "WHERE h.n <= ? ORDER BY h.n, h.due_at LIMIT ?",
         (of_one, limit),
     )
     return [Head(*row) for row in rows]

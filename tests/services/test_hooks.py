@@ -233,7 +233,7 @@ async def test_what_was_not_sent_when_a_process_ended_is_sent_by_the_next(ocean:
 
 async def test_then_call_calls_for_each_result(calling: Ocean, alice: Caller, there: Receiver) -> None:
     await execute(calling, alice, parse("save c @a n: 1; save c @b n: 2; save c @d n: 3"))
-    assert await ask(calling, alice, f'find c then call "{there.url}" dry') == {"affected": 3, "dry": True, "results": []}
+    assert await ask(calling, alice, f'find c then call "{there.url}" dry') == {"affected": 3, "queued": "call", "dry": True, "results": []}
     answer = await ask(calling, alice, f'find c where n > 1 sort n desc then call "{there.url}"')
     assert answer["affected"] == 2
     bodies = await there.until(2)

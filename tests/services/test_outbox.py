@@ -36,7 +36,12 @@ async def test_to_an_address_and_from_rows(ocean: Ocean, alice: Caller) -> None:
 
 async def test_dry_says_how_many_and_sends_none(ocean: Ocean, alice: Caller) -> None:
     await execute(ocean, alice, parse(PEOPLE))
-    assert await ask(ocean, alice, f"find people where n < 3 then {SEND} dry") == {"affected": 2, "dry": True, "results": []}
+    assert await ask(ocean, alice, f"find people where n < 3 then {SEND} dry") == {
+        "affected": 2,
+        "queued": "message",
+        "dry": True,
+        "results": [],
+    }
     assert await outbox.waiting(ocean.engine) == []
 
 

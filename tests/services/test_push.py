@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
@@ -22,6 +24,7 @@ from ocean.egress.broker import Broker
 from ocean.errors import OceanError
 from ocean.followers import hooks as follower
 from ocean.services.live import hooks, push
+from ocean.services.live.vapid import wrapped
 from tests.services.sealed import Receiver, decoded, encoded
 from tests.services.test_hooks import LOOPBACK
 
@@ -125,7 +128,7 @@ async def test_a_push_is_sealed_signed_and_read_by_its_browser_alone(sea: Ocean,
     assert b"New message" not in body
     shown = {"title": "New message", "body": "You have one", "url": "/messages/1", "from": alice.key}
     assert json.loads(receiver.open(body)) == shown
-    with pytest.raises(Exception, match=r"^$"):  # InvalidTag
+    with pytest.raises(InvalidTag):
         Receiver.new().open(body)
 
 
@@ -193,24 +196,52 @@ async def test_subscriptions_are_their_owners(sea: Ocean, alice: Caller, bob: Ca
         assert (await run(sea, bob, f'push unsubscribe "{one["id"]}"'))["deleted"]
     assert (await push.subscriptions(sea, bob))["count"] == 0
     await run(sea, alice, f'push send {{ to: "{bob.key}", title: "Nobody" }}')
-    assert service.got == []
+    await browser(sea, alice, f"{service.url}/alice")
+    await run(sea, alice, f'push send {{ to: "{alice.key}", title: "Herself" }}')
+    await service.until(1)
+    async with asyncio.timeout(20):
+        while await sea.engine.rows("SELECT 1 FROM delivery WHERE state = 'waiting'"):
+            await asyncio.sleep(0.01)
+    assert [path for path, _, _ in service.got] == ["/alice"]
+
+
+async def test_a_browser_that_nothing_can_be_sealed_for_stops_nobody(sea: Ocean, alice: Caller, bob: Caller, service: PushService) -> None:
+    """As an attacker's was: its delivery began anew for ever, and each took a place from the others."""
+    for number in range(100):
+        other = Caller(f"k{number}")
+        _, id_ = await browser(sea, other, f"{service.url}/bad{number}")
+        bad = {**Receiver.new().keys, "p256dh": "AAAA"}
+        target = wrapped(sea.master, f"k{number}", f"{service.url}/bad{number}", bad)
+        await sea.log.put("UPDATE browser SET target = ? WHERE id = ?", [(target, id_)])
+        await push.send(sea, other, message={"to": f"k{number}", "title": "x"})
+    receiver, _ = await browser(sea, bob, f"{service.url}/bob")
+    await run(sea, alice, f'push send {{ to: "{bob.key}", title: "Through" }}')
+    await service.until(1)
+    assert json.loads(receiver.open(service.got[0][2]))["title"] == "Through"
 
 
 async def test_what_is_refused(sea: Ocean, alice: Caller, service: PushService) -> None:
     good = Receiver.new().keys
     short = {**good, "auth": encoded(b"short")}
+    compressed = {**good, "p256dh": encoded(Receiver.new().private.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint))}
+    junk = {**good, "auth": "!!!" + good["auth"]}
     off = {**good, "p256dh": encoded(b"\x04" + b"\x01" * 64)}
     refused: list[dict[str, Any]] = [{}, {"prefix": "a", "endpoint": service.url}, {"endpoint": service.url}]
     refused += [{"endpoint": f"https://{host}/x", "keys": good} for host in ("10.0.0.1", "169.254.169.254", "[::1]")]
-    refused += [{"endpoint": service.url, "keys": keys} for keys in (short, off, {"auth": 5})]
+    refused += [{"endpoint": service.url, "keys": keys} for keys in (short, off, compressed, junk, {"auth": 5})]
     for given in refused:
         with pytest.raises(OceanError) as raised:
             await push.subscribe(sea, alice, **given)
         assert raised.value.code == "INVALID_VALUE", given
-    for number in range(push.MAX_BROWSERS):
+    for number in range(push.MAX_ELSEWHERE):
         await browser(sea, alice, f"{service.url}/{number}")
     with pytest.raises(OceanError) as raised:
         await browser(sea, alice, f"{service.url}/more")
+    assert raised.value.code == "LIMIT_REACHED"
+    for number in range(push.MAX_BROWSERS - push.MAX_ELSEWHERE):
+        await browser(sea, alice, f"https://fcm.googleapis.com/{number}")
+    with pytest.raises(OceanError) as raised:
+        await browser(sea, alice, "https://fcm.googleapis.com/more")
     assert raised.value.code == "LIMIT_REACHED"
     with pytest.raises(OceanError) as raised:
         await push.subscribe(sea, Caller(None), prefix="a")

@@ -16,6 +16,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import webhooks as core
 from ocean.errors import OceanError
+from ocean.pace import MAX_KNOWN, Pace
 from ocean.services.live import webhooks
 from tests.services.test_find import ask, rows
 
@@ -117,14 +118,27 @@ async def test_nobody_waits_too_large_too_many(ocean: Ocean, alice: Caller) -> N
     with pytest.raises(OceanError) as caught:
         await webhooks.receive(ocean, name="my-hook", headers={}, body=BODY)
     assert caught.value.code == "NOT_FOUND"
-    pace = webhooks.Pace()
-    for _ in range(webhooks.A_MINUTE):
-        pace.spend("10.0.0.1", "a", 60)
-    pace.spend("10.0.0.2", "a", 61)
+    pace = Pace(600, "too many")
+    for _ in range(600):
+        pace.spend("10.0.0.1", "a", at=60)
+    pace.spend("10.0.0.2", "a", at=61)
     with pytest.raises(OceanError) as caught:
-        pace.spend("10.0.0.1", "a", 60)
+        pace.spend("10.0.0.1", "a", at=60)
     assert caught.value.code == "LIMIT_REACHED"
-    pace.spend("10.0.0.1", "a", 120)
+    pace.spend("10.0.0.1", "a", at=120)
+
+
+async def test_names_that_nobody_has_do_not_fill_the_memory(ocean: Ocean) -> None:
+    with pytest.raises(OceanError) as caught:
+        await webhooks.receive(ocean, name="x" * 7000, headers={}, body=b"", ip="10.0.0.1")
+    assert caught.value.code == "INVALID_KEY"
+    pace = Pace(10, "too many")
+    for number in range(MAX_KNOWN):
+        pace.spend("10.0.0.1", str(number), at=60)
+    with pytest.raises(OceanError):
+        pace.spend("10.0.0.1", "one more", at=60)
+    for _ in range(3):
+        pace.spend("10.0.0.1", "5", at=60)
 
 
 async def test_bytes_that_are_no_text_in_a_header_are_no_fault(ocean: Ocean, alice: Caller) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import orjson
 import uuid_utils
+from yarl import URL
 
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
@@ -26,14 +27,17 @@ from ocean.services.live.hooks import headers
 from ocean.services.live.planning import BATCH, Page, parts
 from ocean.store import hooks, leases
 from ocean.store.engine import Steps
-from ocean.store.hooks import DONE, FAILED, WAITING, Delivery, Hook, Outcome
+from ocean.store.hooks import DONE, FAILED, WAITING, Delivery, Head, Hook, Outcome
 from ocean.store.leases import Lease, LostLeaseError
 from ocean.store.reader import now
 
 NAME = "hooks"
 LEASE = 6.0  # seconds: so long nothing is sent after a process died
 MAX_WAITING = 10_000  # deliveries of one owner
-AT_ONCE, AT_ONCE_OF_ONE = 64, 8  # queues that are sent from side by side, and of one owner
+AT_ONCE, AT_ONCE_OF_ONE, AT_ONCE_TO_ONE = 64, 8, 8  # queues that are sent from side by side, of one owner, and to one host;
+KEPT_FREE = 16  # of these for owners of whom nothing is being sent
+SILENT, SILENCE = 5_000, 60.0  # milliseconds without an answer, after which a host has one place for so many seconds
+TRIES = 3  # of what the server itself can't send
 TURN = 1.0  # seconds that are sent from a queue before others have a turn
 LOOK = 0.1  # seconds between looks at what waits, without news of it
 BACKOFF = (5, 60, 300, 1800, 7200, 21600, 86400)  # seconds before a delivery is tried again
@@ -53,6 +57,8 @@ class Deliveries:
         self._position = 0  # up to which it is planned; written down with each delivery, and with the lease
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._of: Counter[str] = Counter()
+        self._to: Counter[str] = Counter()  # by host
+        self._silent: dict[str, float] = {}  # hosts that let us wait, and until when that counts
         self._next: int | None = None  # when something is due that is not being sent
         self.ended = asyncio.Event()  # a queue has been sent from: there may be room for another
         self._planned = False  # since the last look
@@ -124,16 +130,14 @@ class Deliveries:
             return False
         last = int(moved[-1][0])
         waiting = await hooks.hooks_on(ocean.engine, (folder for route in {row[1] for row in moved} for folder in ancestors(route)))
-        page = Page(ocean, waiting)
+        page = Page(ocean, waiting, self._hold)
         if waiting:
             prefixes = {hook.prefix for hook in waiting}
             wanted = [row[0] for row in moved if not prefixes.isdisjoint(ancestors(row[1]))]
             async for part in parts(ocean.reader.at(wanted)):
                 await page.add(part)
-                if not await self._hold():
-                    raise LostLeaseError
         if page.rows and self._lease is not None:
-            await ocean.engine.transact(_planned(self._lease, page.rows, last), quiet=True)
+            await ocean.engine.transact(_planned(self._lease, page.rows, page.slow, last), quiet=True)
             self._planned = True
         self._position = last  # with nothing to deliver it need not be on disk: looked at again, it gives nothing again
         return len(moved) == BATCH
@@ -144,21 +148,25 @@ class Deliveries:
         free = [head for head in heads if head.queue not in self._sending]
         self._next = min((head.due_at for head in free if head.due_at > moment), default=None)
         for head in sorted((h for h in free if h.due_at <= moment), key=lambda h: (self._of[h.owner], h.due_at)):
-            if len(self._sending) >= AT_ONCE:
-                break
-            if self._of[head.owner] < AT_ONCE_OF_ONE:
+            host = host_of(head)
+            most_there = 1 if self._silent.get(host, 0.0) > time.monotonic() else AT_ONCE_TO_ONE
+            room = AT_ONCE if not self._of[head.owner] else AT_ONCE - KEPT_FREE
+            if len(self._sending) < room and self._of[head.owner] < AT_ONCE_OF_ONE and self._to[host] < most_there:
                 self._of[head.owner] += 1
-                self._sending[head.queue] = asyncio.get_running_loop().create_task(self._drain(head.queue, head.owner))
+                self._to[host] += 1
+                self._sending[head.queue] = asyncio.get_running_loop().create_task(self._drain(head, host))
 
-    async def _drain(self, queue: str, owner: str) -> None:
+    async def _drain(self, head: Head, host: str) -> None:
         """Sends from one queue, in order, until nothing in it is due, or its turn is over."""
         until = time.monotonic() + TURN
         try:
             while self.holds and time.monotonic() < until:
-                delivery = await hooks.first(self._ocean.engine, queue)
+                delivery = await hooks.first(self._ocean.engine, head.queue)
                 if delivery is None or delivery.due_at > now():
                     break
-                outcome = await attempt(self._ocean, delivery)
+                outcome = await self._attempt(delivery)
+                if outcome.took is not None and outcome.took >= SILENT and outcome.state != DONE:
+                    self._silent[host] = time.monotonic() + SILENCE
                 if self._lease is None:
                     break
                 await self._ocean.engine.transact(_came(self._lease, delivery, outcome), quiet=True)
@@ -168,24 +176,42 @@ class Deliveries:
             log.warning("deliveries wait: %r", fault)
             await asyncio.sleep(1)
         finally:
-            del self._sending[queue]
-            self._of[owner] -= 1
-            if not self._of[owner]:
-                del self._of[owner]
+            del self._sending[head.queue]
+            for counts, name in ((self._of, head.owner), (self._to, host)):
+                counts[name] -= 1
+                if not counts[name]:
+                    del counts[name]
             self.ended.set()
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        """What came of it. What goes wrong by itself is tried a few times, and then no more: nothing waits behind it for ever. Raises what
+        is the store's."""
+        try:
+            return await attempt(self._ocean, delivery)
+        except Exception as fault:
+            if isinstance(fault, OceanError) or self._ocean.engine.explain(fault) is not None:
+                raise
+            log.exception("the delivery %s can't be sent", delivery.id)
+            attempts = delivery.attempts + 1
+            if attempts <= TRIES:
+                return Outcome(WAITING, attempts, None, "The server could not send it.", None, now() + BACKOFF[attempts] * 1000, None)
+            return Outcome(FAILED, attempts, None, "The server could not send it.", None, delivery.due_at, now())
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept < 60:
             return
+        self._silent = {host: until for host, until in self._silent.items() if until > time.monotonic()}
         more: list[bool] = []
         await self._ocean.engine.transact(_swept(more), quiet=True)
         if not any(more):
             self._swept = time.monotonic()
 
 
-def _planned(lease: Lease, rows: list[Delivery], position: int) -> Steps:
+def _planned(lease: Lease, rows: list[Delivery], slow: list[Hook], position: int) -> Steps:
     yield from leases.moves(lease, position)
     yield from hooks.queued(rows, MAX_WAITING, now())
+    for hook in slow:
+        yield from hooks.stopped(hook.id, hook.url)
 
 
 def _came(lease: Lease, delivery: Delivery, outcome: Outcome) -> Steps:
@@ -195,6 +221,11 @@ def _came(lease: Lease, delivery: Delivery, outcome: Outcome) -> Steps:
 
 def _swept(more: list[bool]) -> Steps:
     more.append((yield from hooks.swept(now() - KEPT, SWEPT)))
+
+
+def host_of(head: Head) -> str:
+    """Whom a delivery goes to; to browsers, whose."""
+    return head.owner if head.url.startswith(hooks.PUSH) else URL(head.url).host or ""
 
 
 async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:

@@ -27,7 +27,8 @@ from ocean.store.reader import now
 
 MAX_HOOKS = 100  # of one key
 MAX_RETRIES = 7
-MAX_TESTS = 20  # of a filter
+MAX_TESTS = 20  # of a filter,
+MAX_MATCHES = 3  # of them expressions that are matched
 MAX_FILTER = 4096  # characters
 MAX_SECRET = 256
 MAX_SHOWN = 100
@@ -70,6 +71,8 @@ def _checked(ocean: Ocean, id_: str, **news: Any) -> dict[str, Any]:
         condition = condition_of(filter_)
         if sum(1 for _ in tests_of(condition)) > MAX_TESTS:
             raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_TESTS} comparisons: it is asked of every change.")
+        if sum(test.operator == "matches" for test in tests_of(condition)) > MAX_MATCHES:
+            raise OceanError("INVALID_VALUE", f"A hook's filter has at most {MAX_MATCHES} expressions: it is asked of every change.")
         Lowering(ocean.engine.dialect, in_record).condition(predicate(condition))  # what is refused is refused here
         values["condition"] = orjson.dumps(filter_).decode()
         if len(values["condition"]) > MAX_FILTER:

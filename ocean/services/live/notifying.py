@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 import orjson
@@ -21,6 +22,7 @@ from ocean.store.browsers import Browser
 from ocean.store.hooks import DONE, FAILED, PUSH, Delivery, Hook, Outcome
 from ocean.store.reader import now
 
+log = logging.getLogger("ocean.push")
 AT_ONCE = 3  # browsers of a key that are sent to side by side
 GONE = (404, 410)  # what a push service says of a browser that is no more (RFC 8030)
 
@@ -62,7 +64,11 @@ async def _send(ocean: Ocean, browser: Browser, text: str) -> tuple[int | None, 
         target = unwrapped(ocean.master, browser.owner, browser.target)
     except ValueError:
         return None, "The server can't read where the browser is: its master key is another."
-    body, headers = await asyncio.to_thread(sealed, ocean.master, ocean.settings["OCEAN_PUSH_CONTACT"], target, text, time.time())
+    try:
+        body, headers = await asyncio.to_thread(sealed, ocean.master, ocean.settings["OCEAN_PUSH_CONTACT"], target, text, time.time())
+    except Exception as fault:  # of others' code: whatever it is, it concerns this browser alone
+        log.warning("a message for the browser %s could not be sealed: %r", browser.id, fault)
+        return None, "It could not be sealed with the keys that the browser gave."
     try:
         status = (await ocean.egress.post(target["endpoint"], body, headers)).status
     except EgressError as fault:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
 
@@ -17,6 +19,7 @@ from ocean.services.access import reading
 from ocean.store import hooks
 from ocean.store.engine import StatementError
 from ocean.store.hooks import FAILED, PUSH, WAITING, Delivery, Hook
+from ocean.store.leases import LostLeaseError
 from ocean.store.query.dialects import Dialect
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
@@ -26,6 +29,7 @@ from ocean.store.reader import now
 BATCH = 200  # drops that are looked at for one commit
 TOGETHER = 50  # of them that are held, and that a filter is asked of in one question,
 TOGETHER_BYTES = 8 * 1024 * 1024  # if they are not larger than this
+SLOW = 1000  # milliseconds that a hook's filter may take for a page
 _ASKED_IN_VAIN = ("INVALID_VALUE", "LIMIT_REACHED")  # what a filter can't be asked of; anything else is of the moment, and tried again
 log = logging.getLogger("ocean.hooks")
 
@@ -33,16 +37,24 @@ log = logging.getLogger("ocean.hooks")
 class Page:
     """Changes that are committed together: `rows` are their deliveries to the hooks that wait."""
 
-    def __init__(self, ocean: Ocean, waiting: list[Hook]) -> None:
+    def __init__(self, ocean: Ocean, waiting: list[Hook], hold: Callable[[], Awaitable[bool]]) -> None:
+        """`hold` keeps the lease, or says that it is lost."""
+        self._hold = hold
         self._moment = now()
         self._ocean = ocean
         self._waiting = waiting
         self._rules: dict[str, Rules] = {}
+        self._spent: Counter[str] = Counter()  # milliseconds that hooks' filters took
         self.rows: list[Delivery] = []
+        self.slow: list[Hook] = []  # whose filters took too long
 
     async def add(self, drops: list[Drop]) -> None:
-        """Raises what is of the moment: a store that is busy."""
+        """Raises LostLeaseError, and what is of the moment: a store that is busy."""
         for hook in self._waiting:
+            if hook in self.slow:
+                continue
+            if not await self._hold():
+                raise LostLeaseError
             concerned = [drop for drop in drops if drop.seq > hook.since and hook.prefix in ancestors(drop.route)]
             if concerned:
                 await self._of(hook, concerned)
@@ -58,7 +70,12 @@ class Page:
         # What has a price is told of as a stub, and what is removed has nothing in it: no filter looks into them.
         asked = [drop for drop in heard if not drop.removal and not reading.gated(owner, drop)]
         if asked:
+            begun = time.monotonic()
             await self._filtered(hook, asked)
+            self._spent[hook.id] += round((time.monotonic() - begun) * 1000)
+            if self._spent[hook.id] > SLOW:
+                self.slow.append(hook)
+                self.rows.append(_failed(hook, asked[-1], "The hook was stopped: its filter takes too long."))
 
     async def _filtered(self, hook: Hook, drops: list[Drop]) -> None:
         """By the hook's filter; what it can't be asked of is a delivery that failed, so that its owner hears of it."""
@@ -72,8 +89,7 @@ class Page:
                 await self._filtered(hook, drops[:half])
                 await self._filtered(hook, drops[half:])
             else:
-                failed = _delivery(hook, drops[0])._replace(state=FAILED, error="The hook's filter can't be asked of it.", done_at=now())
-                self.rows.append(failed)
+                self.rows.append(_failed(hook, drops[0], "The hook's filter can't be asked of it."))
             return
         self.rows += [_delivery(hook, drop) for drop in drops if drop.seq in found]
 
@@ -87,6 +103,10 @@ def _delivery(hook: Hook, drop: Drop) -> Delivery:
     moment = now()
     id_ = hooks.delivery_id(hook.id, drop.seq)
     return Delivery(id_, hook.id, drop.seq, hook.owner, drop.route, "", "", WAITING, 0, None, "", None, moment, moment, None)
+
+
+def _failed(hook: Hook, drop: Drop, error: str) -> Delivery:
+    return _delivery(hook, drop)._replace(state=FAILED, error=error, done_at=now())
 
 
 async def _matching(ocean: Ocean, filter_: str, drops: list[Drop]) -> set[int]:

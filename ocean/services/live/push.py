@@ -28,6 +28,8 @@ from ocean.store.hooks import PUSH, Hook
 from ocean.store.reader import now
 
 MAX_BROWSERS = 20  # of one key
+MAX_ELSEWHERE = 3  # of them at one host that is no known push service: nobody's server is called twenty times by one message
+_SERVICES = ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com")
 MAX_FOLDERS = 100  # that one key follows
 
 
@@ -50,7 +52,8 @@ async def subscribe(
     new = Browser(str(uuid_utils.uuid7()), owner, hashlib.sha256(str(address).encode()).hexdigest(), target, address.host or "", now())
     full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_BROWSERS} browsers.", "Take one away: push unsubscribe.")
     kept: list[str] = []
-    await ocean.log.transact(browsers.added(new, MAX_BROWSERS, full, kept))
+    elsewhere = MAX_BROWSERS if any(new.host == host or new.host.endswith("." + host) for host in _SERVICES) else MAX_ELSEWHERE
+    await ocean.log.transact(browsers.added(new, MAX_BROWSERS, elsewhere, full, kept))
     return {"id": kept[0], "kind": "browser", "host": new.host}
 
 
@@ -67,17 +70,21 @@ async def _follow(ocean: Ocean, caller: Caller, owner: str, prefix: str) -> dict
 
 def _checked(keys: dict[str, Any] | None) -> dict[str, str]:
     """What a browser gave to seal messages with: a point of P-256, and 16 bytes. Raises INVALID_VALUE."""
-    found = {name: (keys or {}).get(name) for name in ("p256dh", "auth")}
     try:
-        raw = {
-            name: base64.urlsafe_b64decode(str(text).rstrip("=") + "=" * (-len(str(text).rstrip("=")) % 4)) for name, text in found.items()
-        }
-        if len(raw["auth"]) != 16:
+        found = {name: _decoded((keys or {}).get(name)) for name in ("p256dh", "auth")}
+        if len(found["auth"]) != 16 or len(found["p256dh"]) != 65:  # whole, as browsers give it: no short form
             raise ValueError
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw["p256dh"])
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), found["p256dh"])
     except ValueError:
         raise OceanError("INVALID_VALUE", "'keys' has no p256dh and auth as a browser gives them.", "Send sub.toJSON().keys.") from None
-    return {name: str(text) for name, text in found.items()}
+    return {name: base64.urlsafe_b64encode(raw).rstrip(b"=").decode() for name, raw in found.items()}
+
+
+def _decoded(text: Any) -> bytes:
+    """Raises ValueError on what is not base64url."""
+    if not isinstance(text, str):
+        raise ValueError
+    return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)
 
 
 async def subscriptions(ocean: Ocean, caller: Caller) -> dict[str, Any]:
@@ -107,6 +114,8 @@ async def send(ocean: Ocean, caller: Caller, *, message: Any) -> dict[str, Any]:
         hint = "The operator sets OCEAN_PUSH_CONTACT=mailto:you@example.com."
         raise OceanError("NOT_AVAILABLE", "Nothing is pushed before the operator has named a contact: push services ask for one.", hint)
     to, notification = check_message(message)
+    for holder in caller.holders:  # keys are made for the asking: the address counts too
+        ocean.paces.notifications.spend(holder, amount=len(to))
     body = orjson.dumps({**notification, "from": sender}).decode()
     ids = await queue(ocean, sender, [(f"{sender} {PUSH}{key}", PUSH + key, [body]) for key in to])
     return {"queued": len(ids), "ids": ids}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,35 +20,17 @@ from ocean.turns import household
 
 INTEGRATIONS, WEBHOOKS = "_integrations", "_webhooks"
 MAX_BODY = 1024 * 1024  # bytes
-A_MINUTE = 600  # events from one address to one name
 
 
-class Pace:
-    """Events of the minute, by address and name."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._counts: Counter[tuple[str, str]] = Counter()
-
-    def spend(self, ip: str, name: str, at: float | None = None) -> None:
-        """Raises LIMIT_REACHED. `at` in seconds: now."""
-        minute = int((time.monotonic() if at is None else at) // 60)
-        if minute != self._minute:
-            self._minute = minute
-            self._counts.clear()
-        who = (household(ip), name)
-        if self._counts[who] >= A_MINUTE:
-            raise OceanError("LIMIT_REACHED", f"At most {A_MINUTE} events a minute are taken from one address.", retry_after=60)
-        self._counts[who] += 1
-
-
-async def receive(ocean: Ocean, *, name: str, headers: Mapping[str, str], body: bytes, query: str = "") -> dict[str, Any]:
+async def receive(ocean: Ocean, *, name: str, headers: Mapping[str, str], body: bytes, query: str = "", ip: str = "") -> dict[str, Any]:
     """`{drop_id}`; for Slack's own check of the address `{challenge}`. Raises NOT_FOUND where nobody waits for it, PAYLOAD_TOO_LARGE.
 
     `verified` is true where the sender's signature was checked against the owner's secret, false where it does not hold, and left out
     where there is nothing to check it by.
     """
     route = check_route(f"{WEBHOOKS}/{check_key(name)}")
+    ocean.paces.events.spend(household(ip))
+    ocean.paces.events_to_one.spend(household(ip), name)
     if len(body) > MAX_BODY:
         raise OceanError("PAYLOAD_TOO_LARGE", f"An event has at most {MAX_BODY // 1024} KB.")
     owner, kind = await _integration(ocean, name)

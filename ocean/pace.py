@@ -1,0 +1,40 @@
+"""Pace: how often something is done in a minute, for each of those who do it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from ocean.errors import OceanError
+
+MAX_KNOWN = 100_000  # that are counted in one minute: their names are kept as numbers
+
+
+class Pace:
+    """At most `most` in a minute, counted by whatever names who does it."""
+
+    def __init__(self, most: int, says: str) -> None:
+        self._most = most
+        self._says = says
+        self._minute = 0
+        self._counts: Counter[int] = Counter()
+
+    def spend(self, *who: str, amount: int = 1, at: float | None = None) -> None:
+        """Raises LIMIT_REACHED. `at` in seconds: now."""
+        minute = int((time.monotonic() if at is None else at) // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._counts.clear()
+        name = hash(who)
+        if self._counts[name] + amount > self._most or (name not in self._counts and len(self._counts) >= MAX_KNOWN):
+            raise OceanError("LIMIT_REACHED", self._says, retry_after=60)
+        self._counts[name] += amount
+
+
+class Paces:
+    """Those of a process."""
+
+    def __init__(self) -> None:
+        self.events = Pace(3000, "At most 3000 events a minute are taken from one address.")
+        self.events_to_one = Pace(600, "At most 600 events a minute are taken from one address.")
+        self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
