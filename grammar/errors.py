@@ -7,14 +7,13 @@ from collections.abc import Iterable
 
 
 class DropsSyntaxError(Exception):
-    """A statement that is not Drops: where it stops being so, what was expected, and the nearest known word.
+    """A statement that is not Drops: where it stops being so, what was expected, and the nearest known word, or another hint.
 
-    `line` and `column` count from 1; `expected` is a phrase ("a route", "'to'"). `written`: the suggestion is how it is said here, and
-    no word that may have been meant.
+    `line` and `column` count from 1; `expected` is a phrase ("a route", "'to'").
     """
 
     def __init__(
-        self, text: str, offset: int, expected: str, found: str, suggestion: str | None = None, *, written: bool = False
+        self, text: str, offset: int, expected: str, found: str, suggestion: str | None = None, *, hint: str | None = None
     ) -> None:  # fmt: skip
         self.offset = offset
         before = text[:offset]
@@ -23,16 +22,14 @@ class DropsSyntaxError(Exception):
         self.expected = expected
         self.found = found
         self.suggestion = suggestion
-        self.written = written
+        self._hint = hint
         message = f"line {self.line}, column {self.column}: expected {expected}, found {found}"
         super().__init__(message)
 
     @property
     def hint(self) -> str | None:
         if self.suggestion is None:
-            return None
-        if self.written:
-            return f"Write {self.suggestion}."
+            return self._hint
         quoted = self.suggestion if '"' in self.suggestion else repr(self.suggestion)
         return f"Did you mean {quoted}?"
 

@@ -33,6 +33,9 @@ class Statement:
     pipe: tuple[Stage, ...] = field(default=())
 
 
+_AND_OR = {"AND": "and", "And": "and", "&": "and", "&&": "and", "OR": "or", "Or": "or", "|": "or", "||": "or"}
+
+
 class Language:
     """The forms of a set of commands and of the stages of a pipe. `commands` maps a name to its forms, the first the one printed."""
 
@@ -107,6 +110,10 @@ class Language:
             word, clauses = cursor.peek.text, self._clause_words(name)
             likely = f"then {word}" if pipe and word in self._stages else None
             ours, write = self._clauses_known_as.get(word.lower(), ("", ""))
+            if cursor.index and cursor.peek_at(-1).text == "by":
+                raise cursor.error(self._expected_next(name, args, pipe), leave_out="by")
+            if word in _AND_OR and "where" in clauses:
+                ours, write = "where", _AND_OR[word]
             raise cursor.error(
                 self._expected_next(name, args, pipe), known=clauses | {"then"}, likely=likely,
                 write=write if ours in clauses and not likely else None,

@@ -10,6 +10,7 @@ from grammar.cursor import Cursor
 from grammar.tokens import NUMBER, PUNCT, STRING, WORD
 
 MAX_DEPTH = 64
+_ELSEWHERE = {"true": "true", "false": "false", "none": "null", "null": "null", "nil": "null"}  # as others write them
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
@@ -63,7 +64,7 @@ def value(cursor: Cursor, depth: int = 0) -> Any:
         if depth >= MAX_DEPTH:
             raise cursor.error(f"at most {MAX_DEPTH} levels of nesting", found="a deeper one")
         return object_(cursor, depth + 1) if token.text == "{" else list_(cursor, depth + 1)
-    likely = f'"{token.text}"' if token.kind == WORD else None
+    likely = (_ELSEWHERE.get(token.text.lower()) or f'"{token.text}"') if token.kind == WORD else None
     raise cursor.error("a value (text in quotes, a number, true, false, null, a list or an object)", likely=likely)
 
 

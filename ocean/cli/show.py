@@ -35,6 +35,7 @@ def answer(body: dict[str, Any]) -> None:
         return
     if isinstance(body.get("columns"), list) and isinstance(body.get("rows"), list):
         grid(body["columns"], body["rows"])
+        _more(body)
         return
     if isinstance(body.get("text"), str) and set(body) <= {"text", "to", "format"}:
         click.echo(visible(body["text"].rstrip("\n")))
@@ -46,7 +47,14 @@ def answer(body: dict[str, Any]) -> None:
         _commands(body["commands"])
         return
     table([flat(row) for row in _rows(body)])
+    _more(body)
     _pair(body)
+
+
+def _more(body: dict[str, Any]) -> None:
+    """Says where an answer is not all that there is."""
+    if body.get("next_cursor") or body.get("truncated"):
+        click.echo(click.style("There is more: ask with limit, skip, after, or group it; export writes all.", dim=True), err=True)
 
 
 def _rows(body: dict[str, Any]) -> list[Any]:

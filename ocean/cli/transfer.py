@@ -20,6 +20,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ocean.cli import show
 from ocean.cli.client import Client
 from ocean.cli.options import as_json, fail
 from ocean.core.payloads import dumps, loads
@@ -39,25 +40,34 @@ _GUARDED = re.compile(r"'[=+\-@\t\r]")
 @click.option(
     "--key", "key_field", metavar="FIELD", help="the field that is each record's key; without one, records of no export are events"
 )
+@click.option("--skip", default=0, metavar="N", help="leave out the first N records: those that are saved already")
 @as_json
-def import_(file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, as_json: bool) -> None:
+def import_(file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, skip: int, as_json: bool) -> None:
     """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE.
 
-    One that was cut off goes on where it was, nothing twice; one that ended and is run again saves all of it again.
+    The file is looked through before anything is saved. An import that was cut off goes on where it was, nothing twice; one that ended
+    and is run again saves all of it again.
     """
     chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     client = Client()
-    what = [digest, route, root, key_field, chosen, client.url, hashlib.sha256(client.key.encode()).hexdigest()]
+    what = [digest, route, root, key_field, chosen, skip, client.url, hashlib.sha256(client.key.encode()).hexdigest()]
     state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256("\n".join(map(str, what)).encode()).hexdigest()[:40]
     run, done = _begun(state)
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
-    def send(number: int, body: bytes) -> int:
+    refusals: list[_RefusedError] = []
+
+    def send(number: int, first: int, body: bytes) -> int:
+        if refusals:  # what is behind it waits for it
+            raise refusals[0]
         headers = {"content-type": "application/json", "idempotency-key": f"import-{run}-{number}"}
-        client.must("POST", "/bulk", data=body, headers=headers)
+        answer, ok = client.ask("POST", "/bulk", data=body, headers=headers)
+        if not ok:
+            refusals.append(_RefusedError(first, answer))
+            raise refusals[0]
         return number + 1
 
     with (
@@ -73,19 +83,45 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
                 landed = under_way.popleft().result()
                 state.write_text(f"{run} {landed}")
 
-        for number, (ops, length) in enumerate(_batches(file, chosen, Place(route, root), key_field)):
-            count += len(ops)
+        looking = progress.add_task("looking through (KB)", total=size // 1024)
+        for _, length in _batches(file, chosen, Place(route, root), key_field, skip):
             seen += length
-            if number >= done:
-                under_way.append(sending.submit(send, number, dumps({"ops": ops}).encode()))
-                land(2)
-            progress.update(task, completed=min(seen, size) // 1024)
-        land(0)
+            progress.update(looking, completed=min(seen, size) // 1024)
+        progress.remove_task(looking)
+        seen = 0
+        try:
+            for number, (ops, length) in enumerate(_batches(file, chosen, Place(route, root), key_field, skip)):
+                if number >= done:
+                    under_way.append(sending.submit(send, number, skip + count, dumps({"ops": ops}).encode()))
+                    land(2)
+                count += len(ops)
+                seen += length
+                progress.update(task, completed=min(seen, size) // 1024)
+            land(0)
+        except _RefusedError as refused:
+            progress.stop()
+            fail(refused.told(route), 1)
     state.unlink(missing_ok=True)
     if as_json:
         click.echo(json.dumps({"route": route, "records": count}))
         return
     click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+
+
+class _RefusedError(Exception):
+    """The server did not take a batch, all of which is left out; `first` records come before it."""
+
+    def __init__(self, first: int, answer: dict[str, Any]) -> None:
+        super().__init__()
+        self.first = first
+        self.answer = answer
+
+    def told(self, route: str) -> str:
+        fault = self.answer.get("error")
+        index = fault.get("index") if isinstance(fault, dict) else None
+        where = f"Record {self.first + index + 1}: " if isinstance(index, int) else ""
+        saved = f"{self.first} records are saved in {route}, and none behind them."
+        return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.first}."
 
 
 def _begun(state: Path) -> tuple[str, int]:
@@ -116,13 +152,15 @@ class Place:
         return self.route + exported[len(self._root) :]
 
 
-def _batches(file: Path, kind: str, place: Place, key_field: str | None) -> Iterator[tuple[list[dict[str, Any]], int]]:
+def _batches(file: Path, kind: str, place: Place, key_field: str | None, skip: int) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """Operations of a bulk, and about how many bytes of the file they are."""
     ops: list[dict[str, Any]] = []
     length = 0
     for number, (record, size) in enumerate(_records(file, kind), 1):
-        op = _op(record, place, key_field, number)
         length += size
+        if number <= skip:
+            continue
+        op = _op(record, place, key_field, number)
         if op is None:
             continue
         ops.append(op)

@@ -43,8 +43,8 @@ KNOWN_AS = {
 }  # fmt: skip
 
 CLAUSES_KNOWN_AS = {
-    "order": ("sort", "sort name, or sort name descending"), "orderby": ("sort", "sort name, or sort name descending"),
-    "offset": ("skip", "skip 10"), "select": ("pick", "pick name, age"), "fields": ("pick", "pick name, age"),
+    "order": ("sort", "sort name, or sort name desc"), "orderby": ("sort", "sort name, or sort name desc"),
+    "offset": ("skip", "skip and a number"), "select": ("pick", "pick name, age"), "fields": ("pick", "pick name, age"),
 }  # fmt: skip
 
 LANGUAGE = Language({c.name: c.forms for c in _ALL if c.forms}, STAGES, bare="get", known_as=KNOWN_AS, clauses_known_as=CLAUSES_KNOWN_AS)

@@ -162,5 +162,5 @@ _SAYS = {
 
 def violation(what: str, faults: list[dict[str, str]]) -> OceanError:
     """The error that names each field at fault."""
-    told = "; ".join(f"{fault['field'] or 'it'} {fault['message']}" for fault in faults[:10])
+    told = "; ".join(f"{fault['field']} {fault['message']}".strip() for fault in faults[:10])
     return OceanError("SCHEMA_VIOLATION", f"The record is not as {what} has it: {told}."[:1000], errors=faults)

@@ -69,3 +69,34 @@ def test_what_was_queued_is_not_called_changed(server: Running, secret: str) -> 
     assert "1 call queued." in called.stdout, called.stdout + called.stderr
     hooked = ocean("exec", 'when queued/a changes call "http://127.0.0.1:9/x"', url=server.api, key=secret)
     assert hooked.returncode == 0
+
+
+def test_a_record_that_is_refused_is_named_and_the_rest_goes_on_behind_what_is_saved(server: Running, secret: str, tmp_path: Path) -> None:
+    lines = [f'{{"_key": "k{n}", "n": {n}}}' for n in range(4500)]
+    file = tmp_path / "many.ndjson"
+    file.write_text("\n".join([*lines[:1700], '{"_key": "bad//key"}', *lines[1700:]]))
+    refused = ocean("import", str(file), "told/well", url=server.api, key=secret, home=tmp_path)
+    assert refused.returncode == 1
+    assert "Record 1701" in refused.stderr
+    assert "1000 records are saved in told/well" in refused.stderr
+    assert "--skip 1000" in refused.stderr
+    assert server.drops("find told/well then count", secret).json() == {"count": 1000}
+    file.write_text("\n".join(lines))
+    done = ocean("import", str(file), "told/well", "--skip", "1000", url=server.api, key=secret, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert server.drops("find told/well then count", secret).json() == {"count": 4500}
+    assert server.drops("get told/well @k5", secret).json()["version"] == 1
+
+
+def test_a_file_that_breaks_off_saves_nothing(server: Running, secret: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken.ndjson"
+    file.write_text("\n".join([f'{{"n": {n}}}' for n in range(1500)] + ["{"]))
+    done = ocean("import", str(file), "told/broken", url=server.api, key=secret, home=tmp_path)
+    assert "line 1501, is not JSON" in done.stderr
+    assert server.post("/query", {"prefix": "told/broken"}).json()["results"] == []
+
+
+def test_a_table_says_where_there_is_more(server: Running, secret: str) -> None:
+    assert server.post("/bulk", {"ops": [{"route": "more", "key": f"k{n}", "payload": {"n": n}} for n in range(150)]}, secret).ok
+    assert "There is more" in ocean("exec", "find more", url=server.api).stderr
+    assert "There is more" not in ocean("exec", "find more limit 200", url=server.api).stderr

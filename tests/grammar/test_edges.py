@@ -176,11 +176,20 @@ def test_the_tables_of_a_language() -> None:
         ("find a where x => 3", "Write >=."),
         ('find a where x like "b%"', 'Write contains "a", starts with "a" or matches "^a".'),
         ("find a where x is null", "Write missing or exists."),
-        ("find a order by x", "Write sort name, or sort name descending."),
+        ("find a order by x", "Write sort name, or sort name desc."),
+        ("find a where x = 1 AND y = 2", "Write and."),
+        ("find a where x = 1 && y = 2", "Write and."),
+        ("find a sort by name", "Leave out 'by'."),
+        ("find a group by name", "Leave out 'by'."),
+        ("find a limit 3 offset 5", "Write skip and a number."),
+        ("save a @k x: True", "Did you mean 'true'?"),
+        ("save a @k x: None", "Did you mean 'null'?"),
+        ("get order", None),
+        ("find a sort b y", None),
         ("find a then pick x limit 1", "Did you mean 'then limit'?"),
     ],
 )
-def test_what_others_say_is_told_in_our_words(text: str, hint: str) -> None:
+def test_what_others_say_is_told_in_our_words(text: str, hint: str | None) -> None:
     with pytest.raises(DropsSyntaxError) as raised:
         LANGUAGE.parse(text)
     assert raised.value.hint == hint

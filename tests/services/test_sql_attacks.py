@@ -56,6 +56,12 @@ async def test_it_is_refused_at_once(ocean: Ocean, alice: Caller, query: str) ->
         ('WITH x(a, b) AS (SELECT id, v FROM "left") SELECT a, b FROM x ORDER BY a', [[0, "v0"], [1, "v1"], [2, "v0"]]),
         ('SELECT (SELECT max(id) FROM "left") AS most', [[2]]),
         ('SELECT l.id FROM "left" l JOIN "right" r USING (id) WHERE r.u = 0', [[2]]),
+        ('SELECT id, r.u FROM "left" l JOIN "right" r USING (id) ORDER BY id', [[0, 2], [1, 1], [2, 0]]),
+        (
+            'SELECT count(*) FROM "left" l JOIN "right" r ON r.id = l.id WHERE l.id IN (SELECT u FROM "right" WHERE id < 2) '
+            'AND l.id > (SELECT min(id) FROM "left")',
+            [[2]],
+        ),
         ("SELECT k.key FROM keys k JOIN numbers n ON n.t = k.key", [["5"]]),
         ("SELECT k.key FROM numbers n JOIN keys k ON k.key = n.t", [["5"]]),
         ("SELECT n.key FROM keys k LEFT JOIN numbers n ON n.t = k.key", [["z"]]),

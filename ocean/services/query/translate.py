@@ -124,7 +124,7 @@ class _Find:
 
     def _stage(self, name: str, args: dict[str, Any]) -> None:
         select = self.select
-        closed = select.args.get("limit") is not None or bool(select.expressions)
+        closed = (select.args.get("limit") is not None and name != "pick") or bool(select.expressions)  # a pick is of what is left
         sorts_only = name == "sort" and not select.args.get("limit")
         if name in ("where", "having", "sort", "group", "pick", "count") and closed and not sorts_only:
             self._around()

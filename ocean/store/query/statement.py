@@ -61,6 +61,7 @@ class Statement:
         tree = moments.replaced(self.tree, show_time(now()), lambda said, node: self._fault(said, node))
         assert isinstance(tree, exp.Query)
         self.tree = tree
+        self._merged: dict[int, set[str]] = {}  # of a SELECT, the fields that USING makes one of two
         self._name_using()
         allowed.check(text, self.tree)
         self.folders: list[Folder] = []
@@ -162,6 +163,8 @@ class Statement:
                 if first is None or not first.this.alias_or_name or not join.this.alias_or_name:
                     raise self._fault("USING joins folders that have names.", join)
                 names = [part.name for part in using]
+                if join.side not in ("RIGHT", "FULL"):  # there the field of the first folder may be missing
+                    self._merged.setdefault(id(select), set()).update(names)
                 left, right = (exp.to_identifier(side.this.alias_or_name, quoted=True) for side in (first, join))
                 pairs = [
                     exp.EQ(this=exp.column(exp.to_identifier(n, quoted=True), table=left.copy()),
@@ -188,9 +191,11 @@ class Statement:
             if any(star.args.values()):
                 raise self._fault("* stands alone here.", node)
             of = node.table if isinstance(node, exp.Column) else None
-            for name, source in _sources(scope).items():
+            merged = self._merged.get(id(select), set())
+            for place, (name, source) in enumerate(_sources(scope).items()):
                 if of in (None, "", name):
                     shown = ["key", *self._fields[self._of[id(source)].route]] if isinstance(source, exp.Table) else _columns(source)
+                    shown = [column for column in shown if of or not place or column not in merged]
                     table = exp.to_identifier(name, quoted=True)
                     self._stars += len(shown)
                     if self._stars > MAX_COLUMNS:
@@ -208,11 +213,17 @@ class Statement:
             within = within.parent
         path = parts[1:]
         if source is None:
-            if len(_sources(scope)) != 1:
-                raise self._fault(
-                    f"The column {'.'.join(parts)[:60]!r} could be of several folders.", column, "Say of which: folder.column"
-                )
-            ((name, source),) = _sources(scope).items()
+            there = _sources(scope)
+            if len(parts) == 1 and parts[0] in self._merged.get(id(scope.expression), ()):
+                there = dict(list(there.items())[:1])
+            if len(there) != 1:
+                said = ".".join(parts)[:60]
+                if len(parts) > 1 and there:
+                    raise self._fault(
+                        f"There is no folder {parts[0][:60]!r} here to have {said!r}.", column, f"There are: {', '.join(there)}."
+                    )
+                raise self._fault(f"The column {said!r} could be of several folders.", column, "Say of which: folder.column")
+            ((name, source),) = there.items()
             path = parts
         table = exp.to_identifier(name, quoted=True)
         shown = ".".join(path)
