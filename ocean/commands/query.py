@@ -88,7 +88,7 @@ _PRIMITIVES = (
 )
 _SEARCH = (
     "search PREFIX TEXT:text [top TOP_K:integer] [where WHERE:condition] [min MIN_SCORE:number] [mode MODE:word] [fusion FUSION:word] "
-    "[language LANGUAGE:word] [wait WAIT:flag]"
+    "[language LANGUAGE:word] [facets FACETS:names] [wait WAIT:flag]"
 )
 _EXPORT = (
     "export ROUTE [as FORMAT:word] [dialect DIALECT:word] [where WHERE:condition] [from SINCE:text] [to UNTIL:text] [pick SELECT:names]"
@@ -108,7 +108,7 @@ COMMANDS = (
             (Twin("POST", "/search", (
                 Arg("prefix", "text", required=True), Arg("text", "any"), Arg("vector", "any"), Arg("mode", "text"), Arg("fusion", "text"),
                 Arg("top_k", "integer"), Arg("min_score", "number"), Arg("filter", "object"), Arg("language", "text"),
-                Arg("wait", "flag"))),), answer="searched"),
+                Arg("facets", "list"), Arg("wait", "flag"))),), answer="searched"),
     Command("sql", ("sql QUERY:text",), "One SELECT over folders.", 'sql "SELECT name, age FROM users WHERE age > 21 ORDER BY age"', sql,
             (Twin("POST", "/sql", (Arg("query", "text", required=True),)),), answer="rows"),
     Command(

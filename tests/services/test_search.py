@@ -282,3 +282,27 @@ async def test_the_best_hits_are_given_where_all_are_too_large(sea: Ocean, alice
     with pytest.raises(OceanError) as caught:
         await search(sea, alice, prefix="l", text="needle", top_k=20, wait=True)
     assert caught.value.code == "LIMIT_REACHED"
+
+
+async def test_facets_count_what_was_found_and_may_be_seen(sea: Ocean, alice: Caller, bob: Caller) -> None:
+    ops = [
+        {"route": "shop", "key": f"k{n}", "payload": {"text": "green tea" if n % 2 else "black tea", "kind": f"kind{n % 3}", "n": n}}
+        for n in range(60)
+    ]
+    await records.bulk(sea, alice, ops=[*ops, {"route": "shop", "key": "none", "payload": {"text": "green"}}])
+    await save(sea, alice, 'save shop/closed @x text: "green" kind: "hidden"; save shop @priced text: "green" kind: "dear" price 5')
+    await save(sea, alice, f"share shop/closed with @{alice.key} mode shared")
+    answer = plain(await search(sea, bob, prefix="shop", text="green", top_k=3, facets=["kind", "nothing"], wait=True))
+    assert len(answer["results"]) == 3
+    assert answer["facets"]["nothing"] == []
+    assert sorted((one["value"], one["count"]) for one in answer["facets"]["kind"]) == [("kind0", 10), ("kind1", 10), ("kind2", 10)]
+    mine = plain(await search(sea, alice, prefix="shop", text="green", facets=["kind"], wait=True))["facets"]["kind"]
+    assert {(one["value"], one["count"]) for one in mine} > {("hidden", 1), ("dear", 1)}
+    near = plain(await search(sea, bob, prefix="shop", text="green", mode="vector", top_k=5, facets=["kind"], wait=True))
+    assert sum(one["count"] for one in near["facets"]["kind"]) <= 16
+    told = await execute(sea, bob, parse('search shop "tea" where n < 6 facets kind'))
+    assert [one["count"] for one in told["facets"]["kind"]] == [2, 2, 2]
+    for wrong in ([], ["a"] * 11, [5]):
+        with pytest.raises(OceanError) as caught:
+            await search(sea, bob, prefix="shop", text="green", facets=wrong)  # type: ignore[arg-type]
+        assert caught.value.code == "INVALID_VALUE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ocean.index.index import Index, sound
 from ocean.index.scope import MAX_SEQS, DamagedError, Hit, Scope
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
+from ocean.services.query import facets as faceting
 from ocean.services.query.scope import RECORDS, affordable, folder_of, run, scan_of, visible
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.query.fragments import joined, sql
@@ -44,14 +46,17 @@ _FEW_WORDS = 8  # a question of more is answered in a thread
 async def search(
     ocean: Ocean, caller: Caller, *, prefix: str, text: Any = None, vector: Any = None, mode: str | None = None, fusion: str = "weighted",
     top_k: int = 10, min_score: float | None = None, where: Condition | None = None, language: str | None = None, wait: bool = False,
+    facets: list[str] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`{results, searched, time_ms, mode}`, the best `top_k` of a folder and all beneath, each with its `score` and, of words, a `snippet`.
 
-    `min_score` is on the mode's own scale: BM25 for text, the cosine for vector, 0 to 1 for hybrid.
+    `min_score` is on the mode's own scale: BM25 for text, the cosine for vector, 0 to 1 for hybrid. `facets` are fields, of which it is
+    counted how many of what was found have each value: of all that the words are in, or of the nearest where there are no words.
     Raises SEARCH_REQUIRED, INVALID_TEXT, INVALID_VECTOR, TOP_K_TOO_LARGE, NO_TEXT_CONTENT, NO_VECTORS, DIMENSION_MISMATCH.
     """
     started = time.perf_counter()
     asked = _Asked(text, vector, mode, fusion, top_k, language or "en")
+    counted = faceting.check(facets) if facets is not None else []
     route = _route(prefix)
     if wait:
         await ocean.indexing.written()
@@ -66,10 +71,10 @@ async def search(
     if not searched and where is None:
         _nothing(ocean, asked, scope)
     results = [_shown(drop, hit, stems, asked) for hit, drop in there]
-    return {
-        "results": results, "count": len(results), "searched": searched, "time_ms": round((time.perf_counter() - started) * 1000, 2),
-        "mode": asked.mode,
-    }  # fmt: skip
+    answer: dict[str, Any] = {"results": results, "count": len(results), "searched": searched, "mode": asked.mode}
+    if counted:
+        answer["facets"] = await faceting.facets(ocean, caller, route, counted, await _places(ocean, caller, asked, scope, hits))
+    return {**answer, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
 class _Asked:
@@ -136,6 +141,17 @@ async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tu
         return sound(lambda: _find(index, asked, scope))
     async with ocean.turns.of(*caller.holders):
         return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))
+
+
+async def _places(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope, hits: Sequence[Hit]) -> list[int]:
+    """Places of all that was found, the best of them where they are many."""
+    if asked.words.empty or asked.mode == "vector":
+        return [hit.seq for hit in hits]
+    index = ocean.indexing.index
+    async with ocean.turns.of(*caller.holders):
+        search = partial(index.words.search, asked.words, asked.language, scope, faceting.MAX_COUNTED)
+        found, _, _ = await asyncio.to_thread(sound, search)
+    return [hit.seq for hit in found]
 
 
 def _find(index: Index, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
