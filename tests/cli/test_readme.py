@@ -25,6 +25,9 @@ def test_every_line_of_the_tour_works(tmp_path: Path, secret: str) -> None:
     ocean.parent.mkdir()
     ocean.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ocean.cli "$@"\n')
     ocean.chmod(0o755)
+    python = ocean.with_name("python")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     running = start(tmp_path / "data")
     environment = {
         **os.environ,
