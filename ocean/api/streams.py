@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from ocean.api.twins import only_parameters, path_route
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.live.broadcasts import listen
-from ocean.services.live.hub import Ended, Event
+from ocean.services.live.hub import Ended, Event, Subscriber
 from ocean.services.live.streams import CaughtUp, Gap, Item, follow
 from ocean.store.reader import now
 
@@ -28,7 +28,7 @@ def mount(server: Sanic[Any, Any]) -> None:
         caller = await caller_of(request, make=False, parameters=IN_ADDRESS)
         last = _number(request.args.get("last"), "last")
         after = _number(request.headers.get("last-event-id") or request.args.get("from"), "from")
-        items = follow(request.app.ctx.ocean, request.app.ctx.hub, caller, path_route(request), last=last, after=after)
+        items = follow(request.app.ctx.ocean, request.app.ctx.hub, caller, path_route(request), last=last, after=after, live=_live(request))
         return await _sent(items)
 
     @server.get("/broadcast/<route:path>")
@@ -38,7 +38,7 @@ def mount(server: Sanic[Any, Any]) -> None:
         folder, slash, last = path_route(request).rpartition("/")
         if not slash or last != "listen":
             raise OceanError("NOT_FOUND", "There is nothing at this address.", "Listen at /broadcast/FOLDER/listen.")
-        return await _sent(listen(request.app.ctx.ocean, caller, folder))
+        return await _sent(listen(request.app.ctx.ocean, caller, folder, _live(request)))
 
 
 async def _sent(items: AsyncIterator[Item]) -> ResponseStream:
@@ -53,6 +53,45 @@ async def _sent(items: AsyncIterator[Item]) -> ResponseStream:
             await items.aclose()  # type: ignore[attr-defined]
 
     return ResponseStream(send, headers=_HEADERS, content_type="text/event-stream")
+
+
+def _live(request: Request) -> Callable[[Subscriber], None]:
+    """Has a subscriber's events written at once, from when all before is written."""
+
+    def begin(subscriber: Subscriber) -> None:
+        subscriber.straight = _straight(request.stream)
+
+    return begin
+
+
+def _straight(http: Any) -> Callable[[Event], bool] | None:
+    """Writes an event as a chunk (RFC 9112, 7.1) to a line that takes it at once; None where the answer is not in chunks."""
+    if http.response_func != http.http1_response_chunked:
+        return None
+    protocol = http.protocol
+
+    def write(event: Event) -> bool:
+        transport = protocol.transport
+        if transport is None or transport.is_closing() or not protocol._can_write.is_set():
+            return False
+        transport.write(_chunk(event))
+        return True
+
+    return write
+
+
+class _Last:
+    """The event that was shown last: the same one goes to all who listen, one after another."""
+
+    event: Event | None = None
+    chunk = b""
+
+
+def _chunk(event: Event) -> bytes:
+    if _Last.event is not event:
+        shown = _show(event)
+        _Last.event, _Last.chunk = event, b"%x\r\n%b\r\n" % (len(shown), shown)
+    return _Last.chunk
 
 
 def _show(item: Item) -> bytes:

@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, pairs, peers, probes, queries, searches
+from ops.bench import flat, listeners, pairs, peers, probes, queries, searches
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -48,6 +48,7 @@ def main() -> None:
                 rows += flat.rows(wrk, running)
         finally:
             stop(running)
+        rows += listeners.rows(Path(folder))
         rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
         rows += searches.rows(Path(folder) / "searched")
     show(rows)

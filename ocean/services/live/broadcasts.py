@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -206,13 +206,18 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, payload: Any, key
     return {"ok": True, "stream": True, "recording": recording is not None}
 
 
-async def listen(ocean: Ocean, caller: Caller, route: str) -> AsyncIterator[Event | Ended | None]:
-    """Messages as they come; None where nothing came for a while. Ends with Ended. Raises before its first item, which is None."""
+async def listen(
+    ocean: Ocean, caller: Caller, route: str, live: Callable[[Subscriber], None] | None = None
+) -> AsyncIterator[Event | Ended | None]:
+    """Messages as they come; None where nothing came for a while. Ends with Ended. Raises before its first item, which is None.
+    `live` as in `streams.follow`."""
     route = check_route(route)
     await require_read(ocean, caller, route, "stream")
     listener = ocean.broadcasting.attach(caller, route)
     try:
         yield None
+        if live is not None:
+            live(listener)
         while True:
             for item in await listener.next():
                 yield item

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -52,10 +53,14 @@ class Subscriber:
         self._events: deque[Event] = deque()
         self._bytes = 0
         self._woken = asyncio.Event()
+        self._waits = False  # nothing has come that was not taken, and nobody writes what was
+        self.straight: Callable[[Event], bool] | None = None  # writes an event at once, or says that it can't
 
     def push(self, event: Event) -> None:
         if self._ended is not None:
             return
+        if self._waits and self.straight is not None and not self._events and self.straight(event):
+            return  # no task was woken for it: with many listeners that is most of what a message costs
         self._events.append(event)
         self._bytes += len(event.data)
         if len(self._events) > BEHIND or self._bytes > BEHIND_BYTES:
@@ -71,11 +76,14 @@ class Subscriber:
         """What has come since; after HEARTBEAT seconds of nothing, [None]."""
         if not self._events and self._ended is None:
             self._woken.clear()
+            self._waits = True
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await self._woken.wait()
             except TimeoutError:
                 return [None]
+            finally:
+                self._waits = False
         if self._ended is not None:
             return [self._ended]
         events: list[Event | Ended | None] = list(self._events)

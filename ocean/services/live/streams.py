@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import orjson
@@ -38,9 +38,19 @@ Item = Event | CaughtUp | Gap | Ended | None  # None: nothing came for a while
 
 
 async def follow(
-    ocean: Ocean, hub: Hub, caller: Caller, prefix: str, *, last: int | None = None, after: int | None = None
+    ocean: Ocean,
+    hub: Hub,
+    caller: Caller,
+    prefix: str,
+    *,
+    last: int | None = None,
+    after: int | None = None,
+    live: Callable[[Subscriber], None] | None = None,
 ) -> AsyncIterator[Item]:
-    """Events in order of their places, CaughtUp once between history and life. Ends with Ended. Raises before its first item."""
+    """Events in order of their places, CaughtUp once between history and life. Ends with Ended. Raises before its first item.
+
+    `live` is told of the subscriber once all before is written: who can write at once may say so to it.
+    """
     route, deep = check_prefix(prefix)
     if last is not None and last > MAX_LAST:
         raise OceanError("INVALID_VALUE", f"'last' is at most {MAX_LAST}.", "Use from=0 for all of it.")
@@ -53,10 +63,12 @@ async def follow(
             replayed += isinstance(item, Event)
             yield item
         yield CaughtUp(replayed)
+        if live is not None:
+            live(subscriber)
         while True:
-            for live in await subscriber.next():
-                yield live
-                if isinstance(live, Ended):
+            for came in await subscriber.next():
+                yield came
+                if isinstance(came, Ended):
                     return
     finally:
         hub.detach(subscriber)
