@@ -41,16 +41,25 @@ http {{
 def rows(folder: Path) -> list[Row]:
     """Latency beside nchan's, and the idle ones."""
     os.environ |= {"OCEAN_STREAMS_PER_CALLER": "10000", "OCEAN_CONNECTIONS_PER_ADDRESS": "20000"}
-    running = start(folder / "listened")
+    try:
+        with _running(folder / "heard") as (running, secret):
+            heard = "heard by 200, p99 ms"
+            found = [_beside(f"an event saved, {heard}", running, secret, "/drop", "/stream/bench", folder)]
+            found.append(_beside(f"an event broadcast, {heard}", running, secret, "/broadcast/radio", "/broadcast/radio/listen", folder))
+        with _running(folder / "idle") as (running, _):
+            return found + _idle(running)
+    finally:
+        del os.environ["OCEAN_STREAMS_PER_CALLER"], os.environ["OCEAN_CONNECTIONS_PER_ADDRESS"]
+
+
+@contextmanager
+def _running(data: Path) -> Iterator[tuple[Running, str]]:
+    running = start(data)
     try:
         secret = keys.generate().secret
         assert running.drops("save bench @first n: 0", secret).ok
-        heard = "heard by 200, p99 ms"
-        found = [_beside(f"an event saved, {heard}", running, secret, "/drop", "/stream/bench", folder)]
-        found.append(_beside(f"an event broadcast, {heard}", running, secret, "/broadcast/radio", "/broadcast/radio/listen", folder))
-        return found + _idle(running)
+        yield running, secret
     finally:
-        del os.environ["OCEAN_STREAMS_PER_CALLER"], os.environ["OCEAN_CONNECTIONS_PER_ADDRESS"]
         stop(running)
 
 
