@@ -209,8 +209,9 @@ async def _records(ocean: Ocean, caller: Caller, route: str, hits: Sequence[Hit]
     seen = joined(" AND ", [await visible(ocean, caller, route, True, "search"), affordable(caller)])
     found: list[tuple[Hit, Drop]] = []
     size = 0
-    for start in range(0, len(hits), AT_ONCE):
-        some = hits[start : start + AT_ONCE]
+    first = min(wanted + 2, AT_ONCE)  # most often nothing has gone
+    for start, end in [(0, first), *((at, at + AT_ONCE) for at in range(first, len(hits), AT_ONCE))]:
+        some = hits[start:end]
         places = sql(f"r.seq IN ({','.join('?' * len(some))})")._replace(values=tuple(hit.seq for hit in some))
         rows = await run(ocean, caller, sql(f"{RECORDS} WHERE {{}}", joined(" AND ", [places, seen])), brief=True)
         drops = {row[0]: Drop(*row) for row in rows}
