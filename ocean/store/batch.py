@@ -38,6 +38,13 @@ class Once:
     expires_at: int
 
 
+def answer_of(once: Once, request: str, answer: str) -> Any:
+    """What the same request was answered before. Raises CONFLICT where it was another."""
+    if request != once.request:
+        raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
+    return loads(answer)
+
+
 @dataclass(slots=True)
 class Write:
     """Changes that happen together or not at all, by one key."""
@@ -56,8 +63,8 @@ class Write:
 
 _READ_HEAD = "SELECT seq, revision, access_seq, moment, chain FROM head WHERE id = 1"
 _MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?, chain = ? WHERE id = 1"
-_READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
-_ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
+READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
+ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
 _CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at, r.seq, r.marks"
 _AT_ONCE = 100  # records that one statement reads, where many are wanted
 _PAIRS = ",".join(["(CAST(? AS TEXT), CAST(? AS TEXT))"] * _AT_ONCE)
@@ -158,7 +165,7 @@ class Batch:
         """Reads all that deciding on `writes` can ask for."""
         keys = [(write.once.id,) for write in writes if write.once]
         if keys:
-            for id_, request, answer in (yield Step(_READ_ONCE, keys, reads=True)):
+            for id_, request, answer in (yield Step(READ_ONCE, keys, reads=True)):
                 self.once[id_] = (request, answer)
         ops = [(op, write.who) for write in writes for op in write.ops]
         whole = {(op.route, op.key) for op, _ in ops if op.key is not None and needs_payload(op)}
@@ -232,15 +239,12 @@ class Batch:
     def _answered(self, write: Write) -> list[dict[str, Any]]:
         if write.once is None or write.once.id not in self.once:
             return []
-        request, answer = self.once[write.once.id]
-        if request != write.once.request:
-            raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
-        return list(loads(answer))
+        return list(answer_of(write.once, *self.once[write.once.id]))
 
     def flush(self, dialect: Dialect, sign: Sign) -> Steps:
         """Writes what the batch holds, and moves the head."""
         if self.added_once:
-            yield Step(_ADD_ONCE, self.added_once)
+            yield Step(ADD_ONCE, self.added_once)
         if self.head == self.before:
             return
         if self.drops:

@@ -256,3 +256,21 @@ async def test_nothing_is_pushed_before_the_operator_has_named_a_contact(ocean: 
     key = base64.urlsafe_b64decode((await push.vapid_key(ocean, alice))["publicKey"] + "=")
     assert len(key) == 65
     assert (await push.vapid_key(ocean, alice)) == (await push.vapid_key(ocean, Caller(None)))
+
+
+async def test_the_same_request_again_is_sent_once(sea: Ocean, alice: Caller, service: PushService) -> None:
+    """A client that heard no answer asks again with its Idempotency-Key."""
+    await browser(sea, alice, f"{service.url}/alice")
+    again = Caller(alice.key, idempotency="once", request_digest="this")
+    first = await push.send(sea, again, message={"to": alice.key, "title": "One"})
+    assert await push.send(sea, again, message={"to": alice.key, "title": "One"}) == first
+    other = Caller(alice.key, idempotency="once", request_digest="another")
+    with pytest.raises(OceanError) as raised:
+        await push.send(sea, other, message={"to": alice.key, "title": "Two"})
+    assert raised.value.code == "CONFLICT"
+    hook = Caller(alice.key, idempotency="hook", request_digest="this")
+    made = await hooks.create(sea, hook, prefix="a", url="https://example.com/x")
+    assert (await hooks.create(sea, hook, prefix="a", url="https://example.com/x"))["id"] == made["id"]
+    assert (await hooks.list_(sea, alice))["count"] == 1
+    await service.until(1)
+    assert len(await sea.engine.rows("SELECT 1 FROM delivery")) == 1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from ocean.context import Caller, Ocean
+from ocean.core.payloads import dumps
 from ocean.core.transition import Op, needs_payload
-from ocean.store.batch import Once, Write
+from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
+from ocean.store.engine import Step, Steps
+from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
 
 KEPT = 86_400_000  # milliseconds an idempotency key is remembered
@@ -19,8 +23,34 @@ async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, A
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
-    once = None
-    if caller.idempotency and caller.made is None:
-        digest = hashlib.sha256(f"{who}\n{caller.idempotency}".encode()).hexdigest()
-        once = Once(digest, caller.request_digest, now() + KEPT)
-    return await ocean.log.append(Write(ops, who, once))
+    return await ocean.log.append(Write(ops, who, _once(caller, who)))
+
+
+async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Changes rows that are not of the log by `steps`, all or none; what `answer` gives once they are run, or gave to the same request
+    before (Idempotency-Key). Raises CONFLICT where that key was another request's."""
+    once = _once(caller, caller.required("Writing needs a key."))
+    told: list[dict[str, Any]] = []
+    await ocean.log.transact(_run_once(steps, once, answer, told))
+    ocean.log.wake()
+    return told[0]
+
+
+def _once(caller: Caller, who: str) -> Once | None:
+    if not caller.idempotency or caller.made is not None:
+        return None
+    digest = hashlib.sha256(f"{who}\n{caller.idempotency}".encode()).hexdigest()
+    return Once(digest, caller.request_digest, now() + KEPT)
+
+
+def _run_once(steps: Steps, once: Once | None, answer: Callable[[], dict[str, Any]], told: list[dict[str, Any]]) -> Steps:
+    if once is not None:
+        yield Step(LOCK, [()])
+        there = yield Step(READ_ONCE, [(once.id,)], reads=True)
+        if there:
+            told.append(answer_of(once, there[0][1], there[0][2]))
+            return
+    yield from steps
+    told.append(answer())
+    if once is not None:
+        yield Step(ADD_ONCE, [(once.id, once.request, dumps(told[0]), once.expires_at)])

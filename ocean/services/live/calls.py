@@ -10,6 +10,7 @@ import orjson
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
+from ocean.services.data.writing import change
 from ocean.services.live.deliveries import MAX_WAITING
 from ocean.store import hooks
 from ocean.store.engine import Steps
@@ -27,20 +28,19 @@ async def call(ocean: Ocean, caller: Caller, url: str, payloads: list[Any]) -> l
     bodies = [orjson.dumps({"type": "record.called", "timestamp": show_time(moment), "data": payload}).decode() for payload in payloads]
     if sum(map(len, bodies)) > MAX_BODIES:
         raise OceanError("LIMIT_REACHED", f"What is sent together has at most {MAX_BODIES // 2**20} MB.", "Send it in parts.")
-    return await queue(ocean, owner, [(f"{owner} {address.host}", str(address), bodies)])
+    return await queue(ocean, caller, [(f"{owner} {address.host}", str(address), bodies)])
 
 
-async def queue(ocean: Ocean, owner: str, batches: Sequence[tuple[str, str, list[str]]]) -> list[str]:
+async def queue(ocean: Ocean, caller: Caller, batches: Sequence[tuple[str, str, list[str]]]) -> list[str]:
     """Puts bodies into queues, `(queue, address, bodies)` each, in order, all or none; their ids. Raises LIMIT_REACHED."""
+    owner = caller.required("What is sent has a sender.")
     ids: list[str] = []
 
     def steps() -> Steps:
         for name, url, bodies in batches:
             yield from _called(name, owner, url, bodies, now(), ids)
 
-    await ocean.log.transact(steps())
-    ocean.log.wake()
-    return ids
+    return list((await change(ocean, caller, steps(), lambda: {"ids": ids}))["ids"])
 
 
 def _called(queue: str, owner: str, url: str, bodies: list[str], moment: int, ids: list[str]) -> Steps:

@@ -19,6 +19,7 @@ from ocean.core.routes import check_prefix, check_route
 from ocean.core.webhooks import secret_bytes, signature
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read
+from ocean.services.data import writing
 from ocean.store import hooks
 from ocean.store.hooks import Delivery, Hook
 from ocean.store.query.logical import predicate, tests_of
@@ -46,8 +47,7 @@ async def create(
     asked = filter if filter is not None else filter_of(where) if where is not None else None
     made = made._replace(**_checked(ocean, made.id, url=url, secret=secret, filter=asked, retries=retries))
     full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_HOOKS} hooks.", "Delete those that you need no more: webhook delete.")
-    await ocean.log.transact(hooks.added(made, MAX_HOOKS, full))
-    return shown(made)
+    return await writing.change(ocean, caller, hooks.added(made, MAX_HOOKS, full), lambda: shown(made))
 
 
 async def change(ocean: Ocean, caller: Caller, *, id: str, **news: Any) -> dict[str, Any]:

@@ -117,7 +117,7 @@ async def send(ocean: Ocean, caller: Caller, *, message: Any) -> dict[str, Any]:
     for holder in caller.holders:  # keys are made for the asking: the address counts too
         ocean.paces.notifications.spend(holder, amount=len(to))
     body = orjson.dumps({**notification, "from": sender}).decode()
-    ids = await queue(ocean, sender, [(f"{sender} {PUSH}{key}", PUSH + key, [body]) for key in to])
+    ids = await queue(ocean, caller, [(f"{sender} {PUSH}{key}", PUSH + key, [body]) for key in to])
     return {"queued": len(ids), "ids": ids}
 
 

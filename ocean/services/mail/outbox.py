@@ -12,6 +12,7 @@ import uuid_utils
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
+from ocean.services.data.writing import change
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
@@ -65,8 +66,8 @@ async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[s
         (str(uuid_utils.uuid7()), owner, holder, message.recipient, message.subject, message.body, "queued", 0, moment, moment)
         for message in messages
     ]
-    await ocean.log.transact(_queue(rows, owner, holder, moment))
-    return [row[0] for row in rows]
+    ids = [row[0] for row in rows]
+    return list((await change(ocean, caller, _queue(rows, owner, holder, moment), lambda: {"ids": ids}))["ids"])
 
 
 def _queue(rows: list[tuple[Any, ...]], owner: str, holder: str, moment: int) -> Steps:
