@@ -118,8 +118,9 @@ def start(data: Path, *more: str) -> Running:
         try:
             if all(requests.get(u + "/health", timeout=2).ok for u in (running.api,)):
                 return running
-        except requests.ConnectionError:
+        except requests.RequestException:  # not up yet, or busy with its start
             continue
+    stop(running)
     raise AssertionError("it did not start")
 
 

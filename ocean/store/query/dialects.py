@@ -11,7 +11,7 @@ from ocean.store.query.fragments import Sql
 
 # Evaluated once a query, by the index on (route, seq).
 OUTSIDE = (
-    "r.route NOT IN (SELECT x.route FROM {source} JOIN record x ON x.route = {name} "
+    "r.route NOT IN (SELECT x.route FROM {source} CROSS JOIN record x WHERE x.route = {name} "
     "UNION SELECT x.route FROM {source} CROSS JOIN record x WHERE x.route > {name} || '/' AND x.route < {name} || '0')"
 )
 
