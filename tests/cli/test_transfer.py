@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,12 @@ def test_an_export_to_a_folder_that_is_not_there(server: Running, secret: str, t
 
 
 def test_an_export_that_fails_leaves_the_file_of_before(server: Running, secret: str, tmp_path: Path) -> None:
-    assert server.drops("save kept/closed @a x: 1", secret).ok
-    assert server.drops(f"share kept/closed with @{keys.public_of(secret)} mode shared", secret).ok
+    route = f"kept{uuid.uuid4().hex[:8]}/closed"
+    assert server.drops(f"save {route} @a x: 1", secret).ok
+    assert server.drops(f"share {route} with @{keys.public_of(secret)} mode shared", secret).ok
     file = tmp_path / "kept.ndjson"
     file.write_text("of before")
-    assert ocean("export", "kept/closed", str(file), url=server.api).returncode == 1
+    assert ocean("export", route, str(file), url=server.api).returncode == 1
     assert file.read_text() == "of before"
     assert [path.name for path in tmp_path.iterdir()] == ["kept.ndjson"]
 

@@ -19,7 +19,7 @@ import requests
 from ocean.core import keys
 from tests.conftest import Running, check, start, stop
 
-ROUNDS = int(os.environ.get("OCEAN_FAULT_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("OCEAN_FAULT_ROUNDS", "2"))
 
 
 def child(running: Running, name: str) -> int:

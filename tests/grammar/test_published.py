@@ -20,7 +20,7 @@ HERE = Path(grammar.__file__).parent
 LARK = Lark((HERE / "drops.lark").read_text(), parser="earley", start="start")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(from_lark(LARK, start="statement"))
 def test_what_the_published_grammar_makes_is_read_and_printed_back(text: str) -> None:
     try:

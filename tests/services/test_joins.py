@@ -56,9 +56,6 @@ async def test_joins_by_fields_take_no_time_for_each_pair(folders: Ocean, alice:
         "find left join right on name = name join left as third on right.number = number group sum number",
     ):
         assert await rows(folders, alice, text) == [{"sum_number": MANY * (MANY - 1) // 2}], text
-
-
-async def test_a_right_join_keeps_what_has_no_partner(folders: Ocean, alice: Caller) -> None:
     await records.save(folders, alice, route="right", key="alone", payload={"name": "nobody"})
     query = 'SELECT r.key, l.key AS other FROM "left" l RIGHT JOIN "right" r ON l.name = r.name WHERE l.key IS NULL'
     assert (await sql(folders, alice, query=query))["rows"] == [["alone", None]]

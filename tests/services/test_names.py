@@ -31,9 +31,9 @@ EACH = 100  # fields of a record
 FOLDERS = 100
 
 
-def names() -> Iterator[list[str]]:
+def names(folders: int) -> Iterator[list[str]]:
     chance = random.Random(20261124)
-    for _ in range(FOLDERS):
+    for _ in range(folders):
         found: dict[str, None] = {}
         while len(found) < EACH:
             name = "".join(chance.choices(PIECES, k=chance.randint(1, 6)))
@@ -73,7 +73,8 @@ async def test_ten_thousand_hostile_names_come_back_through_find_sql_and_export(
     address = fresh_database(postgres)
     mariadb.run("DROP DATABASE IF EXISTS odd; CREATE DATABASE odd CHARACTER SET utf8mb4")
     tables: dict[str, list[str]] = {"postgres": [], "mysql": []}
-    for number, batch in enumerate(names()):
+    folders = FOLDERS if ocean.engine.dialect.name == "sqlite" else FOLDERS // 5  # ten thousand of them on one engine
+    for number, batch in enumerate(names(folders)):
         body = {name: f"v{i}'\\\"" for i, name in enumerate(batch)}
         route = f"odd/r{number}"
         await records.save(ocean, alice, route=route, key="k", payload=body)
@@ -93,7 +94,7 @@ async def test_ten_thousand_hostile_names_come_back_through_find_sql_and_export(
     psql(address, "\n".join(tables["postgres"]))
     mariadb.run("SET sql_mode='STRICT_ALL_TABLES';\n" + "\n".join(tables["mysql"]), "odd")
     wanted = sorted(f"v{i}'\\\"" for i in range(EACH))
-    for number in range(FOLDERS):
+    for number in range(folders):
         (loaded,) = psql(address, f'SELECT row_to_json(t) FROM "odd/r{number}" t').splitlines()
         assert sorted(v for k, v in json.loads(loaded).items() if k not in ("_key", "_created_at")) == wanted
         (row,) = mariadb.run(f"SELECT * FROM `odd/r{number}`", "odd")

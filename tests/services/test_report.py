@@ -15,7 +15,7 @@ REGIONS = ["north", "south", "east", "west"]
 LINES = 100_000
 
 
-def shop() -> dict[str, list[dict[str, Any]]]:
+def shop(lines: int) -> dict[str, list[dict[str, Any]]]:
     """A wholesaler's year, as such sets are published: regions, customers, products, orders and their lines."""
     chance = random.Random(11)
     customers = [{"_key": f"c{i}", "region": f"r{chance.randrange(4)}", "name": f"Customer {i}"} for i in range(800)]
@@ -28,14 +28,14 @@ def shop() -> dict[str, list[dict[str, Any]]]:
     ]
     lines = [
         {"_key": f"l{i}", "order": f"o{chance.randrange(12_000)}", "product": f"p{chance.randrange(200)}", "count": chance.randrange(1, 9)}
-        for i in range(LINES)
+        for i in range(lines)
     ]
     regions = [{"_key": f"r{i}", "title": title} for i, title in enumerate(REGIONS)]
     return {"regions": regions, "customers": customers, "products": products, "orders": orders, "lines": lines}
 
 
 async def test_a_report_of_five_folders_is_the_same_by_every_way(ocean: Ocean, alice: Caller) -> None:
-    data = shop()
+    data = shop(LINES if ocean.engine.dialect.name == "sqlite" else LINES // 5)
     for route, found in data.items():
         for first in range(0, len(found), 5000):
             ops = [

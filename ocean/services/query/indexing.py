@@ -19,6 +19,8 @@ from ocean.store.reader import Reader, now
 
 PAGE = 500  # drops that are taken in at once
 FAR = 2000  # the same where it is far behind: what a commit costs is shared
+RESTS = 4  # times as long as a batch took it rests, while more comes in than it can take: who writes comes first, and it comes after,
+REST = 2.0  # seconds at most, and not while anybody waits
 PAUSE = 0.1  # seconds between commits, where nobody waits for one
 PATIENCE = 10.0  # seconds that a question waits for what was saved before
 _TIDY = 1000  # milliseconds between looks for what has expired
@@ -37,6 +39,8 @@ class Indexing:
         self._position = 0
         self._moved = asyncio.Event()  # replaced whenever the index has moved
         self._waiting = 0
+        self._wanted = asyncio.Event()  # somebody waits
+        self._rest = 0.0
         self._committed = 0.0
         self._tidied = 0
         self._damaged = False
@@ -61,6 +65,7 @@ class Indexing:
     async def reached(self, position: int) -> None:
         """Returns when all that was written up to a place is searched. Raises SERVER_BUSY after PATIENCE seconds."""
         self._waiting += 1
+        self._wanted.set()
         try:
             async with asyncio.timeout(PATIENCE):
                 while self._damaged or self._position < position:
@@ -69,6 +74,8 @@ class Indexing:
             raise OceanError("SERVER_BUSY", "The search index is behind what was saved.", "Try again in a moment.") from None
         finally:
             self._waiting -= 1
+            if not self._waiting:
+                self._wanted.clear()
 
     async def written(self) -> None:
         """Returns when all that is written by now is searched."""
@@ -90,8 +97,12 @@ class Indexing:
         index = self.index
         if self._position < head:
             if not self._waiting:
-                await asyncio.sleep(max(0.0, self._committed + PAUSE - time.monotonic()))
-            await self._take_in(index, await self._reader.follow(self._position, PAGE if head - self._position < FAR else FAR), head)
+                await self._pause(max(self._rest, self._committed + PAUSE - time.monotonic()))
+            far = head - self._position >= FAR
+            await self._take_in(index, await self._reader.follow(self._position, FAR if far else PAGE), head)
+            later, _ = await self._reader.head()
+            flood = far and later - head >= PAGE
+            self._rest = min(REST, RESTS * (time.monotonic() - self._committed)) if flood else 0.0
             return True
         try:
             if now() - self._tidied > _TIDY:
@@ -101,6 +112,14 @@ class Indexing:
         except DamagedError:
             self.distrust()
             return True
+
+    async def _pause(self, seconds: float) -> None:
+        """Until somebody waits, or the time is over."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
 
     async def _take_in(self, index: Index, drops: list[Drop], head: int) -> None:
         position = drops[-1].seq if drops else head
