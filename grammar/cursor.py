@@ -67,14 +67,12 @@ class Cursor:
 
     def error(
         self, expected: str, *, at: int | None = None, found: str | None = None, known: Iterable[str] = (), likely: str | None = None,
-        write: str | None = None, leave_out: str | None = None,
+        write: str | None = None, hint: str | None = None,
     ) -> DropsSyntaxError:  # fmt: skip
-        """The error to raise here, or at offset `at`. It says to `write` what is said here for what another language has, or what to
-        `leave_out`; or it suggests `likely`, or the nearest of the words that are `known`."""
+        """The error to raise here, or at offset `at`. It gives the `hint`, or says to `write` what is said here for what another
+        language has; or it suggests `likely`, or the nearest of the words that are `known`."""
         offset = self.peek.offset if at is None else at
-        if leave_out is not None:
-            return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), hint=f"Leave out {leave_out!r}.")
         if write is not None:
-            return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), hint=f"Write {write}.")
+            hint = f"Write {write}."
         suggestion = likely or (nearest(self.peek.text, known) if self.peek.kind == WORD and known else None)
-        return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), suggestion)
+        return DropsSyntaxError(self.text, offset, expected, found or describe(self.peek), None if hint else suggestion, hint=hint)

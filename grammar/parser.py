@@ -107,18 +107,19 @@ class Language:
                 raise cursor.error(f"at most {MAX_PIPES} stages in a pipe")
             pipe.append(self._stage(cursor))
         if not inner and not cursor.at_end:
-            word, clauses = cursor.peek.text, self._clause_words(name)
-            likely = f"then {word}" if pipe and word in self._stages else None
-            ours, write = self._clauses_known_as.get(word.lower(), ("", ""))
-            if cursor.index and cursor.peek_at(-1).text == "by":
-                raise cursor.error(self._expected_next(name, args, pipe), leave_out="by")
-            if word in _AND_OR and "where" in clauses:
-                ours, write = "where", _AND_OR[word]
-            raise cursor.error(
-                self._expected_next(name, args, pipe), known=clauses | {"then"}, likely=likely,
-                write=write if ours in clauses and not likely else None,
-            )  # fmt: skip
+            raise self._beyond(cursor, name, args, pipe)
         return Statement(name, args, tuple(pipe))
+
+    def _beyond(self, cursor: Cursor, name: str, args: dict[str, Any], pipe: list[Stage]) -> DropsSyntaxError:
+        """What is said of what stands behind a statement."""
+        expected = self._expected_next(name, args, pipe)
+        if cursor.peek_at(-1).text == "by":
+            return cursor.error(expected, hint="Leave out 'by'.")
+        word, clauses = cursor.peek.text, self._clause_words(name)
+        if pipe and word in self._stages:
+            return cursor.error(expected, likely=f"then {word}")
+        ours, write = ("where", _AND_OR[word]) if word in _AND_OR else self._clauses_known_as.get(word.lower(), ("", ""))
+        return cursor.error(expected, known=clauses | {"then"}, write=write if ours in clauses else None)
 
     def _head(self, cursor: Cursor, inner: bool) -> tuple[str, dict[str, Any]]:
         token = cursor.peek

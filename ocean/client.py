@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -68,25 +69,28 @@ def _text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _json(method: str, path: str, body: Any, query: Mapping[str, Any] | None = None, **headers: Any) -> Request:
-    sent = {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request(method, path, query or {}, json.dumps(sent).encode(), {"content-type": "application/json", **named})
+def _json(method: str, path: str, body: Any, query: Mapping[str, Any] | None = None, headers: Mapping[str, Any] | None = None) -> Request:
+    return Request(method, path, query or {}, json.dumps(body).encode(), {"content-type": "application/json", **(headers or {})})
+
+
+def _given(**fields: Any) -> Json:
+    """What was given of them."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _at(first: str, route: str) -> str:
     return f"/{first}/" + "/".join(part if part == "*" else quote(part, safe="") for part in route.split("/"))
 
 
-class _Calls(Generic[R]):
+class _Calls(ABC, Generic[R]):
     """The methods: each makes a request, and `_ask` gives its answer, now or later."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000", key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.key = key  # where there is none, the pair that the server makes for the first write
 
-    def _ask(self, request: Request) -> R:
-        raise NotImplementedError
+    @abstractmethod
+    def _ask(self, request: Request) -> R: ...
 
     def exec(self, statement: str) -> R:
         """Statements of Drops."""
@@ -97,10 +101,9 @@ class _Calls(Generic[R]):
         public: bool | None = None, if_match: str | None = None, if_none_match: str | None = None, wait: bool | None = None,
         idempotency_key: str | None = None,
     ) -> R:  # fmt: skip
-        body = {"route": route, "key": key, "ttl": ttl, "price": price, "public": public}
-        sent = json.dumps({**{name: value for name, value in body.items() if value is not None}, "payload": payload})
+        body = {**_given(route=route, key=key, ttl=ttl, price=price, public=public), "payload": payload}
         headers = {"if-match": if_match, "if-none-match": if_none_match, "idempotency-key": idempotency_key}
-        return self._ask(Request("POST", "/drop", {"wait": wait}, sent.encode(), {"content-type": "application/json", **headers}))
+        return self._ask(_json("POST", "/drop", body, {"wait": wait}, headers))
 
     def get(
         self, route: str, key: str, *, at: str | None = None, history: bool | None = None, embed_depth: int | None = None,
@@ -114,8 +117,7 @@ class _Calls(Generic[R]):
 
     def update(self, route: str, key: str, changes: Mapping[str, Any], *, if_match: str | None = None) -> R:
         """Merges fields; None removes one."""
-        headers = {"content-type": "application/json", "if-match": if_match}
-        return self._ask(Request("PATCH", _at("entity", route), {"key": key}, json.dumps(dict(changes)).encode(), headers))
+        return self._ask(_json("PATCH", _at("entity", route), dict(changes), {"key": key}, {"if-match": if_match}))
 
     def remove(self, route: str, key: str, *, if_match: str | None = None) -> R:
         return self._ask(Request("DELETE", _at("entity", route), {"key": key}, headers={"if-match": if_match}))
@@ -126,11 +128,11 @@ class _Calls(Generic[R]):
 
     def find(self, prefix: str, filter: Mapping[str, Any] | None = None, **question: Any) -> R:
         """Records of a folder and all beneath: sort, limit, skip, select, group, aggregate, having, join, cursor, deep."""
-        return self._ask(_json("POST", "/query", {"prefix": prefix, "filter": filter, **question}))
+        return self._ask(_json("POST", "/query", _given(prefix=prefix, filter=filter, **question)))
 
     def search(self, prefix: str, text: str | None = None, **question: Any) -> R:
         """By words, by meaning, or both: vector, mode, fusion, top_k, min_score, filter, facets, language, wait."""
-        return self._ask(_json("POST", "/search", {"prefix": prefix, "text": text, **question}))
+        return self._ask(_json("POST", "/search", _given(prefix=prefix, text=text, **question)))
 
     def sql(self, query: str) -> R:
         return self._ask(_json("POST", "/sql", {"query": query}))
@@ -144,7 +146,7 @@ class _Calls(Generic[R]):
 
     def broadcast(self, route: str, payload: Any) -> R:
         """Tells all who listen now; nothing is kept."""
-        return self._ask(Request("POST", _at("broadcast", route), content=json.dumps(payload).encode(), headers=_JSON))
+        return self._ask(_json("POST", _at("broadcast", route), payload))
 
     def presence(self, route: str) -> R:
         return self._ask(Request("GET", _at("presence", route)))
@@ -155,7 +157,7 @@ class _Calls(Generic[R]):
 
     def push_send(self, to: str | Sequence[str], title: str, **message: Any) -> R:
         """Notifies the browsers of keys: body, url, icon, tag."""
-        return self._ask(_json("POST", "/push/send", {"to": to if isinstance(to, str) else list(to), "title": title, **message}))
+        return self._ask(_json("POST", "/push/send", _given(to=to if isinstance(to, str) else [*to], title=title, **message)))
 
     def push_follow(self, prefix: str) -> R:
         return self._ask(_json("POST", "/push/subscribe", {"prefix": prefix}))
@@ -168,8 +170,7 @@ class _Calls(Generic[R]):
 
     def request(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> R:
         """Any other address of the API."""
-        content = json.dumps(body).encode() if body is not None else None
-        return self._ask(Request(method, path, query or {}, content, _JSON if body is not None else {}))
+        return self._ask(_json(method, path, body, query) if body is not None else Request(method, path, query or {}))
 
     def _answer(self, status: int, text: str) -> Json:
         """Raises OceanError. A pair that was made for a caller without a key is theirs from now on."""
@@ -182,9 +183,6 @@ class _Calls(Generic[R]):
         if self.key is None and isinstance(body.get("keypair"), dict):
             self.key = body["keypair"]["private"]
         return body
-
-
-_JSON = {"content-type": "application/json"}
 
 
 class _Events:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -26,7 +25,7 @@ from viewhost.hosts import Hosts
 from viewhost.ready import Ready
 
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
-_THEMES = Environment(loader=FileSystemLoader(Path(__file__).parent.parent / "themes"), autoescape=select_autoescape(default=True))
+_THEMES = Environment(loader=FileSystemLoader(assets.THEMES), autoescape=select_autoescape(default=True))
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:

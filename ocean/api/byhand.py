@@ -24,6 +24,7 @@ class Endpoint:
     status: int = 200
     answer: str = "object"
     more: dict[int, str] = field(default_factory=dict)  # other answers that are no errors
+    refuses: tuple[int, ...] = ()  # statuses of errors beside those that any address may answer
 
 
 BY_HAND = (
@@ -44,7 +45,7 @@ BY_HAND = (
     Endpoint("POST", "/blob", "A file of up to 100 MB.", (Arg("x-blob-route", "text", "header", required=True),), takes=BYTES, status=201,
              answer="uploaded"),
     Endpoint("GET", "/blob/<drop_id:str>", "A file, whole or in one range.", (_ID, Arg("range", "text", "header")), gives=("*/*",),
-             more={206: "the range that was asked for", 304: "the file that is known already"}),
+             more={206: "the range that was asked for", 304: "the file that is known already"}, refuses=(416,)),
     Endpoint("PUT", "/publish/<route:path>", "The bytes of one file of a site, kept until the site is switched.",
              (_ROUTE, Arg("sha256", "text", "query", required=True)), takes=BYTES, status=201, answer="sha256: text, size: integer"),
     Endpoint("POST", "/webhook/<name>", "What another service sends, kept as an event of _webhooks/NAME.",

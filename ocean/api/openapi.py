@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -25,7 +26,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"}, "integer": {"type": "integer"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
     "object": {"type": "object"}, "list": {"type": "array"}, "any": {}, "etag": {"type": "string"}, "absent": {"const": "*"},
 }  # fmt: skip
-_ALWAYS = (400, 401, 403, 404, 408, 409, 413, 429, 503, 507)  # errors that any address may answer
+_ALWAYS = (400, 401, 403, 404, 408, 409, 410, 412, 413, 429, 503, 507)  # errors that any address may answer
 _PAGE = {"content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"}
 _IDEMPOTENT = Arg("idempotency-key", "text", "header")
 _WAIT = Arg("wait", "flag", "query")
@@ -74,7 +75,7 @@ def _of_twin(command: Command, twin: Twin) -> dict[str, Any]:
     elif inside:
         found["requestBody"] = {"required": any(arg.required for arg in inside), "content": {JSON: {"schema": _body(inside)}}}
     answer = {"description": "as it is described", "content": {JSON: {"schema": schema_of(command.answer)}}}
-    found["responses"] = {str(twin.status): answer, **_refusals(412 if command.writes else None)}
+    found["responses"] = {str(twin.status): answer, **_refusals()}
     _exemplify(found, command, twin)
     if command.forms:
         found["description"] = "In Drops: " + "; ".join(f"`{form}`" for form in command.forms)
@@ -110,7 +111,7 @@ def _by_hand(endpoint: Endpoint) -> dict[str, Any]:
     shapes = {kind: {"schema": schema_of(endpoint.answer)} if kind == JSON else {} for kind in endpoint.gives}
     more = {str(status): {"description": about, "content": {"*/*": {}}} for status, about in endpoint.more.items()}
     answer = {"description": "as it is described", "content": shapes}
-    found["responses"] = {str(endpoint.status): answer, **more, **_refusals(416 if "/blob/" in endpoint.path else None)}
+    found["responses"] = {str(endpoint.status): answer, **more, **_refusals(*endpoint.refuses)}
     return found
 
 
@@ -135,9 +136,8 @@ def _body(args: Sequence[Arg]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _refusals(more: int | None) -> dict[str, Any]:
-    statuses = sorted({*_ALWAYS, *([more] if more else []), 410, 412})
-    return {str(status): {"$ref": f"#/components/responses/E{status}"} for status in statuses}
+def _refusals(*more: int) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/E{status}"} for status in sorted((*_ALWAYS, *more))}
 
 
 def _refusal(status: int) -> dict[str, Any]:
@@ -155,15 +155,16 @@ def _error() -> dict[str, Any]:
 
 
 def mount(server: Sanic[Any, Any]) -> None:
-    body = orjson.dumps(document(server.ctx.settings))
+    @cache
+    def body() -> bytes:  # when it is first asked for, not at every start
+        return orjson.dumps(document(server.ctx.settings))
 
     @server.get("/openapi.json")
     async def openapi(request: Request) -> HTTPResponse:
-        return HTTPResponse(body, 200, {**ANY_ORIGIN, "cache-control": "public, max-age=300"}, "application/json")
+        return HTTPResponse(body(), 200, {**ANY_ORIGIN, "cache-control": "public, max-age=300"}, "application/json")
 
-    open_ = dict(ANY_ORIGIN)
     assets.mount(server, {
-        "/ocean.js": assets.Asset("client/ocean.js", open_), "/ocean.d.ts": assets.Asset("client/ocean.d.ts", open_),
-        "/ocean-sw.js": assets.Asset("client/ocean-sw.js", open_),
+        "/ocean.js": assets.Asset("client/ocean.js", ANY_ORIGIN), "/ocean.d.ts": assets.Asset("client/ocean.d.ts", ANY_ORIGIN),
+        "/ocean-sw.js": assets.Asset("client/ocean-sw.js", ANY_ORIGIN),
         "/docs": assets.Asset("docs/index.html", _PAGE), "/docs.js": assets.Asset("docs/docs.js"),
     })  # fmt: skip

@@ -55,6 +55,10 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
     what = [digest, route, root, key_field, chosen, skip, client.url, hashlib.sha256(client.key.encode()).hexdigest()]
     state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256("\n".join(map(str, what)).encode()).hexdigest()[:40]
     run, done = _begun(state)
+
+    def batches() -> Iterator[tuple[list[dict[str, Any]], int]]:
+        return _batches(file, chosen, Place(route, root), key_field, skip)
+
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -83,14 +87,9 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
                 landed = under_way.popleft().result()
                 state.write_text(f"{run} {landed}")
 
-        looking = progress.add_task("looking through (KB)", total=size // 1024)
-        for _, length in _batches(file, chosen, Place(route, root), key_field, skip):
-            seen += length
-            progress.update(looking, completed=min(seen, size) // 1024)
-        progress.remove_task(looking)
-        seen = 0
+        _look_through(batches(), progress, size)
         try:
-            for number, (ops, length) in enumerate(_batches(file, chosen, Place(route, root), key_field, skip)):
+            for number, (ops, length) in enumerate(batches()):
                 if number >= done:
                     under_way.append(sending.submit(send, number, skip + count, dumps({"ops": ops}).encode()))
                     land(2)
@@ -106,6 +105,16 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
         click.echo(json.dumps({"route": route, "records": count}))
         return
     click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+
+
+def _look_through(batches: Iterable[tuple[list[dict[str, Any]], int]], progress: Progress, size: int) -> None:
+    """Reads all of them once: what is no record ends the program before anything is saved."""
+    task = progress.add_task("looking through (KB)", total=size // 1024)
+    seen = 0
+    for _, length in batches:
+        seen += length
+        progress.update(task, completed=min(seen, size) // 1024)
+    progress.remove_task(task)
 
 
 class _RefusedError(Exception):

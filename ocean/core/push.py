@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from ocean.core.keys import identity
+from ocean.core.searched import TITLES
 from ocean.errors import OceanError
 
 MAX_BYTES = 3000  # of a notification: a push service takes 4,096 bytes, sealed
 MAX_TO = 100  # keys that one message goes to
 MAX_TITLE, MAX_BODY, MAX_TAG = 200, 2000, 100  # characters
-_TITLES = ("title", "name", "subject", "headline")
 _BODIES = ("body", "message", "text", "summary", "description")
 _KNOWN = ("to", "title", "body", "url", "icon", "tag")
 
@@ -38,7 +38,7 @@ def check_message(message: object) -> tuple[list[str], dict[str, str]]:
 
 
 def _text(name: str, value: object) -> str:
-    most = {"title": MAX_TITLE, "body": MAX_BODY, "tag": MAX_TAG}.get(name, MAX_BODY)
+    most = {"title": MAX_TITLE, "tag": MAX_TAG}.get(name, MAX_BODY)
     if not isinstance(value, str) or len(value) > most:
         raise OceanError("INVALID_VALUE", f"{name!r} is text of at most {most} characters.")
     if name in ("url", "icon"):
@@ -64,7 +64,7 @@ def _check_size(notification: Mapping[str, str]) -> None:
 def told_of(route: str, payload: Any, url: str) -> dict[str, str]:
     """The notification of a record that was saved; `payload` is None where it may not be shown."""
     fields = payload if isinstance(payload, dict) else {"body": payload} if isinstance(payload, str) else {}
-    title, body = _first(fields, _TITLES), _first(fields, _BODIES)
+    title, body = _first(fields, TITLES), _first(fields, _BODIES)
     found = {"title": (title or route)[:MAX_TITLE], "body": (body or "Something new was saved.")[:300], "url": url, "tag": route[:MAX_TAG]}
     while len(orjson.dumps(found)) > MAX_BYTES:  # characters of several bytes
         longest = max(("title", "body", "url"), key=lambda name: len(found[name]))

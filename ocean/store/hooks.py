@@ -97,15 +97,18 @@ async def hook(engine: Engine, hook_id: str) -> Hook | None:
 
 async def hooks_of(engine: Engine, owner: str, url: str | None = None) -> list[Hook]:
     """Those that call an address, or with PUSH those that notify."""
-    sign = "=" if url == PUSH else "<>"
-    return await _hooks(engine, f"WHERE owner = ? AND url {sign} ? ORDER BY created_at, id", (owner, PUSH))
+    return await _hooks(engine, f"WHERE {_alike(url)} ORDER BY created_at, id", (owner, PUSH))
+
+
+def _alike(url: str | None) -> str:
+    """The condition on an owner's hooks, of `(owner, PUSH)`: those that notify, or those that call."""
+    return f"owner = ? AND url {'=' if url == PUSH else '<>'} ?"
 
 
 def added(new: Hook, most: int, refuse: Exception) -> Steps:
     """Steps that add a hook. Raise `refuse` where its owner has `most` already."""
     yield Step(LOCK, [()])
-    sign = "=" if new.url == PUSH else "<>"
-    ((count,),) = yield Step(f"SELECT count(*) FROM hook WHERE owner = ? AND url {sign} ?", [(new.owner, PUSH)], reads=True)
+    ((count,),) = yield Step(f"SELECT count(*) FROM hook WHERE {_alike(new.url)}", [(new.owner, PUSH)], reads=True)
     if count >= most:
         raise refuse
     ((seq,),) = yield Step("SELECT seq FROM head WHERE id = 1", [()], reads=True)

@@ -28,6 +28,7 @@ from ocean.services.live import deliveries as sending
 from ocean.services.live.deliveries import Deliveries
 from ocean.store import hooks as rows
 from ocean.store import leases
+from tests.services.hosts import host
 from tests.services.test_find import ask
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -65,19 +66,13 @@ class Receiver:
 @contextlib.asynccontextmanager
 async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    try:
-        yield made
-    finally:
-        if made.hold is not None:
-            made.hold.set()
-        await runner.cleanup()
+    async with host(made.handle) as url:
+        made.url = f"{url}/hook"
+        try:
+            yield made
+        finally:
+            if made.hold is not None:
+                made.hold.set()
 
 
 @pytest.fixture

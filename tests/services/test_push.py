@@ -25,6 +25,7 @@ from ocean.errors import OceanError
 from ocean.followers import hooks as follower
 from ocean.services.live import hooks, push
 from ocean.services.live.vapid import wrapped
+from tests.services.hosts import host
 from tests.services.sealed import Receiver, decoded, encoded
 from tests.services.test_hooks import LOOPBACK
 
@@ -53,15 +54,8 @@ class PushService:
 @pytest.fixture
 async def service() -> AsyncIterator[PushService]:
     made = PushService()
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with host(made.handle) as made.url:
+        yield made
 
 
 @pytest.fixture
