@@ -268,8 +268,11 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
     if field is not None and record.get(field) is None:
         fail(f"Record {number} has no field {field!r} to be its key.", 1)
     named = {"key": str(record[field])} if field is not None else {}
-    payload = {k: v for k, v in record.items() if k not in ("_key", "_created_at", "_route")}
-    return {"op": "save", "route": place.of(record.get("_route"), number), **named, "payload": payload}
+    payload = dict(record)
+    root = payload.pop("_route", None)
+    payload.pop("_key", None)
+    payload.pop("_created_at", None)
+    return {"op": "save", "route": place.of(root, number), **named, "payload": payload}
 
 
 def _left(expires_at: object, number: int) -> int:

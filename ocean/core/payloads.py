@@ -51,6 +51,16 @@ _LONG = re.compile(r"\d{18}")
 def decode(body: bytes) -> Any:
     """JSON from a request: UTF-8, whole characters, no duplicate fields, no NaN, integers exact. Raises INVALID_PAYLOAD."""
     try:
+        quick = orjson.loads(body)
+        if orjson.dumps(quick) == body:  # nothing was lost, so it has nothing that is refused below: as most clients write it
+            return quick
+    except (ValueError, TypeError):
+        pass
+    return _decode_slowly(body)
+
+
+def _decode_slowly(body: bytes) -> Any:
+    try:
         value = _DECODER.decode(body.decode())
         if b"\\ud" in body or b"\\uD" in body:
             json.dumps(value, ensure_ascii=False).encode()

@@ -14,6 +14,7 @@ import orjson
 from ocean.core import chain
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
+from ocean.core.drop import show_time
 from ocean.core.files import ids_in
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps, loads
@@ -139,6 +140,7 @@ class Batch:
     def __init__(self, head: Head, rules: Rules) -> None:
         self.before = self.head = Head(*head[:4], bytes(head.chain))
         self.now = max(head.moment, int(time.time() * 1000))
+        self.time = show_time(self.now)
         self.memory = rules
         self._salts: list[bytes] = []
         self.once: dict[str, tuple[str, str]] = {}
@@ -168,9 +170,11 @@ class Batch:
             for id_, request, answer in (yield Step(READ_ONCE, keys, reads=True)):
                 self.once[id_] = (request, answer)
         ops = [(op, write.who) for write in writes for op in write.ops]
-        whole = {(op.route, op.key) for op, _ in ops if op.key is not None and needs_payload(op)}
-        plain = {(op.route, op.key) for op, _ in ops if op.key is not None} - whole
-        for columns, pairs in (("d.payload", whole), ("NULL", plain)):
+        needed: dict[bool, set[tuple[str, str | None]]] = {True: set(), False: set()}
+        for op, _ in ops:
+            if op.key is not None:
+                needed[needs_payload(op)].add((op.route, op.key))
+        for columns, pairs in (("d.payload", needed[True]), ("NULL", needed[False] - needed[True])):
             for sql, each in _reads(columns, list(pairs)):
                 for row in (yield Step(sql, each, reads=True)):
                     self.records[row[0], row[1]] = self._current(row)
@@ -179,26 +183,23 @@ class Batch:
         if removed:
             rows = yield Step(_READ_EVENT, removed, reads=True)
             self.event_rows = {row[0]: (row[1], row[2], row[3]) for row in rows}
-        names = {blob_id for op, _ in ops for blob_id in self._names(op)}
+        names = {blob_id for op, _ in ops for blob_id in ids_in(op.payload)}
+        names |= {blob_id for op, _ in ops if op.kind == "update" for blob_id in self._kept(op)}
         if names:
             rows = yield Step(_READ_FILE, [(name,) for name in names], reads=True)
             self.files = {row[0]: (row[1], row[2], row[3]) for row in rows}
-        yield from self._load_rules([route for op, _ in ops for route in looks_at(op)])
+        looked = {(route, who) for op, who in ops for route in looks_at(op)}
+        yield from self._load_rules([route for route, _ in looked])
         changes = any(op.kind == "access" or op.route.startswith("trust/") for op, _ in ops)  # then any rule may go within the batch
-        asked = {
-            (route, who) for op, who in ops for route in looks_at(op) if changes or not any(self.memory.of(route).values())
-        }  # fmt: skip
+        asked = [(route, who) for route, who in looked if changes or not any(self.memory.of(route).values())]
         if asked:
             each = [(route, who, route + "/", route + "0", who) for route, who in asked]
             self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}
 
-    def _names(self, op: Op) -> set[str]:
-        """The files that the record may name once `op` is done."""
-        names = ids_in(op.payload)
-        if op.kind == "update":
-            current = self.records.get((op.route, op.key or ""))
-            names |= ids_in(dumps(op.changes)) | (ids_in(current.payload) if current else set())
-        return names
+    def _kept(self, op: Op) -> set[str]:
+        """The files that a record may name once it is updated."""
+        current = self.records.get((op.route, op.key or ""))
+        return ids_in(dumps(op.changes)) | (ids_in(current.payload) if current else set())
 
     def _load_rules(self, routes: list[str]) -> Steps:
         if self.memory.at != self.head.access_seq:

@@ -41,6 +41,7 @@ class Draft:
         self.head = batch.head
         self.records: dict[tuple[str, str], Current | None] = {}
         self.own_rules: dict[str, Rule | None] = {}
+        self._rules: dict[str, dict[str, Rule | None]] = {}  # of the folders that were asked for, until one changes
         self.drops: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
         self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -58,8 +59,10 @@ class Draft:
         return self.records[pair] if pair in self.records else self.batch.records.get(pair)
 
     def rules(self, route: str) -> dict[str, Rule | None]:
-        known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
-        return {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
+        if route not in self._rules:
+            known, shared, own = self.batch.memory.known, self.batch.rules, self.own_rules
+            self._rules[route] = {f: own[f] if f in own else shared[f] if f in shared else known.get(f) for f in ancestors(route)}
+        return self._rules[route]
 
     def event(self, drop_id: str) -> tuple[str, str] | None:
         found = self.batch.event_rows.get(drop_id)
@@ -128,15 +131,21 @@ class Draft:
             self.gone.append(self.batch.event_rows[change.removes][2])
         else:
             self._record(change, seq, drop_id, expires_at)
-        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route, "key": change.key, "source": self.who}
-        told["created_at"] = show_time(now)
-        told["version"] = change.version
-        told["expires_at"] = show_time(expires_at) if expires_at is not None else None
-        return {name: value for name, value in told.items() if value is not None}
+        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route}
+        if change.key is not None:
+            told["key"] = change.key
+        told["source"] = self.who
+        told["created_at"] = self.batch.time
+        if change.version is not None:
+            told["version"] = change.version
+        if expires_at is not None:
+            told["expires_at"] = show_time(expires_at)
+        return told
 
     def _rule(self, change: Change, seq: int) -> None:
         moved = self._moved(seq)
         self.own_rules[change.route] = change.rule
+        self._rules.clear()
         rule = change.rule
         text = orjson.dumps(rule.to_json()).decode() if rule else None
         self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text)

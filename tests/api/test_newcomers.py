@@ -41,7 +41,7 @@ def test_a_key_in_the_address_where_a_browser_sets_no_headers(server: Running) -
 
 
 def test_a_pair_that_came_to_nothing_is_not_counted_and_the_way_out_is_told(server: Running) -> None:
-    body = {"route": f"first/{free_port()}", "payload": 1}
+    body = {"route": f"first{free_port()}/of-all", "payload": 1}
     assert server.post("/drop", body).status_code == 201
     refused = server.post("/drop", body)
     assert refused.status_code == 403

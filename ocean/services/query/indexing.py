@@ -19,8 +19,8 @@ from ocean.store.reader import Reader, now
 
 PAGE = 500  # drops that are taken in at once
 FAR = 2000  # the same where it is far behind: what a commit costs is shared
-RESTS = 4  # times as long as a batch took it rests, while more comes in than it can take: who writes comes first, and it comes after,
-REST = 2.0  # seconds at most, and not while anybody waits
+RESTS = 9  # times as long as a batch took it rests, while more comes in than it can take: who writes comes first, and it comes after,
+REST = 4.0  # seconds at most, and not while anybody waits
 PAUSE = 0.1  # seconds between commits, where nobody waits for one
 PATIENCE = 10.0  # seconds that a question waits for what was saved before
 _TIDY = 1000  # milliseconds between looks for what has expired
