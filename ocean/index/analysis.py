@@ -84,9 +84,9 @@ def read(text: str) -> Question:
 def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> str | None:
     """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
     marks = [
-        (token.char_offset_from, token.char_offset_to, token.text)
+        (token.char_offset_from, token.char_offset_to, stem)
         for token in stems(language).pre_tokenize(text[:_LOOKED_AT]).tokens
-        if token.text in wanted or (starts and text[token.char_offset_from : token.char_offset_to].lower().startswith(starts))
+        if (stem := token.text) in wanted or (starts and text[token.char_offset_from : token.char_offset_to].lower().startswith(starts))
     ]
     if not marks:
         return None

@@ -133,9 +133,12 @@ class View:
         searched = self._count_in(restriction, scope)
         if not searched:
             return [], 0, set()
-        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=searched == self._count)
+        whole = searched == self._count
+        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=whole)
         wanted = asked.of(question, language)
-        found = self._searcher.search(Query.boolean_query([(Occur.Must, restriction), (Occur.Must, wanted)]), most, count=False).hits
+        if not whole:  # where it restricts nothing, only the best need be scored
+            wanted = Query.boolean_query([(Occur.Must, restriction), (Occur.Must, wanted)])
+        found = self._searcher.search(wanted, most, count=False).hits
         seqs = self._searcher.fast_field_values("seq", [address for _, address in found])
         return [Hit(int(seq or 0), float(score)) for (score, _), seq in zip(found, seqs, strict=True)], searched, asked.stems
 

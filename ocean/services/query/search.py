@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import orjson
 
 from grammar.conditions import Condition
 from ocean.context import Caller, Ocean
@@ -240,9 +241,10 @@ def _shown(drop: Drop, hit: Hit, stems: set[str], asked: _Asked) -> dict[str, An
     found: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route}
     if drop.key is not None:
         found["key"] = drop.key
-    found |= {"score": round(hit.score, 4), "payload": drop.to_json()["payload"], "created_at": show_time(drop.created_at)}
-    if (stems or asked.words.begun) and len(drop.payload or "") <= MAX_MARKED:
-        body = loads(drop.body())
+    text = drop.body()
+    found |= {"score": round(hit.score, 4), "payload": orjson.Fragment(text.encode()), "created_at": show_time(drop.created_at)}
+    if (stems or asked.words.begun) and len(text) <= MAX_MARKED:
+        body = loads(text)
         marked = analysis.snippet(texts_of(body)[1], stems, asked.words.begun, language_of(body))
         if marked is not None:
             found["snippet"] = marked
