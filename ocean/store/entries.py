@@ -52,6 +52,14 @@ class Range(NamedTuple):
             parts += [sql(f"{column} {sign} {{}}", end) for sign, end in ((">=", self.low), ("<=", self.high)) if end is not None]
         return joined(" AND ", parts)
 
+    def narrowed(self, other: Range) -> Range | None:
+        """What lies in both; None where they are of different ranks."""
+        if self.rank != other.rank:
+            return None
+        lows = [low for low in (self.low, other.low) if low is not None]
+        highs = [high for high in (self.high, other.high) if high is not None]
+        return Range(self.rank, max(lows, default=None), min(highs, default=None))  # type: ignore[type-var]
+
     def ends(self) -> tuple[Mark, Mark]:
         """The first and the last mark that it holds."""
         if self.rank == 3:

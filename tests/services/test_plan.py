@@ -54,6 +54,33 @@ def test_the_way_that_looks_at_the_fewest_is_taken(text: str, index: str | None)
     assert (way.along.field if way.along else None) == index
 
 
+@pytest.mark.parametrize("spreads", [SPREADS, {}])
+def test_two_bounds_of_a_field_are_both_ends_of_the_walk(spreads: dict[int, Spread]) -> None:
+    """It once walked from the lower bound to the end: 370 ms among a million records, for ten of them."""
+    way = choose(first("where amount >= 500 and amount < 510 and amount > 400 then count"), INDEXED, spreads, walks=True)
+    assert way.along is not None
+    assert way.along.bounds == Range(3, 500.0, 510.0).condition()
+    assert way.looks is None or way.looks < 500
+
+
+def test_bounds_that_leave_nothing_or_are_of_different_kinds_find_nothing_and_no_more() -> None:
+    assert Range(3, 5.0, None).narrowed(Range(4, None, "x")) is None
+    way = choose(first("where amount > 500 and amount < 400 and amount = 450 then count"), INDEXED, SPREADS, walks=True)
+    assert way.along is not None
+    assert way.along.bounds == Range(3, 500.0, 400.0).condition()
+
+
+async def test_two_bounds_find_what_one_of_them_and_a_test_find(ocean: Ocean, alice: Caller) -> None:
+    ops = [{"route": "big", "key": f"k{i:03}", "payload": {"v": i, "t": f"{i % 7}"}} for i in range(300)]
+    await records.bulk(ocean, alice, ops=[*ops, {"route": "big", "key": "x", "payload": {"v": "text"}}])
+    questions = ["v >= 100 and v < 110", "v > 20 and v < 20", 'v > 5 and v < "z"', "v >= 10 and v = 12", "v in (1, 2, 3) and v > 1"]
+    before = [await rows(ocean, alice, f"find big where {text} sort v pick v") for text in questions]
+    await field_indexes.create(ocean.engine, "big", "v", now())
+    assert (await ask(ocean, alice, f"explain find big where {questions[0]} sort v"))["index"] == "v"
+    assert [await rows(ocean, alice, f"find big where {text} sort v pick v") for text in questions] == before
+    assert [len(found) for found in before] == [10, 0, 0, 1, 2]
+
+
 def test_without_knowing_how_values_are_spread_an_equality_goes_first() -> None:
     way = choose(first('where amount > 3 and kind = "c" then count'), INDEXED, {}, walks=True)
     assert way.along is not None

@@ -20,7 +20,8 @@ from ocean.store.reader import Reader, now
 PAGE = 500  # drops that are taken in at once
 FAR = 2000  # the same where it is far behind: what a commit costs is shared
 RESTS = 9  # times as long as a batch took it rests, while more comes in than it can take: who writes comes first, and it comes after,
-REST = 4.0  # seconds at most, and not while anybody waits
+REST = 4.0  # seconds at most, not while anybody waits, and no longer than more comes in:
+STILL = 0.2  # seconds in which nothing is written end a rest
 PAUSE = 0.1  # seconds between commits, where nobody waits for one
 PATIENCE = 10.0  # seconds that a question waits for what was saved before
 _TIDY = 1000  # milliseconds between looks for what has expired
@@ -97,7 +98,8 @@ class Indexing:
         index = self.index
         if self._position < head:
             if not self._waiting:
-                await self._pause(max(self._rest, self._committed + PAUSE - time.monotonic()))
+                await self._pause(self._committed + PAUSE - time.monotonic())
+                await self._sit_out(head)
             far = head - self._position >= FAR
             await self._take_in(index, await self._reader.follow(self._position, FAR if far else PAGE), head)
             later, _ = await self._reader.head()
@@ -112,6 +114,15 @@ class Indexing:
         except DamagedError:
             self.distrust()
             return True
+
+    async def _sit_out(self, head: int) -> None:
+        """Rests while a flood comes in."""
+        until = time.monotonic() + self._rest
+        while not self._waiting and (left := until - time.monotonic()) > 0:
+            await self._pause(min(STILL, left))
+            before, (head, _) = head, await self._reader.head()
+            if head == before:
+                return
 
     async def _pause(self, seconds: float) -> None:
         """Until somebody waits, or the time is over."""

@@ -92,7 +92,11 @@ def choose(question: Asked, indexed: dict[str, int], spreads: dict[int, Spread],
 
     Where nothing is known of how an index's values are spread, an equality goes along it, then any other test.
     """
-    ways = [(test, found) for test in question.tests if test.field in indexed and (found := ranges(test.operator, test.value)) is not None]
+    served = [
+        (test, found) for test in question.tests if test.field in indexed and (found := ranges(test.operator, test.value)) is not None
+    ]
+    ways = _narrowed(served)
+    others = question.others + len(question.tests) - len(served)  # tests that no index tells of
     known = {field: spread for field, index in indexed.items() if (spread := spreads.get(index)) is not None}
     exact = {field for field, spread in known.items() if spread.exact}  # those whose order is that of the values
     sort = question.sort if question.sort in exact and walks else None
@@ -102,7 +106,21 @@ def choose(question: Asked, indexed: dict[str, int], spreads: dict[int, Spread],
     if not known:
         early = question.wanted is not None and not question.sorted
         return Way(looks=(question.wanted or 0) / GUESS ** (question.others + len(question.tests)) if early else None)
-    return _cheapest(question, ways, indexed, known, sort)
+    return _cheapest(question, ways, others, indexed, known, sort)
+
+
+def _narrowed(ways: list[tuple[Test, list[Range]]]) -> list[tuple[Test, list[Range]]]:
+    """Tests of one field as one way: an index is gone along between two bounds, not from one of them to the end."""
+    found: list[tuple[Test, list[Range]]] = []
+    for test, ranges_ in ways:
+        for at, (other, theirs) in enumerate(found):
+            both = theirs[0].narrowed(ranges_[0]) if test.field == other.field and len(ranges_) == len(theirs) == 1 else None
+            if both is not None:
+                found[at] = (test if test.operator == "=" else other, [both])
+                break
+        else:
+            found.append((test, ranges_))
+    return found
 
 
 def _along(way: tuple[Test, list[Range]], indexed: dict[str, int], sort: str | None) -> Along:
@@ -111,11 +129,12 @@ def _along(way: tuple[Test, list[Range]], indexed: dict[str, int], sort: str | N
 
 
 def _cheapest(
-    question: Asked, ways: list[tuple[Test, list[Range]]], indexed: dict[str, int], known: dict[str, Spread], sort: str | None
-) -> Way:
+    question: Asked, ways: list[tuple[Test, list[Range]]], others: int, indexed: dict[str, int], known: dict[str, Spread],
+    sort: str | None,
+) -> Way:  # fmt: skip
     size = max(spread.count for spread in known.values())
     shares = [known[test.field].share(found) for test, found in ways]
-    passes = GUESS ** (question.others + len(question.tests) - len(ways))
+    passes = GUESS**others
     for share in shares:
         passes *= share
     passes = max(passes, 1 / max(size, 1))  # one at least, for all that is known
