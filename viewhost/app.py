@@ -6,26 +6,30 @@ import asyncio
 from typing import Any
 from urllib.parse import quote, unquote
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import ResponseStream
 
 from ocean.context import Caller
 from ocean.core import keys
+from ocean.core.patterns import MODES
 from ocean.errors import OceanError
+from ocean.followers import views
 from ocean.http import assets
 from ocean.http.answers import as_ocean_error
-from ocean.http.app import app
+from ocean.http.app import app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
-from ocean.services.pages.pages import MAX_SEGMENTS, Page, resolve
+from ocean.services.pages.drawn import Page
+from ocean.services.pages.pages import resolve
+from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
+from ocean.settings import view_url
 from ocean.store.sqlite import SqliteEngine
+from viewhost import themes
 from viewhost.cache import HEADERS, Cache, Kept
 from viewhost.hosts import Hosts
 from viewhost.ready import Ready
 
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
-_THEMES = Environment(loader=FileSystemLoader(assets.THEMES), autoescape=select_autoescape(default=True))
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
@@ -42,10 +46,12 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
         answer = as_ocean_error(fault)
-        body = _THEMES.get_template("errors/error.html").render(status=answer.status, message=answer.message, hint=answer.hint)
+        body = themes.error(answer.status, answer.message, answer.hint)
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
 
+    follow(server, views.run)
+    themes.mount(server)
     assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"})})
 
     @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
@@ -62,22 +68,24 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 async def _kept(request: Request) -> Kept:
     cache: Cache = request.app.ctx.cache
     path = request.path
+    wanted = _wanted(request)
+    name = request.ctx.kept_as = path if wanted == PLAINLY else f"{path}?mode={wanted.mode}&page={wanted.number}"
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
     asks = secret is not None or moment is not None
     if not asks:
-        kept = await cache.get(path)
+        kept = await cache.get(name)
         if kept is not None:
             return kept
     revision = cache.revision
     segments, slash = _segments(path)
     found = await resolve(
-        request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None, client_ip(request)), segments, slash, moment
+        request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None, client_ip(request)), segments, slash, moment, wanted
     )
-    kept = Kept(found, _listed(found) if found.listing else found.body)
+    kept = Kept(found, _body(found, view_url(request.app.ctx.settings)))
     if request.args.get("_key"):
         kept.headers["referrer-policy"] = "no-referrer"  # the address has a key in it
     if found.public and not asks and found.file is None and path == _canonical(segments, slash):
-        cache.put(path, kept, revision)
+        cache.put(name, kept, revision)
     return kept
 
 
@@ -101,8 +109,19 @@ def _segments(path: str) -> tuple[list[str], bool]:
     return segments, path.endswith("/")
 
 
-def _listed(page: Page) -> bytes:
-    return _THEMES.get_template("listing/listing.html").render(listing=page.listing).encode()
+def _wanted(request: Request) -> Wanted:
+    """What `?mode=` and `?page=` ask for. What they can't mean to us they may mean to a page's own script."""
+    if not request.query_string:
+        return PLAINLY
+    mode, number = request.args.get("mode", ""), request.args.get("page", "")
+    sound = number.isascii() and number.isdigit() and len(number) < 6 and 0 < int(number) <= MAX_PAGE
+    return Wanted(mode if mode in MODES else MODES[0], int(number) if sound else 1)
+
+
+def _body(page: Page, origin: str) -> bytes:
+    if page.view is not None:
+        return themes.draw(page.view, origin)
+    return themes.listing(page.listing) if page.listing is not None else page.body
 
 
 async def _respond(request: Request, kept: Kept) -> HTTPResponse | ResponseStream:
@@ -122,5 +141,5 @@ async def _respond(request: Request, kept: Kept) -> HTTPResponse | ResponseStrea
     if encoding:
         headers["content-encoding"] = encoding
     body = await asyncio.to_thread(kept.form, encoding) if len(kept.body) > LARGE else kept.form(encoding)
-    request.app.ctx.cache.weigh(request.path)
+    request.app.ctx.cache.weigh(request.ctx.kept_as)
     return HTTPResponse(body, page.status, headers, page.content_type)

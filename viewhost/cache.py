@@ -13,7 +13,7 @@ import zstandard
 
 from ocean.context import Ocean
 from ocean.core.media import is_text
-from ocean.services.pages.pages import Page
+from ocean.services.pages.drawn import Page
 from ocean.store.reader import now
 
 BYTES = 64 * 1024 * 1024

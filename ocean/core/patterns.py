@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from ocean.core.payloads import loads, structured
+from ocean.core.shown import refers
 from ocean.core.universal import moment
 from ocean.errors import OceanError
 
 SCHEMA_KEY = "_schema"
+PATTERNS = "patterns"  # the folder of patterns; each belongs to its first writer
 MAX_FIELDS = 200
 MAX_ENUM = 200
 MAX_FAULTS = 50  # that are told at once
+MODES = ("full", "preview")  # of views
 _OPTIONS = ("required", "array")
 
 
@@ -37,19 +42,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Fields by name; `version` is the definer's own word for it."""
+    """Fields by name; `version` is the definer's own word for it; of a pattern, `views`: the templates by mode (`drop://...`)."""
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
     version: str | None = None
+    views: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"version": self.version} if self.version is not None else {}
-        return {**shown, "fields": {name: rule.to_json() for name, rule in self.fields.items()}}
+        shown["fields"] = {name: rule.to_json() for name, rule in self.fields.items()}
+        return {**shown, "views": dict(self.views)} if self.views else shown
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Schema:
         """What `to_json` gave. Raises INVALID_VALUE on what it never gives."""
-        return define(kept.get("fields"), kept.get("version"))
+        return define(kept.get("fields"), kept.get("version"), kept.get("views"))
 
     def faults(self, payload: Any) -> list[dict[str, str]]:
         """What is wrong with a payload: `[{"field", "message"}]`, at most MAX_FAULTS."""
@@ -63,13 +70,40 @@ class Schema:
         return found[:MAX_FAULTS]
 
 
-def define(fields: Any, version: Any = None) -> Schema:
+def named_in(payload: str) -> str | None:
+    """The pattern that a record of this payload says it follows."""
+    if '"pattern"' not in payload:
+        return None
+    body = loads(structured(payload))
+    name = body.get("pattern") if isinstance(body, dict) else None
+    return name if isinstance(name, str) else None
+
+
+@lru_cache(maxsize=256)
+def read(payload: str) -> Schema | None:
+    """The pattern that a record of `patterns` is; None where it is none."""
+    kept = loads(structured(payload))
+    try:
+        return Schema.from_json(kept) if isinstance(kept, dict) else None
+    except OceanError:
+        return None
+
+
+def define(fields: Any, version: Any = None, views: Any = None) -> Schema:
     """A schema from `{"name": "text required", "due": {"type": "date", "array": true}}`. Raises INVALID_VALUE."""
     if not isinstance(fields, Mapping) or not 0 < len(fields) <= MAX_FIELDS:
         raise OceanError("INVALID_VALUE", f"A definition has 1 to {MAX_FIELDS} fields.", 'fields { name: "text required" }')
     if version is not None and not (isinstance(version, str) and 0 < len(version) <= 40):
         raise OceanError("INVALID_VALUE", "A version is text of 1 to 40 characters.")
-    return Schema({str(name): _rule(str(name), wanted) for name, wanted in fields.items()}, version)
+    return Schema({str(name): _rule(str(name), wanted) for name, wanted in fields.items()}, version, _views(views))
+
+
+def _views(said: Any) -> dict[str, str]:
+    if said is None:
+        return {}
+    if not isinstance(said, Mapping) or not all(mode in MODES and refers(address) is not None for mode, address in said.items()):
+        raise OceanError("INVALID_VALUE", "Views are templates by mode: full, preview.", 'views { full: "drop://views/todo/full" }')
+    return {str(mode): str(address) for mode, address in said.items()}
 
 
 def _rule(name: str, wanted: Any) -> Rule:

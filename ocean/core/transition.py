@@ -11,7 +11,7 @@ from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, REMOVED, SAVED, SCHEMA, UNPUBLISHED
 from ocean.core.files import ids_in, reference_in
 from ocean.core.keys import SECRET_PREFIX, holds_secret
-from ocean.core.patterns import SCHEMA_KEY, Schema, violation
+from ocean.core.patterns import SCHEMA_KEY, Schema, named_in, violation
 from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
 
@@ -104,6 +104,7 @@ class State(Protocol):
         """`(route, owner)` of an event that is there."""
 
     def schema(self, route: str) -> Schema | None: ...
+    def pattern(self, name: str) -> Schema | None: ...
     def stream(self, route: str) -> broadcasts.Stream | None: ...
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         """`(owner, size, sha256)` of an uploaded file."""
@@ -176,13 +177,17 @@ def _check_file(payload: str, who: str, current: Current | None, state: State) -
 
 
 def _check_schema(route: str, change: Change, state: State) -> None:
-    schema = state.schema(route)
-    if schema is None or change.kind != SAVED or (change.key or "").startswith("_"):  # a site's settings are no records of its kind
+    """A record is as its folder's schema has it, and as the pattern that it names, if there is one."""
+    if change.kind != SAVED or (change.key or "").startswith("_"):  # a site's settings are no records of its kind
         return
-    body = loads(structured(change.payload))
-    faults = schema.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
-    if faults:
-        raise violation(f"the schema of {route!r}", faults)
+    schema, name = state.schema(route), named_in(change.payload)
+    pattern = state.pattern(name) if name is not None else None
+    for what, wanted in ((f"the schema of {route!r}", schema), (f"the pattern {name!r}", pattern)):
+        if wanted is not None:
+            body = loads(structured(change.payload))
+            faults = wanted.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
+            if faults:
+                raise violation(what, faults)
 
 
 def _define(op: Op, who: str, state: State) -> list[Change]:

@@ -10,7 +10,6 @@ import logging
 import time
 
 from ocean.context import Ocean
-from ocean.services.data.embeds import count_views
 from ocean.services.pages.deploys import sweep
 from ocean.store.purge import purge
 from ocean.store.reader import now
@@ -28,8 +27,6 @@ async def run(ocean: Ocean) -> None:
         try:
             if await purge(ocean.engine, now()):
                 ocean.log.wake()
-            if ocean.views:
-                await count_views(ocean)
             if time.monotonic() - swept > _SWEEP:
                 swept = time.monotonic()
                 await sweep(ocean, time.time() - STAGED)

@@ -16,7 +16,7 @@ from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
 from ocean.core.drop import show_time
 from ocean.core.files import ids_in
-from ocean.core.patterns import Schema
+from ocean.core.patterns import PATTERNS, Schema, named_in
 from ocean.core.payloads import dumps, loads
 from ocean.core.routes import ancestors
 from ocean.core.transition import Current, Op, looks_at, needs_payload
@@ -174,11 +174,10 @@ class Batch:
         for op, _ in ops:
             if op.key is not None:
                 needed[needs_payload(op)].add((op.route, op.key))
-        for columns, pairs in (("d.payload", needed[True]), ("NULL", needed[False] - needed[True])):
-            for sql, each in _reads(columns, list(pairs)):
-                for row in (yield Step(sql, each, reads=True)):
-                    self.records[row[0], row[1]] = self._current(row)
-                    self.places[row[0], row[1]] = (row[10], row[11])
+        yield from self._load_records("NULL", needed[False] - needed[True])
+        yield from self._load_records("d.payload", needed[True])
+        patterns: set[tuple[str, str | None]] = {(PATTERNS, name) for op, _ in ops if (name := self._pattern(op)) is not None}
+        yield from self._load_records("d.payload", patterns)
         removed = [(op.removes,) for op, _ in ops if op.removes is not None]
         if removed:
             rows = yield Step(_READ_EVENT, removed, reads=True)
@@ -195,6 +194,22 @@ class Batch:
         if asked:
             each = [(route, who, route + "/", route + "0", who) for route, who in asked]
             self.others = {(row[0], row[1]) for row in (yield Step(_READ_OTHERS, each, reads=True))}
+
+    def _load_records(self, column: str, pairs: set[tuple[str, str | None]]) -> Steps:
+        for sql, each in _reads(column, list(pairs)):
+            for row in (yield Step(sql, each, reads=True)):
+                self.records[row[0], row[1]] = self._current(row)
+                self.places[row[0], row[1]] = (row[10], row[11])
+
+    def _pattern(self, op: Op) -> str | None:
+        """The pattern that the record will name once `op` is done."""
+        if op.kind == "save":
+            return named_in(op.payload)
+        named = op.changes.get("pattern")
+        if isinstance(named, str):
+            return named
+        current = self.records.get((op.route, op.key or "")) if op.kind in ("update", "add") else None
+        return named_in(current.payload) if current is not None else None
 
     def _kept(self, op: Op) -> set[str]:
         """The files that a record may name once it is updated."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import uuid_utils
 
-from ocean.core import broadcasts, chain
+from ocean.core import broadcasts, chain, patterns
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
 from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
-from ocean.core.patterns import Schema
+from ocean.core.patterns import PATTERNS, Schema
 from ocean.core.payloads import body_of
 from ocean.core.routes import ancestors, covers
 from ocean.core.transition import Change, Current, Op, plan
@@ -73,6 +73,10 @@ class Draft:
             if route in known:
                 return known[route]
         return self.batch.memory.schemas.get(route)
+
+    def pattern(self, name: str) -> Schema | None:
+        found = self.current(PATTERNS, name)
+        return patterns.read(found.payload) if found is not None and not found.removed and found.price is None else None
 
     def stream(self, route: str) -> Stream | None:
         for known in (self.own_streams, self.batch.streams):

@@ -58,7 +58,7 @@ class Range(NamedTuple):
             return None
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
-        return Range(self.rank, max(lows, default=None), min(highs, default=None))  # type: ignore[type-var]
+        return Range(self.rank, max(lows, default=None), min(highs, default=None))
 
     def ends(self) -> tuple[Mark, Mark]:
         """The first and the last mark that it holds."""

@@ -31,9 +31,13 @@ class World:
     files: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     events: dict[str, tuple[str, str]] = field(default_factory=dict)
+    patterns: dict[str, Schema] = field(default_factory=dict)
 
     def schema(self, route: str) -> Schema | None:
         return self.schemas.get(route)
+
+    def pattern(self, name: str) -> Schema | None:
+        return self.patterns.get(name)
 
     def stream(self, route: str) -> Stream | None:
         return None

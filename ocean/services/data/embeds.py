@@ -31,7 +31,7 @@ class Look:
         self.caller = caller
         self.left = MOST
         self.bytes = BYTES
-        self._seen: set[tuple[str, str]] = set()
+        self.seen: set[tuple[str, str]] = set()
 
     async def record(self, drop: Drop, record: dict[str, Any], depth: int) -> dict[str, Any]:
         """A record's answer with its embeds resolved, `depth` deep; `drop` is what it was made of."""
@@ -63,8 +63,8 @@ class Look:
         except OceanError as fault:
             return {"$embedded": False, "mode": mode, "error": {"code": fault.code, "message": fault.message}}
         self.bytes -= len(drop.payload or "")
-        if (route, key) not in self._seen:  # once an answer, however often it is named there
-            self._seen.add((route, key))
+        if (route, key) not in self.seen:  # once an answer, however often it is named there
+            self.seen.add((route, key))
             self.ocean.views[route, key, drop.owner] += 1
         if mode == "view":
             return {"$embedded": True, "mode": mode, "url": f"{view_url(self.ocean.settings)}/{route}/{key}", "summary": _summary(drop)}

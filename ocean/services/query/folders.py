@@ -21,6 +21,16 @@ async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: 
     return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
 
 
+async def newest(ocean: Ocean, caller: Caller, route: str, prefix: str, limit: int) -> list[Drop]:
+    """The folder's live entities whose keys begin with `prefix` (nothing, or ending in a slash), newest first, priced ones too."""
+    check_page(limit, 0)
+    parts = [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL")]
+    if prefix:
+        parts.append(sql("r.key > {} AND r.key < {}", prefix, prefix[:-1] + "0"))  # `0` follows `/`
+    query = sql(f"{RECORDS} WHERE {{}} ORDER BY r.seq DESC LIMIT {{}}", joined(" AND ", parts), limit)
+    return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
+
+
 async def count(ocean: Ocean, caller: Caller, route: str) -> int:
     """How many records of a folder the caller may see."""
     condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), affordable(caller)])

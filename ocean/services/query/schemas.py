@@ -9,6 +9,7 @@ import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core import patterns
+from ocean.core.patterns import PATTERNS
 from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
@@ -19,14 +20,13 @@ from ocean.services.query.folders import entities
 from ocean.services.query.scope import MAX_LIMIT
 from ocean.store.reader import now
 
-PATTERNS = "patterns"  # the folder of patterns; each belongs to its first writer
-
 
 async def define(
-    ocean: Ocean, caller: Caller, *, fields: Any, route: str | None = None, name: str | None = None, version: str | None = None
-) -> dict[str, Any]:
+    ocean: Ocean, caller: Caller, *, fields: Any, route: str | None = None, name: str | None = None, version: str | None = None,
+    views: Any = None,
+) -> dict[str, Any]:  # fmt: skip
     """Gives a folder (`route`) a schema, or makes the pattern `name`. What is there already is not looked at."""
-    schema = patterns.define(fields, version)
+    schema = patterns.define(fields, version, views)
     if route is not None:
         route = check_route(route)
         await write(ocean, caller, [Op("schema", route, schema=schema)])
@@ -73,11 +73,10 @@ async def _pattern(ocean: Ocean, caller: Caller, name: str) -> patterns.Schema |
     if drop is not None and drop.live(now()):
         if gated(caller, drop):
             raise OceanError("FORBIDDEN", f"The pattern {name[:60]!r} has a price: what it asks for is its buyers' to know.")
-        kept = loads(drop.body())
-        try:
-            return patterns.Schema.from_json(kept if isinstance(kept, dict) else {})
-        except OceanError:
-            raise OceanError("CONFLICT", f"The record patterns @{name[:60]} is not a pattern.", "Its owner can define it again.") from None
+        schema = patterns.read(drop.payload or "null")
+        if schema is None:
+            raise OceanError("CONFLICT", f"The record patterns @{name[:60]} is not a pattern.", "Its owner can define it again.")
+        return schema
     try:
         await require_read(ocean, caller, check_route(name), "query")
         return await ocean.reader.schema(check_route(name))

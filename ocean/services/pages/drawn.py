@@ -1,0 +1,154 @@
+"""A record as a page: the bytes that it holds, or a view of it that a theme draws."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ocean.core.cards import PROSE, Card, card_of_html, card_of_object, fields_of
+from ocean.core.drop import Drop, show_time
+from ocean.core.files import Reference, reference_in
+from ocean.core.markdown import Document, read
+from ocean.core.media import is_text, type_of
+from ocean.core.patterns import Schema
+from ocean.core.payloads import loads
+from ocean.core.routes import covers
+from ocean.core.shown import shortened
+from ocean.services.pages import patterned
+from ocean.services.pages.listing import Listing
+from ocean.services.pages.views import FolderView, RecordView, Site, address_of_record, site_of
+from ocean.services.pages.visit import Path, Visit, setting
+
+MARKDOWN = ".md"
+_IN_THREAD = 16 * 1024  # characters of a text
+# What a template of somebody else's may do to a page: show it. It is not the page's owner that speaks there.
+_FOREIGN = "script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-src 'none'"
+_CSP = "content-security-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a path shows: a body, a file, a listing, a view for a theme, or a way on.
+
+    `public`: anyone may see it, so a cache may keep it. `counted`: it shows what may change without a drop in its folders,
+    such as counters, or folders beneath.
+    """
+
+    status: int
+    content_type: str = "text/html; charset=utf-8"
+    body: bytes = b""
+    file: Reference | None = None
+    listing: Listing | None = None
+    view: RecordView | FolderView | None = None
+    location: str | None = None
+    public: bool = True
+    counted: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    until: int | None = None  # when it expires, milliseconds
+    depends: frozenset[str] = frozenset()  # the folders a drop in which may change it
+
+
+async def drawn(visit: Visit, path: Path, folder: str, drop: Drop) -> Page:
+    """The page of a record that the visitor may see."""
+    assert drop.key is not None
+    assert drop.payload is not None
+    headers, site = await _settings(visit, path, folder)
+    value: Any = loads(drop.payload)
+    named = type_of(drop.key)
+    file = reference_in(value) if isinstance(value, dict) else None
+    if file is not None:
+        return Page(200, named or file.type, file=file, headers=headers)
+    if isinstance(value, str):
+        if drop.key.endswith(MARKDOWN) and (site.theme or not path.segments[-1].endswith(MARKDOWN)):
+            return Page(200, view=await _text(site, drop, value), headers=headers)
+        return _bytes(value.encode(), named or "text/html", headers)
+    if isinstance(value, dict) and named is None:
+        schema = await patterned.pattern_of(visit, value)
+        if schema is not None or site.theme:
+            return await _record(visit, site, drop, schema, headers)
+    return replace(_bytes(drop.body().encode(), named or "application/json", headers), counted=True)
+
+
+def _bytes(body: bytes, content_type: str, headers: dict[str, str]) -> Page:
+    return Page(200, f"{content_type}; charset=utf-8" if is_text(content_type) else content_type, body, headers=headers)
+
+
+async def _settings(visit: Visit, path: Path, folder: str) -> tuple[dict[str, str], Site]:
+    """The headers and the look that the nearest `_config` up the path gives, from the page's folder on."""
+    headers: dict[str, str] = {}
+    site: Site | None = None
+    for above in path.folders:
+        if covers(above, folder):
+            value = await setting(visit, path, above, "_config")
+            csp = value.get("csp") if isinstance(value, dict) else None
+            if not headers and isinstance(csp, str) and csp.isprintable() and csp.isascii():
+                headers = {_CSP: csp}
+            if site is None and isinstance(value, dict):
+                site = site_of(above, value)
+    return headers, site or site_of(folder, None)
+
+
+async def look_of(visit: Visit, path: Path, folder: str) -> Site:
+    return (await _settings(visit, path, folder))[1]
+
+
+async def _text(site: Site, drop: Drop, text: str) -> RecordView:
+    document = await asyncio.to_thread(read, text) if len(text) > _IN_THREAD else read(text)
+    card = card_of_text(drop, document)
+    named = document.title is not None and "title" not in document.fields
+    return RecordView(
+        site, card, address_of_record(drop.route, drop.key or ""), document.html, headings=_contents(document, named=named), named=named
+    )
+
+
+def card_of_text(drop: Drop, document: Document) -> Card:
+    """The card of a Markdown text: by the fields before it, else by its first heading and paragraph."""
+    card = card_of_object(drop.key or "", document.fields, address_of_record)
+    title = card.title if "title" in document.fields else document.title or card.title
+    published = card.published or show_time(drop.created_at)
+    return replace(card, title=title, summary=card.summary or document.summary or "", published=published, kind="Article")
+
+
+def _contents(document: Document, *, named: bool) -> tuple[Any, ...]:
+    """The headings of a table of contents: the first two levels beneath the title; none where there are few."""
+    found = tuple(heading for heading in document.headings[1 if named else 0 :] if heading.level <= 3)
+    return found if len(found) >= 3 else ()
+
+
+async def _record(visit: Visit, site: Site, drop: Drop, schema: Schema | None, headers: dict[str, str]) -> Page:
+    assert drop.key is not None
+    body = await patterned.resolved(visit, drop)
+    card = card_of(drop, body)
+    view = RecordView(site, card, address_of_record(drop.route, drop.key), mode=visit.wanted.mode)
+    template = await patterned.template_of(visit, str(body.get("pattern")), schema, visit.wanted.mode) if schema is not None else None
+    if template is not None:
+        made, source = template
+        whole = patterned.filled(made, body)
+        if source.owner != drop.owner:
+            headers = {_CSP: f"{headers[_CSP]}, {_FOREIGN}" if headers else _FOREIGN}
+        if made.document:
+            return replace(_bytes(whole.encode(), "text/html", headers), counted=True)
+        return Page(200, view=replace(view, html=whole, named=True), headers=headers, counted=True)
+    prose = next((body[name] for name in PROSE if isinstance(body.get(name), str)), None)
+    document = (await asyncio.to_thread(read, prose) if len(prose) > _IN_THREAD else read(prose)) if prose is not None else None
+    fields = tuple(fields_of(body, schema.fields if schema is not None else {}, address_of_record, card))
+    html = document.html if document is not None else None
+    headings = _contents(document, named=False) if document is not None else ()
+    return Page(200, view=replace(view, html=html, fields=fields, headings=headings), headers=headers, counted=True)
+
+
+def card_of(drop: Drop, body: Any = None) -> Card:
+    """The card of any record that a page is made of; `body` where it was read already."""
+    key = drop.key or ""
+    value = loads(drop.body()) if body is None else body
+    if isinstance(value, dict):
+        card = card_of_object(key, value, address_of_record)
+    elif isinstance(value, str) and key.endswith(MARKDOWN):
+        return card_of_text(drop, read(value))
+    elif isinstance(value, str):
+        card = card_of_html(key, value)
+    else:
+        card = replace(card_of_object(key, {}, address_of_record), summary=shortened(str(value)))
+    return replace(card, published=card.published or show_time(drop.created_at))

@@ -1,0 +1,241 @@
+"""Records as pages: patterns and templates, texts, lists, feeds; the same on both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocean.commands.dispatch import execute, parse
+from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
+from ocean.services.data import records
+from ocean.services.pages.drawn import Page
+from ocean.services.pages.pages import resolve
+from ocean.services.pages.views import FolderView, RecordView
+from ocean.services.pages.visit import Wanted
+from tests.services.test_find import ask
+from tests.services.test_records_in_shape import refused
+
+TODO = """
+define todo version "1" fields {
+  title: { type: "text", required: true }, status: { type: "text", enum: ("pending", "done") }, due: { type: "date" },
+  tags: { type: "text", array: true }
+}
+save views @"todo/full" "<article><h1>{{title}}</h1><p>{{description}}</p><time>{{due}}</time><div data-array='tags'>Tags</div></article>"
+save todos @ship-v2 pattern: "todo" title: "Ship v2" status: "pending" due: "2026-04-01" tags: ("release", "important")
+"""
+
+
+async def say(ocean: Ocean, who: Caller, text: str) -> None:
+    await execute(ocean, who, parse(text))
+
+
+async def page(ocean: Ocean, path: str, who: Caller | None = None, **wanted: Any) -> Page:
+    slash = path.endswith("/")
+    return await resolve(ocean, who or Caller(None), path.strip("/").split("/"), slash, wanted=Wanted(**wanted))
+
+
+async def view(ocean: Ocean, path: str, who: Caller | None = None, **wanted: Any) -> RecordView:
+    found = (await page(ocean, path, who, **wanted)).view
+    assert isinstance(found, RecordView)
+    return found
+
+
+async def folder(ocean: Ocean, path: str, who: Caller | None = None, **wanted: Any) -> FolderView:
+    found = (await page(ocean, path, who, **wanted)).view
+    assert isinstance(found, FolderView)
+    return found
+
+
+async def missing(ocean: Ocean, path: str, who: Caller | None = None) -> str:
+    with pytest.raises(OceanError) as caught:
+        await page(ocean, path, who)
+    return caught.value.code
+
+
+async def test_the_seeds_todo_from_define_to_page(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, TODO)
+    found = await view(ocean, "todos/ship-v2")
+    assert found.html == "<article><h1>Ship v2</h1><time>2026-04-01</time><div><span>release</span><span>important</span></div></article>"
+    assert (found.card.title, found.card.published, found.named) == ("Ship v2", "2026-04-01", True)
+    preview = await view(ocean, "todos/ship-v2", mode="preview")
+    assert (preview.mode, preview.html, preview.card.title) == ("preview", None, "Ship v2")
+    await say(ocean, alice, "save views @\"todo/preview\" '<b>{{title}}</b>'")
+    assert (await view(ocean, "todos/ship-v2", mode="preview")).html == "<b>Ship v2</b>"
+    await say(ocean, alice, 'define todo fields title: "text" views { full: "drop://views/other" }\nsave views @other \'<i>{{title}}</i>\'')
+    assert (await view(ocean, "todos/ship-v2")).html == "<i>Ship v2</i>"
+    await say(ocean, alice, "remove views @other")
+    found = await view(ocean, "todos/ship-v2")  # by its types
+    assert (found.html, [(f.label, f.kind) for f in found.fields]) == (None, [("Status", "text"), ("Due", "date"), ("Tags", "list")])
+
+
+async def test_a_record_that_names_a_pattern_is_checked_when_it_is_saved(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(ocean, alice, TODO)
+    for text in (
+        'save todos @x pattern: "todo" status: "pending"',
+        'update todos @ship-v2 status: "later"',
+        "update todos @ship-v2 title: null",
+        'save todos pattern: "todo" title: 3',
+        'save todos @y n: 1\nupdate todos @y pattern: "todo"',
+        'bulk (save todos @z pattern: "todo" title: "T", save todos @w pattern: "todo")',
+    ):
+        fault = await refused(ocean, alice, text)
+        assert (fault.code, "pattern 'todo'" in fault.message) == ("SCHEMA_VIOLATION", True), text
+    await say(ocean, bob, 'save mine @a pattern: "nobody-made-it" x: 1\nsave mine @b pattern: "todo" title: "T"')
+    await say(ocean, alice, 'save patterns @dear fields: { n: "number required" } price 5')
+    await say(ocean, bob, 'save mine @c pattern: "dear"')  # what it asks for is its buyers' to know
+    await say(ocean, bob, 'save patterns @broken fields: 3\nsave mine @d pattern: "broken"')
+    ops = [
+        {"op": "save", "route": "patterns", "key": "fresh", "payload": {"fields": {"n": "number required"}}},
+        {"op": "save", "route": "mine", "key": "e", "payload": {"pattern": "fresh"}},
+    ]
+    with pytest.raises(OceanError) as caught:
+        await records.bulk(ocean, bob, ops=ops)
+    assert (caught.value.code, caught.value.details["index"]) == ("SCHEMA_VIOLATION", 1)
+
+
+async def test_a_template_of_somebody_elses_runs_no_script(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(ocean, alice, TODO)
+    await say(ocean, bob, 'save hers @_config csp: "default-src \'self\'"\nsave hers @a pattern: "todo" title: "T"')
+    assert (await page(ocean, "todos/ship-v2")).headers == {}
+    assert (await page(ocean, "hers/a")).headers["content-security-policy"].startswith("default-src 'self', script-src 'none'")
+    await say(ocean, alice, "save views @\"todo/full\" '<!doctype html><title>{{title}}</title><p>x'")
+    found = await page(ocean, "hers/a")
+    assert (found.view, found.body) == (None, b"<!doctype html><html><head><title>T</title></head><body><p>x</p></body></html>")
+    assert "script-src 'none'" in found.headers["content-security-policy"]
+
+
+async def test_a_template_that_may_not_be_read_is_none(ocean: Ocean, alice: Caller) -> None:
+    assert alice.key is not None
+    await say(
+        ocean, alice, f'define secret fields t: "text" views {{ full: "drop://{alice.key}/t" }}\nsave {alice.key} @t "<b>{{{{t}}}}</b>"'
+    )
+    await say(ocean, alice, 'save open @a pattern: "secret" t: "x"')
+    assert (await view(ocean, "open/a")).html is None
+    shown = await page(ocean, "open/a", alice)
+    assert isinstance(shown.view, RecordView)
+    assert (shown.view.html, shown.public) == ("<b>x</b>", False)
+
+
+async def test_references_are_read_with_the_readers_rights(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(ocean, alice, 'define post fields title: "text" author: "relation"')
+    await say(
+        ocean,
+        alice,
+        'save views @"post/full" \'<h1>{{title}}</h1><a data-ref=author>by {{name}}</a><a href="{{author}}">{{editor.payload.name}}</a>\'',
+    )
+    await say(ocean, alice, 'save people/staff @ann name: "Ann"\nsave blog @a pattern: "post" title: "T" author: "drop://people/staff/ann"')
+    found = await page(ocean, "blog/a")
+    assert isinstance(found.view, RecordView)
+    assert found.view.html == '<h1>T</h1><a href="/people/staff/ann">by Ann</a>'
+    assert "people/staff" in found.depends
+    await say(
+        ocean,
+        alice,
+        'save blog @b pattern: "post" title: "T" editor: { $embed: { route: "people/staff", key: "ann" } } author: "drop://no/one"',
+    )
+    assert (await view(ocean, "blog/b")).html == '<h1>T</h1><a href="/no/one">by </a><a href="/no/one">Ann</a>'.replace(
+        '<a href="/no/one">by </a>', ""
+    )
+    assert ocean.views["people/staff", "ann", alice.key or ""] == 2
+    await say(ocean, alice, f"share people/staff with @{alice.key} mode shared")
+    found = await page(ocean, "blog/a")
+    assert isinstance(found.view, RecordView)
+    assert "Ann" not in (found.view.html or "")
+    found = await page(ocean, "blog/a", alice)
+    assert isinstance(found.view, RecordView)
+    assert ("Ann" in (found.view.html or ""), found.public) == (True, False)
+
+
+async def test_a_cycle_of_references_ends(ocean: Ocean, alice: Caller) -> None:
+    await say(
+        ocean, alice, 'define node fields title: "text"\nsave views @"node/full" \'<p data-ref=next>{{title}} {{next.payload.title}}</p>\''
+    )
+    await say(
+        ocean, alice, 'save c @a pattern: "node" title: "A" next: "drop://c/b"\nsave c @b pattern: "node" title: "B" next: "drop://c/a"'
+    )
+    assert (await view(ocean, "c/a")).html == ""
+    await say(ocean, alice, "save views @\"node/full\" '<p data-ref=next>{{title}}</p>'")
+    assert (await view(ocean, "c/a")).html == "<p>B</p>"
+
+
+async def test_texts_are_pages_of_a_site_with_a_theme(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, "save notes @\"a.md\" '---\ntitle: Tale\ndate: 2026-01-02\n---\n# Heading\n\nWords *here*.'")
+    plain = await page(ocean, "notes/a.md")
+    assert (plain.content_type, plain.view) == ("text/markdown; charset=utf-8", None)
+    found = await view(ocean, "notes/a")  # a clean address is a page
+    assert (found.card.title, found.card.published, found.card.summary, found.named) == ("Tale", "2026-01-02", "Words here.", False)
+    assert (found.site.theme, found.site.drawn_by, found.address) == (None, "document", "/notes/a")
+    await say(ocean, alice, 'save notes @_config theme: "blog" title: "Notes" nav: { About: "about", Bad: "javascript:1" } language: "de"')
+    found = await view(ocean, "notes/a.md")
+    assert (found.site.theme, found.site.title, found.site.nav, found.site.language) == ("blog", "Notes", (("About", "about"),), "de")
+    await say(ocean, alice, 'save notes @index "<p>home"\nsave notes @"b/index.md" \'# B\'')
+    assert (await page(ocean, "notes/")).body == b"<p>home"
+    assert (await view(ocean, "notes/b/")).card.title == "B"
+    assert (await page(ocean, "notes/b")).location == "b/"
+
+
+async def test_records_are_pages_of_a_site_with_a_theme_and_else_json(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, 'save shop @lamp title: "Lamp" price: { value: 40, unit: "EUR" } text: "A **lamp**." made: "2026-01-02"')
+    assert (await page(ocean, "shop/lamp")).content_type == "application/json; charset=utf-8"
+    await say(ocean, alice, 'save shop @_config theme: "catalogue"\nsave shop @"data.json" a: 1\nsave shop @n 3')
+    found = await view(ocean, "shop/lamp")
+    assert (found.card.kind, found.card.amount, found.html) == ("Product", "40 EUR", "<p>A <strong>lamp</strong>.</p>\n")
+    assert [f.label for f in found.fields] == ["Made"]
+    assert (await page(ocean, "shop/data.json")).content_type == "application/json; charset=utf-8"
+    assert (await page(ocean, "shop/n")).body == b"3"
+    await say(ocean, alice, 'save shop @_config theme: "nonsense"')
+    assert (await page(ocean, "shop/lamp")).content_type == "application/json; charset=utf-8"
+
+
+async def test_a_folder_is_a_list_newest_first_in_pages(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    ops = [{"route": "log", "key": f"d{i:02}", "payload": {"title": f"Day {i}", "date": f"2026-01-{i + 1:02}"}} for i in range(30)]
+    more = [{"route": "log", "key": key, "payload": "x"} for key in ("style.css", "404.html", "_hidden", "sub/_x")]
+    await records.bulk(ocean, alice, ops=ops + more)
+    assert (await page(ocean, "log/")).listing is not None
+    await say(
+        ocean,
+        alice,
+        'save log @_config theme: "blog" title: "Days"\nsave log @"posts/p.md" "# P"\n'
+        'save log @dear title: "Dear" date: "2030-01-01" price 5',
+    )
+    first = await folder(ocean, "log/")
+    assert (first.title, first.number, first.more, len(first.entries)) == ("Days", 1, True, 24)
+    assert [e.card.title for e in first.entries[:3]] == ["Dear", "P", "Day 29"]
+    assert (first.entries[0].price, first.entries[0].card.published) != (None, "2030-01-01")  # of what is priced its name alone
+    assert (await folder(ocean, "log/", alice)).entries[0].card.published == "2030-01-01"
+    second = await folder(ocean, "log/", number=2)
+    assert ([e.card.title for e in second.entries][-1], second.more, len(second.entries)) == ("Day 0", False, 8)
+    assert (await folder(ocean, "log/", number=9)).entries == ()
+    posts = await folder(ocean, "log/posts/")
+    assert (posts.title, [e.address for e in posts.entries]) == ("Posts", ["/log/posts/p"])
+    assert (await page(ocean, "log/posts")).location == "posts/"
+    assert (await page(ocean, "log/none/")).status == 404
+    await say(ocean, alice, f"share log with @{alice.key} mode shared")
+    assert await missing(ocean, "log/") == "KEY_REQUIRED"
+    assert await missing(ocean, "log/feed.xml") == "KEY_REQUIRED"
+    assert await missing(ocean, "log/feed.xml", bob) == "FORBIDDEN"
+    assert not (await page(ocean, "log/feed.xml", alice)).public
+
+
+async def test_feeds_and_a_sitemap_of_any_folder(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, 'save news @a title: "A" date: "2026-01-02"\nsave news @b "<title>B</title><p>b"\nsave news @"c.css" "x"')
+    for name, form in (("feed.xml", "atom"), ("feed.json", "json"), ("sitemap.xml", "sitemap")):
+        found = await folder(ocean, f"news/{name}")
+        assert (found.form, {e.card.title for e in found.entries}, found.address) == (form, {"A", "B"}, "/news/")
+    await say(ocean, alice, 'save news @"feed.xml" "<mine/>"')
+    assert (await page(ocean, "news/feed.xml")).body == b"<mine/>"
+    assert await missing(ocean, "empty/feed.xml") == "NOT_FOUND"
+    assert await missing(ocean, "feed.xml") == "NOT_FOUND"
+
+
+async def test_a_template_with_a_fault_says_so_and_harms_nothing(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, TODO)
+    await records.save(ocean, alice, route="views", key="todo/full", payload="<div>" * 500)
+    assert await missing(ocean, "todos/ship-v2") == "INVALID_VALUE"
+    await records.save(ocean, alice, route="views", key="todo/full", payload="<p>" + "x" * 20_000 + "{{title}}</p>")
+    assert "Ship v2" in ((await view(ocean, "todos/ship-v2")).html or "")
+    await records.save(ocean, alice, route="views", key="todo/full", payload={"not": "a text"})
+    assert (await view(ocean, "todos/ship-v2")).html is None
+    assert (await ask(ocean, alice, "patterns"))["count"] == 1
