@@ -83,7 +83,7 @@ async def _kept(request: Request) -> Kept:
     )
     kept = Kept(found, _body(found, view_url(request.app.ctx.settings)))
     if request.args.get("_key"):
-        kept.headers["referrer-policy"] = "no-referrer"  # the address has a key in it
+        kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if found.public and not asks and found.file is None and path == _canonical(segments, slash):
         cache.put(name, kept, revision)
     return kept

@@ -47,7 +47,9 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     @server.post("/exec")
     async def exec_(request: twins.Asked) -> Answer:
         twins.only_parameters(request, set())
-        text = _statement(request)
+        if len(request.body) > MAX_STATEMENTS * 4:
+            raise OceanError("PAYLOAD_TOO_LARGE", "The statements are over 4 MB.", "Send large content by POST /drop or POST /blob.")
+        text = _statement(request) if len(request.body) < LONG else await asyncio.to_thread(_statement, request)
         if len(text) > MAX_STATEMENTS:
             raise OceanError("PAYLOAD_TOO_LARGE", "The statements are over 4 MB.", "Send large content by POST /drop or POST /blob.")
         statements = parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)

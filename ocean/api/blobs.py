@@ -28,7 +28,7 @@ OF_ONE = 16  # of one address
 SILENCE = 15.0  # seconds that an upload may stand still, and
 PATIENCE = 30.0  # seconds that it may take, beside
 SLOWEST = 20_000  # bytes a second
-_KEPT = "public, max-age=31536000, immutable"
+_KEPT = "no-cache"  # a file never changes, but who may see it does: each time the tag is asked for, and no more is sent
 
 
 class Incoming:
@@ -80,7 +80,7 @@ def mount(server: Sanic[Any, Any]) -> None:
         caller = await caller_of(request, make=False, parameters=IN_ADDRESS)
         file = await blobs.find(request.app.ctx.ocean, caller, drop_id)
         public = caller.key is None
-        headers = {**ANY_ORIGIN, "cache-control": _KEPT if public else "private, max-age=31536000, immutable", "etag": f'"{file.sha256}"'}
+        headers = {**ANY_ORIGIN, "cache-control": f"{'public' if public else 'private'}, {_KEPT}", "etag": f'"{file.sha256}"'}
         # A file is never a page here: the API's origin runs nobody's scripts.
         headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox; default-src 'none'"}
         return send_file(request, request.app.ctx.ocean.blobs, file.key, file.size, file.type, headers)

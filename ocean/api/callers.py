@@ -33,7 +33,7 @@ class KeyBudget:
         now = time.monotonic()
         ip = household(ip)
         if len(self._made) > 10_000:
-            self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}
+            self._made = {k: v for k, v in self._made.items() if v[-1] > now - 3600}  # none of them is empty
         recent = [t for t in self._made.get(ip, ()) if t > now - 3600]
         if len(recent) >= self.per_hour:
             raise OceanError(
@@ -44,9 +44,11 @@ class KeyBudget:
 
     def refund(self, ip: str) -> None:
         """The last pair came to nothing."""
-        made = self._made.get(household(ip))
-        if made:
+        made = self._made.get(household(ip), [])
+        if len(made) > 1:
             made.pop()
+        else:
+            self._made.pop(household(ip), None)
 
 
 IN_ADDRESS = frozenset({"_key", "key"})  # parameters that carry a credential where a browser can't set headers

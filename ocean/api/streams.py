@@ -114,5 +114,5 @@ def _number(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     if not text.isdigit() or not text.isascii() or len(text) > 18:
-        raise OceanError("INVALID_VALUE", f"{name!r} is not a position or a number.")
+        raise OceanError("INVALID_VALUE", f"{name!r} is not a position or a number: {text[:40]!r}.")
     return int(text)

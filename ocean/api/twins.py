@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -18,6 +19,9 @@ from ocean.http.answers import Answer, json_
 
 Asked = Request | Plain
 MAX_QUESTION = 256 * 1024  # bytes of a body that only asks
+MAX_CONTENT = 16 * 1024 * 1024  # of one that brings a payload, escapes and all
+_CONTENT, _MANY = frozenset(("payload", "changes")), frozenset(("ops", "files"))  # arguments that may be large, or many
+LONG = 64 * 1024  # bytes of a body that is read in a thread: the loop goes on meanwhile
 
 
 def mount(server: Sanic[Any, Any], quick: Table) -> None:
@@ -35,7 +39,8 @@ def _handler(command: Command, twin: Twin) -> Any:
 
     async def handle(request: Asked, **named: str) -> Answer:
         caller = await caller_of(request, make=command.writes, parameters=credentials)
-        work = run(command, request.app.ctx.ocean, caller, read(request))
+        args = read(request) if len(request.body) <= LONG else await asyncio.to_thread(read, request)
+        work = run(command, request.app.ctx.ocean, caller, args)
         answer = await answered(request, caller, work)
         if command.writes and request.args.get("wait") == "true":
             await request.app.ctx.ocean.indexing.written()
@@ -58,7 +63,8 @@ class Reader:
         if makes:
             self._query |= {"generate_keypair", "wait"}
         self._body = frozenset(a.called or a.name for a in twin.args if a.where == "body")
-        self._largest = None if makes or "payload" in self._body else MAX_QUESTION  # a payload has a bound of its own
+        names = {*self._body, twin.whole_body}
+        self._largest = None if names & _MANY else MAX_CONTENT if names & _CONTENT else MAX_QUESTION
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
 
     def __call__(self, request: Asked) -> dict[str, Any]:
@@ -66,7 +72,8 @@ class Reader:
         if request.query_string:
             only_parameters(request, self._query)
         if self._largest is not None and len(request.body) > self._largest:
-            raise OceanError("PAYLOAD_TOO_LARGE", f"{self._twin.path} takes at most {self._largest // 1024} KB.", "Ask for less at once.")
+            says = f"{self._twin.path} takes a body of at most {self._largest // 1024} KB."
+            raise OceanError("PAYLOAD_TOO_LARGE", says, "Send less at once, and large content as a file.")
         args: dict[str, Any] = {}
         body: dict[str, Any] = {}
         if self._twin.whole_body:

@@ -80,6 +80,7 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
     ):
         task = progress.add_task("importing (KB)", total=size // 1024)
         seen = count = 0
+        keyless = False
         under_way: deque[Future[int]] = deque()
 
         def land(most: int) -> None:
@@ -94,6 +95,7 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
                     under_way.append(sending.submit(send, number, skip + count, dumps({"ops": ops}).encode()))
                     land(2)
                 count += len(ops)
+                keyless = keyless or any("key" not in op for op in ops)
                 seen += length
                 progress.update(task, completed=min(seen, size) // 1024)
             land(0)
@@ -105,6 +107,8 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
         click.echo(json.dumps({"route": route, "records": count}))
         return
     click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+    if keyless and count:
+        click.echo("They have no keys: each import adds them again. A field that names them makes them records: --key FIELD", err=True)
 
 
 def _look_through(batches: Iterable[tuple[list[dict[str, Any]], int]], progress: Progress, size: int) -> None:
@@ -202,7 +206,7 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
 def _csv(file: Path) -> Iterator[dict[str, str]]:
     """The rows of a CSV by its first line's names. What is no such table ends the program with the line at fault."""
     with file.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.reader(text, strict=True)
+        reader = csv.reader(text, strict=True, delimiter=_separator(file))
         try:
             names = next(reader, [])
             if twice := [name for name in names if names.count(name) > 1]:
@@ -216,6 +220,14 @@ def _csv(file: Path) -> Iterator[dict[str, str]]:
             fail(f"{file}, line {reader.line_num}, is not CSV: {fault}.", 1)
         except UnicodeDecodeError:
             fail(f"{file} is not UTF-8. Save it as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8", 1)
+
+
+def _separator(file: Path) -> str:
+    """What stands between the cells: a comma, or what a first line without one has more of, as spreadsheets of many countries write it."""
+    with file.open("rb") as opened:
+        first = opened.readline(1024 * 1024)
+    signs = {sign: first.count(sign.encode()) for sign in (",", ";", "\t")}
+    return "," if signs[","] else max(signs, key=lambda sign: signs[sign])
 
 
 def _loads(text: bytes, file: Path, line: int) -> Any:

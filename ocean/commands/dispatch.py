@@ -57,5 +57,5 @@ async def _one(ocean: Ocean, caller: Caller, statement: Statement) -> dict[str, 
     if statement.command == "list":
         args = {"prefix": args.pop("route"), "where": Test("key", "exists"), **args}  # records, as a list has them: no events
     elif statement.command != "find":
-        raise OceanError("INVALID_VALUE", f"'{statement.command}' has no results for 'then' to work on.")
+        raise OceanError("INVALID_VALUE", f"'then' does not follow '{statement.command}': it works on what find and list give.")
     return await pipes.run(ocean, caller, args, statement.pipe)

@@ -137,8 +137,9 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         if op.kind != "save" and access.decide(op.route, who, "entity", state.rules(op.route)) != "allow":
             raise missing(op.route, op.key)  # it may not be read either: no telling that it is there
         raise access.refusal(op.route, who, action)
-    _check_preconditions(op, current)
-    if op.kind == "add" and current is not None and not _may_read(op.route, who, current, state):
+    reads = current is None or _may_read(op.route, who, current, state)
+    _check_preconditions(op, current, reads=reads)
+    if op.kind == "add" and current is not None and not reads:
         _check_blind(op, current)
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.kind in ("save", "update") and not op.restoring:
@@ -159,9 +160,8 @@ def _may_read(route: str, who: str, current: Current, state: State) -> bool:
 
 
 def _check_blind(op: Op, current: Current) -> None:
-    """Who may not read a record counts on it without learning from what is refused: in small steps, and no field of its payload."""
-    body = loads(structured(current.payload))
-    if abs(op.by) > MAX_BLIND or not isinstance(body, dict) or op.counter in body:
+    """Who may not read a record counts on it without learning from what is refused: in small steps, and only where it counts already."""
+    if abs(op.by) > MAX_BLIND or op.counter not in current.counters:
         raise OceanError("FORBIDDEN", f"A key that may not read {op.key!r} in {op.route!r} can't count that.", f"By at most {MAX_BLIND}.")
 
 
@@ -276,12 +276,12 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
     return _rule_change(op.route, op.alter(before), who)
 
 
-def _check_preconditions(op: Op, current: Current | None) -> None:
+def _check_preconditions(op: Op, current: Current | None, *, reads: bool) -> None:
     live = current is not None and not current.removed
     if op.if_none_match and live:
         raise OceanError("PRECONDITION_FAILED", f"The record {op.key!r} in {op.route!r} exists already.")
     if op.if_match is not None and (current is None or not live or current.drop_id != op.if_match):
-        now = f"is {current.drop_id}" if current and live else "does not exist"
+        now = "is another" if not reads else f"is {current.drop_id}" if current and live else "does not exist"
         raise OceanError("PRECONDITION_FAILED", f"The record {op.key!r} in {op.route!r} {now}.", "Read it again first.")
 
 

@@ -41,6 +41,10 @@ class Reply:
     body: bytes
 
 
+# Addresses of a cloud's own services to the machines in it (Azure), and of relays that are no more (RFC 7526).
+_HOSTS_OWN = frozenset((ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("192.88.99.1")))
+
+
 def is_public(address: str) -> bool:
     """Whether an address is one of the public Internet, in whatever form (RFC 6890; IPv6 forms of IPv4 by what is in them)."""
     ip = ipaddress.ip_address(address.partition("%")[0])
@@ -51,6 +55,8 @@ def is_public(address: str) -> bool:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         if ip.sixtofour is not None or ip.teredo is not None or ip.is_site_local:
             return False
+    if ip in _HOSTS_OWN:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback or ip.is_link_local)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
+from typing import Any
 
 from ocean.errors import OceanError
 from ocean.turns import household
@@ -22,6 +23,36 @@ def room_for_files() -> int:
     return max(100, wanted - _OWN_FILES)
 
 
+UNSENT = 512 * 1024 * 1024  # bytes of answers that wait for those who asked, of all
+UNSENT_OF_ONE = 64 * 1024 * 1024  # and of one address: six of the largest
+STALL = 30.0  # seconds in which a peer takes nothing of its answer end its connection
+
+
+class Unsent:
+    """Answers that their peers have not taken yet, by address: who asks and never reads shall not fill the memory."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[Any]] = {}
+
+    def add(self, ip: str, transport: Any, *, proxy: bool) -> bool:
+        """Whether there is room for what this one waits for beside all that waits already."""
+        who = household(ip)
+        self._waiting.setdefault(who, set()).add(transport)
+        own = _sizes(self._waiting[who])
+        return (proxy or own <= UNSENT_OF_ONE) and sum(_sizes(each) for each in self._waiting.values()) <= UNSENT
+
+    def remove(self, ip: str, transport: Any) -> None:
+        who = household(ip)
+        waiting = self._waiting.get(who, set())
+        waiting.discard(transport)
+        if not waiting:
+            self._waiting.pop(who, None)
+
+
+def _sizes(transports: set[Any]) -> int:
+    return sum(transport.get_write_buffer_size() for transport in transports)
+
+
 class Burden:
     """Counts by address (an IPv6 household's /64). `most` connections of one; proxies that are trusted have no limit of their own."""
 
@@ -30,6 +61,7 @@ class Burden:
         self._room = room
         self._connections: Counter[str] = Counter()
         self._count = 0
+        self.unsent = Unsent()
         self._bodies: Counter[str] = Counter()
         self._bytes = 0
 

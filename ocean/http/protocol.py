@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server import HttpProtocol
 
 from ocean.http.answers import Answer, answer_bytes
+from ocean.http.burden import STALL
 from ocean.http.clients import within
 from ocean.http.metrics import Meter
 from ocean.logs import request_line
@@ -44,13 +46,15 @@ class Protocol(HttpProtocol):
     """
 
     HTTP_CLASS = Wire
-    __slots__ = ("_counted", "_meter", "_ready", "_wire")
+    __slots__ = ("_counted", "_left", "_meter", "_ready", "_stall", "_wire")
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
         self._meter: Meter = self.app.ctx.meter
         self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
         self._counted: str | None = None  # the address that this connection is counted for
+        self._stall: asyncio.TimerHandle | None = None  # set while the peer is behind with what it was sent
+        self._left = 0  # bytes that it had not taken at the last look
         self._wire = self.request_handler
         self.request_handler = self._measured
 
@@ -66,9 +70,40 @@ class Protocol(HttpProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted is None:  # it was not taken; whether its transport is still there says nothing of that
             return
+        self.resume_writing()
         self.app.ctx.burden.gone(self._counted)
         self._counted = None
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
+
+    def pause_writing(self) -> None:
+        """The peer is behind with what it is sent."""
+        super().pause_writing()  # type: ignore[no-untyped-call]
+        ip, transport = self._counted, self.transport
+        if ip is None or transport is None:
+            return
+        if not self.app.ctx.burden.unsent.add(ip, transport, proxy=within(ip, self.app.ctx.proxies)):
+            transport.abort()
+            return
+        self._left = transport.get_write_buffer_size()
+        self._stall = self.loop.call_later(STALL, self._look_again)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()  # type: ignore[no-untyped-call]
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self._counted is not None:
+            self.app.ctx.burden.unsent.remove(self._counted, self.transport)
+
+    def _look_again(self) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        left = self.transport.get_write_buffer_size()
+        if left >= self._left:
+            self.transport.abort()
+            return
+        self._left = left
+        self._stall = self.loop.call_later(STALL, self._look_again)
 
     def data_received(self, data: bytes) -> None:
         if self._ready is not None and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n") and self.waits:

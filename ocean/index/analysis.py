@@ -39,6 +39,15 @@ def pieces() -> TextAnalyzer:
     return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
 
 
+def language_code(text: str) -> str:
+    """`de` of `de`, `de-AT` or `german`. Raises ValueError where it is neither a code nor the name of a language that has stems."""
+    name = text.strip().lower()
+    code = next((code for code, known in STEMMED.items() if known == name), re.split("[-_]", name)[0])
+    if not (code.isascii() and code.isalpha() and len(code) in (2, 3)):
+        raise ValueError(f"{text[:40]!r} is no language")
+    return code
+
+
 @cache
 def stems(language: str) -> TextAnalyzer:
     """Words by their stems (Snowball); as they stand in a language that has no stemmer here."""

@@ -35,7 +35,7 @@ class Index:
 
     def _open(self) -> None:
         mark = self.folder / "format"
-        if not mark.exists() or mark.read_text() != FORMAT:
+        if not mark.exists() or mark.read_bytes() != FORMAT.encode():  # whatever a broken disk left there
             self._clear()
             mark.write_text(FORMAT)
         try:

@@ -6,12 +6,15 @@ import contextlib
 import hashlib
 import json
 import socket
+import subprocess
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from ocean.api.callers import KeyBudget
 from ocean.core import keys
 from tests.conftest import Running
 
@@ -314,7 +317,8 @@ def test_a_counter_reads_nothing_that_is_hidden(server: Running, secret: str) ->
     for field, by in (("dear", 2**53 - 123456789), ("dear", 0), ("t", 1), ("views", 2**52)):
         answer = server.post("/counter/hidden?key=a", {"field": field, "by": by}, secret)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), field
-    assert server.post("/counter/hidden?key=a", {"field": "views", "by": 1}, secret).status_code == 200
+    assert server.post("/counter/hidden?key=a", {"field": "views", "by": 1}, owner.secret).status_code == 200
+    assert server.post("/counter/hidden?key=a", {"field": "views", "by": 1}, secret).status_code == 200  # it counts already
 
 
 def test_no_private_page_is_told_from_none_by_its_name(server: Running) -> None:
@@ -377,3 +381,83 @@ def test_uploads_without_a_key_leave_places_for_those_with_one(server: Running, 
     assert upload(server, secret, "places", b"hello")["drop_id"]
     for wire in wires:
         wire.close()
+
+
+def test_a_body_is_measured_before_it_is_read(server: Running, secret: str) -> None:
+    """31 MB of JSON for people held everybody up for five seconds."""
+    large = b'{"route": "x", "payload": [' + b"{}, " * (5 * 1024 * 1024) + b"{}]}"
+    for path in ("/drop", "/validate", "/push/send", "/exec"):
+        answer = requests.post(
+            server.api + path, data=large, headers={"x-ocean-key": secret, "content-type": "application/json"}, timeout=20
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE"), path
+
+
+def test_pairs_that_came_to_nothing_leave_no_address_behind() -> None:
+    """An address without any was looked at as one that has some: every write without a key was a 500 from then on."""
+    budget = KeyBudget(5)
+    for number in range(10_100):
+        ip = f"10.{number // 62500}.{number // 250 % 250}.{number % 250}"
+        budget.spend(ip)
+        if number % 2:
+            budget.refund(ip)
+    assert len(budget._made) <= 10_001
+    budget.refund("192.0.2.1")
+
+
+def test_answers_that_nobody_takes_have_a_bound(server: Running, secret: str) -> None:
+    """Each held its ten megabytes, as many as were asked for."""
+    server.post("/drop", {"route": "unread", "key": "big", "payload": "x" * (10 * 1024 * 1024 - 10)}, secret)
+    assert requests.get(f"{server.api}/entity/unread?key=big", timeout=20).ok
+    before = memory(server)
+    wires = []
+    try:
+        for _ in range(60):
+            wire = connected(server.api)
+            wires.append(wire)
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire.sendall(b"GET /entity/unread?key=big HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert requests.get(server.api + "/health", timeout=9).ok  # it has come to that one, too
+        assert memory(server) - before < 200
+    finally:
+        for wire in wires:
+            wire.close()
+
+
+def memory(server: Running) -> int:
+    """Megabytes that the API process holds."""
+    listed = subprocess.run(["pgrep", "-P", str(server.process.pid), "-f", "cli api"], capture_output=True, text=True, check=True)
+    status = Path(f"/proc/{listed.stdout.split()[0]}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+def test_no_gap_tells_of_what_is_hidden(server: Running, secret: str) -> None:
+    mine = keys.generate()
+    assert server.drops(f'save gaps @a "open"\nsave gaps/priv "x" keep 1\nshare gaps/priv with @{mine.public} mode shared', mine.secret).ok
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if "event: gap" in streamed(server, "gaps/*", mine.secret):
+            break
+    assert "event: gap" in streamed(server, "gaps/*", mine.secret)
+    assert "event: gap" not in streamed(server, "gaps/*", secret)
+
+
+def streamed(server: Running, prefix: str, key: str) -> str:
+    """What a stream tells of the past."""
+    told = ""
+    with requests.get(f"{server.api}/stream/{prefix}?from=0", headers={"x-ocean-key": key}, stream=True, timeout=9) as answer:
+        for line in answer.iter_lines(decode_unicode=True):
+            told += line + "\n"
+            if line == "event: caught-up":
+                return told
+    return told
+
+
+def test_what_may_be_closed_tomorrow_is_kept_by_no_cache(server: Running, secret: str) -> None:
+    sent = requests.post(f"{server.api}/blob", data=b"bytes", headers={"x-ocean-key": secret, "x-blob-route": "cached"}, timeout=9).json()
+    answer = requests.get(f"{server.api}/blob/{sent['blob']['key'].removeprefix('blobs/')}", timeout=9)
+    assert answer.headers["cache-control"] == "public, no-cache"
+    server.post("/drop", {"route": "cached", "key": "_headers", "payload": "/*\n  Cache-Control: public, max-age=99999"}, secret)
+    server.post("/drop", {"route": "cached", "key": "page", "payload": "<p>x"}, secret)
+    assert requests.get(f"{server.view}/cached/page", timeout=9).headers["cache-control"] == "public, max-age=99999"
+    assert requests.get(f"{server.view}/cached/page?_key={secret}", timeout=9).headers["cache-control"] == "private, no-store"

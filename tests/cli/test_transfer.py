@@ -102,3 +102,17 @@ def test_a_table_says_where_there_is_more(server: Running, secret: str) -> None:
     assert server.post("/bulk", {"ops": [{"route": "more", "key": f"k{n}", "payload": {"n": n}} for n in range(150)]}, secret).ok
     assert "There is more" in ocean("exec", "find more", url=server.api).stderr
     assert "There is more" not in ocean("exec", "find more limit 200", url=server.api).stderr
+
+
+def test_a_table_of_semicolons_has_columns_and_one_without_keys_says_so(server: Running, secret: str, tmp_path: Path) -> None:
+    """It was one column called `name;age`."""
+    file = tmp_path / "spreadsheet.csv"
+    file.write_text("name;age\nAnn;31\nBob;19\n")
+    done = ocean("import", str(file), "told/semi", url=server.api, key=secret, home=tmp_path)
+    assert ("2 records" in done.stdout, "--key FIELD" in done.stderr) == (True, True)
+    assert server.drops("find told/semi sort age pick name, age", secret).json()["results"] == [
+        {"name": "Bob", "age": 19},
+        {"name": "Ann", "age": 31},
+    ]
+    done = ocean("import", str(file), "told/keyed", "--key", "name", url=server.api, key=secret, home=tmp_path)
+    assert "--key" not in done.stderr

@@ -263,17 +263,23 @@ def test_whose_each_folder_of_a_path_is() -> None:
     assert not access.narrows(Rule(ME, "protected"), YOU, "entity")
 
 
-def test_who_may_not_read_counts_in_small_steps_and_no_field_of_the_payload() -> None:
+def test_who_may_not_read_counts_in_small_steps_and_only_what_counts_already() -> None:
+    """Fields of the payload were refused and other names taken: which names there are could be found out."""
     grants = {YOU: ("drop",)}
-    world = World(known={"r": Rule(ME, "shared", grants)}, records={("r", "k"): record('{"dear": 5}'), ("r", "t"): record('"text"')})
+    counted = record('{"dear": 5}', counters={"views": 1})
+    world = World(known={"r": Rule(ME, "shared", grants)}, records={("r", "k"): counted, ("r", "t"): record('"text"')})
     assert plan(Op("add", "r", "k", counter="views", by=1), YOU, world)
     for op in (
         Op("add", "r", "k", counter="dear", by=0),
+        Op("add", "r", "k", counter="other", by=1),
         Op("add", "r", "k", counter="views", by=5000),
         Op("add", "r", "t", counter="n", by=1),
     ):
         assert fault(op, world, YOU) == "FORBIDDEN"
     assert plan(Op("add", "r", "k", counter="dear", by=5000), ME, world)
+    with pytest.raises(OceanError) as caught:
+        plan(Op("update", "r", "k", changes={"a": 1}, if_match="zz"), YOU, world)
+    assert (caught.value.code, "is id" in caught.value.message) == ("PRECONDITION_FAILED", False)  # its id is its readers'
     assert (
         fault(Op("add", "r", "k", counter="n", by=1), World(records={("r", "k"): record(counters=dict.fromkeys(map(str, range(100)), 1))}))
         == "LIMIT_REACHED"

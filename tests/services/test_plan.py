@@ -10,7 +10,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 from ocean.services.data import records
-from ocean.services.query import indexes
+from ocean.services.query import indexes, pipes
 from ocean.services.query.plan import Asked, asked, choose
 from ocean.store import field_indexes, scans
 from ocean.store.engine import StatementError
@@ -178,3 +178,24 @@ async def test_a_scan_that_is_not_brief_after_all_is_ended_elsewhere(ocean: Ocea
     with pytest.raises(StatementError):
         await ocean.engine.scan("SELECT no such thing", brief=True)
     assert (await ocean.engine.scan("SELECT 1", brief=True))[0][0] == 1
+
+
+async def test_many_conditions_are_refused_and_are_no_fault_of_the_servers(ocean: Ocean, alice: Caller) -> None:
+    """Which part of the records passes six hundred conditions came to nothing, and was divided by."""
+    with pytest.raises(OceanError, match="at most 200 comparisons"):
+        await ask(ocean, alice, "find q where " + " and ".join(["a = 1"] * 600))
+
+
+async def test_an_event_is_joined_as_any_record(ocean: Ocean, alice: Caller) -> None:
+    await ask(ocean, alice, 'save ev c: "c1" what: "x"')
+    await ask(ocean, alice, 'save cust @c1 name: "Ann"')
+    found = await rows(ocean, alice, "find cust inner join ev on key = c pick name, ev.what as what")
+    assert found == [{"name": "Ann", "what": "x"}]
+
+
+async def test_a_dry_run_counts_more_than_a_change_may_take(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "MAX_BULK", 10)
+    await records.bulk(ocean, alice, ops=[{"route": "big", "payload": {"n": i}} for i in range(30)])
+    assert await ask(ocean, alice, "find big then remove dry") == {"affected": 30, "dry": True, "results": [], "most": 10}
+    with pytest.raises(OceanError, match="More than 10"):
+        await ask(ocean, alice, "find big then remove")

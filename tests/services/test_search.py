@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ocean.commands.dispatch import execute, parse
@@ -16,9 +17,13 @@ from ocean.context import Caller, Ocean
 from ocean.core.searched import plain as plain_text
 from ocean.core.searched import texts_of
 from ocean.errors import OceanError
+from ocean.index import vectors as vectors_
+from ocean.index.embedder import normalised
+from ocean.index.scope import Entry, Scope
 from ocean.services.data import records
 from ocean.services.query import indexing as indexing_
 from ocean.services.query.search import search
+from ocean.store.reader import now
 from tests.services.searching import found, indexed, save
 from tests.services.test_find import plain
 
@@ -99,6 +104,12 @@ async def test_vectors_of_ones_own_of_any_dimension(sea: Ocean, alice: Caller) -
     assert await found(sea, alice, "v/memory", vector=[0.9, 0.1, 0, 0], top_k=2) == ["b", "c"]
     assert await found(sea, alice, "v", vector=[1, 2, 3]) == ["d"]
     assert await found(sea, alice, "v/memory", vector=[0.9, 0.1, 0, 0], min_score=0.9) == ["b"]
+    await records.save(sea, alice, route="v/beside", key="e", payload={"t": 1}, vector=[1, 2, 3, 4, 5])
+    assert await found(sea, alice, "v/beside", vector=[1, 2, 3, 4, 5]) == ["e"]
+    for payload, vector in (("text", [1, 2]), ({}, [1]), ({}, ["x", "y"]), ({"vector": [1, 2]}, [1, 2])):
+        with pytest.raises(OceanError) as caught:
+            await records.save(sea, alice, route="v/beside", payload=payload, vector=vector)
+        assert caught.value.code == "INVALID_VECTOR"
     for asked, code in (
         ({"vector": [1, 2]}, "DIMENSION_MISMATCH"), ({"vector": [1]}, "INVALID_VECTOR"), ({"vector": ["a", 1]}, "INVALID_VECTOR"),
         ({"vector": [0, 0]}, "INVALID_VECTOR"), ({}, "SEARCH_REQUIRED"), ({"text": "  "}, "INVALID_TEXT"), ({"text": 7}, "INVALID_TEXT"),
@@ -282,6 +293,43 @@ async def test_the_best_hits_are_given_where_all_are_too_large(sea: Ocean, alice
     with pytest.raises(OceanError) as caught:
         await search(sea, alice, prefix="l", text="needle", top_k=20, wait=True)
     assert caught.value.code == "LIMIT_REACHED"
+
+
+async def test_a_language_is_a_code_or_a_name_and_nothing_else(sea: Ocean, alice: Caller) -> None:
+    await save(sea, alice, 'save lang @de title: "Die H\u00e4user" lang: "de"')
+    for language in ("de", "de-AT", "German"):
+        assert (await search(sea, alice, prefix="lang", text="Haus", language=language, wait=True))["count"] == 1
+    with pytest.raises(OceanError, match="is no language"):
+        await search(sea, alice, prefix="lang", text="Haus", language="klingon")
+
+
+async def test_a_broken_mark_of_the_index_stops_no_start(ocean: Ocean, alice: Caller) -> None:
+    """Bytes that are no text made the process end, and start again, for ever."""
+    async with indexed(ocean):
+        await save(ocean, alice, 'save docs @a text: "harbour"')
+    (ocean.data / "index" / "format").write_bytes(bytes(range(256)))
+    async with indexed(ocean):
+        assert (await search(ocean, alice, prefix="docs", text="harbour", wait=True))["count"] == 1
+
+
+def test_what_lies_apart_from_a_mass_of_like_vectors_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph alone found less than half of it, however far it looked; now all are compared by the first half of their numbers, too."""
+    monkeypatch.setattr(vectors_, "EXACT", 500)
+    monkeypatch.setattr(vectors_, "AGAIN", 50)
+    chance = np.random.default_rng(3)
+    mass = chance.normal(size=(1, 256)) + 0.05 * chance.normal(size=(4000, 256))
+    apart = chance.normal(size=(20, 1, 256)) + 0.05 * chance.normal(size=(20, 12, 256))
+    points = normalised(np.concatenate([mass, apart.reshape(-1, 256)]).astype(np.float32))
+    index = vectors_.VectorIndex(tmp_path)
+    index.apply([(Entry(str(i), i + 1, "v", "o", False, None, "", "", "en"), point) for i, point in enumerate(points)], [], 1)
+    while index.settle():
+        pass
+    for scope in (Scope("v", (), None, False, now(), None), Scope("v", (), None, False, now(), list(range(2001, 4241)))):
+        for group in range(20):
+            query = points[4000 + group * 12]
+            hits, _ = index.search(0, query, scope, 12)
+            assert {hit.seq for hit in hits} == {4001 + group * 12 + i for i in range(12)}
+    index.close()
 
 
 async def test_facets_count_what_was_found_and_may_be_seen(sea: Ocean, alice: Caller, bob: Caller) -> None:

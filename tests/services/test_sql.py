@@ -235,3 +235,10 @@ async def test_each_fault_says_where_it_is(shop: Ocean, alice: Caller, query: st
     with pytest.raises(OceanError) as caught:
         await rows(shop, alice, query)
     assert (caught.value.code, (caught.value.details["line"], caught.value.details["column"])) == ("SQL_ERROR", place)
+
+
+async def test_a_division_is_one_of_numbers_on_every_engine_and_by_nothing_it_is_null(ocean: Ocean, alice: Caller) -> None:
+    """5 / 2 was 2 on one engine and 2.5 on the other; 1 / 0 null or an error."""
+    await execute(ocean, alice, parse("save d @a n: 5"))
+    found = await sql(ocean, alice, query="SELECT n / 2, 5 / 2, n / 0, (n + 1) / (n - 2), n % 2 FROM d")
+    assert found["rows"] == [[2.5, 2.5, None, 2, 1]]

@@ -8,6 +8,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import payloads
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
+from ocean.core.searched import is_vector
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
@@ -25,8 +26,14 @@ MAX_BULK = 10_000
 async def save(
     ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None, ttl: int | None = None,
     price: float | None = None, public: bool = False, if_match: str | None = None, if_none_match: bool = False,
+    vector: list[Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Appends a drop: an event, or a new version of the record `key`; in a folder that is a stream, tells who listens instead."""
+    """Appends a drop: an event, or a new version of the record `key`; in a folder that is a stream, tells who listens instead.
+
+    `vector` is what the record is found by in searches, kept as the field `vector` of its payload. Raises INVALID_VECTOR.
+    """
+    if vector is not None:
+        payload = _with_vector(payload, vector)
     op = save_op(route, key, payload, ttl, price, public)
     if await ocean.reader.stream(op.route) is not None:
         if ttl is not None or price is not None or public or if_match is not None or if_none_match:
@@ -35,6 +42,14 @@ async def save(
     op.if_match, op.if_none_match = if_match, if_none_match
     (result,) = await write(ocean, caller, [op])
     return result
+
+
+def _with_vector(payload: Any, vector: list[Any]) -> dict[str, Any]:
+    if not is_vector(vector):
+        raise OceanError("INVALID_VECTOR", "'vector' is a list of 2 to 4096 numbers, not all of them 0.")
+    if not isinstance(payload, dict) or "vector" in payload:
+        raise OceanError("INVALID_VECTOR", "A vector stands beside a payload that is an object, and has no 'vector' itself.")
+    return {**payload, "vector": vector}
 
 
 def save_op(route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, public: bool = False) -> Op:

@@ -11,7 +11,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
-from ocean.services.access.reading import may_hear, require_read, shown
+from ocean.services.access.reading import may_hear, may_see, require_read, shown
 from ocean.services.live.hub import Ended, Event, Hub, Subscriber
 from ocean.store.reader import now
 
@@ -88,8 +88,9 @@ async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after
         drops = await ocean.reader.following(subscriber.route, subscriber.deep, after, subscriber.since, PAGE)
         gone = after
         for drop in drops:
-            if drop.payload is None:  # purged: only its place is left
-                gone = drop.seq
+            if drop.payload is None:  # purged: only its place is left, which is told to whom it would have been shown
+                if may_see(subscriber.caller, drop, "stream", await ocean.reader.rules(drop.route)):
+                    gone = drop.seq
                 continue
             if gone > after:
                 yield Gap(after, gone)

@@ -46,6 +46,9 @@ async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence
     if not question.pipeline.records:
         raise OceanError("INVALID_VALUE", f"'then {last.name}' works on records, not on rows.", "Leave out join, group and pick.")
     drops, _ = await question.drops(ocean, caller)
+    if len(drops) > MAX_BULK and last.args.get("dry", False):
+        counted = await find(ocean, caller, **args, pipe=[*pipe[:-1], Stage("count", {})])
+        return {"affected": counted["count"], "dry": True, "results": [], "most": MAX_BULK}
     return await _change(ocean, caller, _few(drops), last)
 
 

@@ -105,7 +105,7 @@ def choose(question: Asked, indexed: dict[str, int], spreads: dict[int, Spread],
         return Way(_along(ways[0], indexed, sort))
     if not known:
         early = question.wanted is not None and not question.sorted
-        return Way(looks=(question.wanted or 0) / GUESS ** (question.others + len(question.tests)) if early else None)
+        return Way(looks=(question.wanted or 0) / _passing(question.others + len(question.tests)) if early else None)
     return _cheapest(question, ways, others, indexed, known, sort)
 
 
@@ -123,6 +123,11 @@ def _narrowed(ways: list[tuple[Test, list[Range]]]) -> list[tuple[Test, list[Ran
     return found
 
 
+def _passing(conditions: int) -> float:
+    """Which part of the records passes conditions of which nothing is known; hardly any, but never none."""
+    return max(GUESS**conditions, 1e-9)
+
+
 def _along(way: tuple[Test, list[Range]], indexed: dict[str, int], sort: str | None) -> Along:
     test, found = way
     return Along(test.field, indexed[test.field], among(found), ordered=sort == test.field)
@@ -134,7 +139,7 @@ def _cheapest(
 ) -> Way:  # fmt: skip
     size = max(spread.count for spread in known.values())
     shares = [known[test.field].share(found) for test, found in ways]
-    passes = GUESS**others
+    passes = _passing(others)
     for share in shares:
         passes *= share
     passes = max(passes, 1 / max(size, 1))  # one at least, for all that is known

@@ -200,7 +200,7 @@ def _add(question: Question, stage: Stage) -> None:
 
 async def _join(ocean: Ocean, caller: Caller, join: dict[str, Any]) -> Join:
     names = (join["as"],) if "as" in join else ()
-    scan = await scan_of(ocean, caller, await folder_of(ocean, join["route"]), "query", names, entities=True)
+    scan = await scan_of(ocean, caller, await folder_of(ocean, join["route"]), "query", names)
     return Join(scan, join.get("kind") == "inner", join["on"])
 
 

@@ -69,15 +69,12 @@ async def folder_of(ocean: Ocean, prefix: str) -> Folder:
 
 
 async def scan_of(
-    ocean: Ocean, caller: Caller, folder: Folder, permission: str, names: tuple[str, ...] = (), *, entities: bool = False,
-    along: Along | None = None,
-) -> Scan:  # fmt: skip
-    """The records of a folder that the caller may ask about; events too, but for `entities`."""
+    ocean: Ocean, caller: Caller, folder: Folder, permission: str, names: tuple[str, ...] = (), *, along: Along | None = None
+) -> Scan:
+    """The records of a folder that the caller may ask about, events too."""
     route, deep = folder
     seen, closed = await _visible(ocean, caller, route, deep, permission)
     parts = [seen, affordable(caller)]
-    if entities:
-        parts.append(Sql("r.key IS NOT NULL"))
     known = (*names, route.rsplit("/", 1)[-1], route)
     cells = {name: f"c{number}" for name, number in (await ocean.reader.cells(route)).items() if number > 0} if not deep else {}
     beside = Sql("".join(f", r.{cell}" for cell in cells.values()))

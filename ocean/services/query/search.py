@@ -74,7 +74,9 @@ async def search(
     results = [_shown(drop, hit, stems, asked) for hit, drop in there]
     answer: dict[str, Any] = {"results": results, "count": len(results), "searched": searched, "mode": asked.mode}
     if counted:
-        answer["facets"] = await faceting.facets(ocean, caller, route, counted, await _places(ocean, caller, asked, scope, hits))
+        places = await _places(ocean, caller, asked, scope, hits)
+        answer["facets"] = await faceting.facets(ocean, caller, route, counted, places)
+        answer["facets_of"] = len(places)  # so many of the best were counted
     return {**answer, "time_ms": round((time.perf_counter() - started) * 1000, 2)}
 
 
@@ -101,7 +103,12 @@ class _Asked:
             raise OceanError("INVALID_VALUE", "top_k is 1 or more.")
         self.text: str | None = text
         self.words = analysis.read(text) if text is not None else analysis.Question((), (), ())
-        self.fusion, self.most, self.language = fusion, top_k + SLACK, language[:2].lower()
+        self.fusion, self.most = fusion, top_k + SLACK
+        try:
+            self.language = analysis.language_code(language)
+        except ValueError as fault:
+            known = ", ".join(sorted(set(analysis.STEMMED)))
+            raise OceanError("INVALID_VALUE", f"{fault}: 'language' is a code such as en or de.", f"With stems: {known}.") from None
         self.space = BUILT_IN if vector is None else len(vector)
         self.own: Vectors | None = normalised(np.array([vector], dtype=np.float32))[0] if vector is not None else None
 
@@ -138,7 +145,8 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
 
 async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
     index = ocean.indexing.index
-    if asked.short and scope.seqs is None and len(scope.closed) <= _FEW_CLOSED:  # over before a thread has begun with it
+    few = asked.mode == "text" or index.vectors.few(asked.space)
+    if asked.short and few and scope.seqs is None and len(scope.closed) <= _FEW_CLOSED:  # over before a thread has begun with it
         return sound(lambda: _find(index, asked, scope))
     async with ocean.turns.of(*caller.holders):
         return await asyncio.to_thread(lambda: sound(lambda: _find(index, asked, scope)))

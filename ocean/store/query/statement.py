@@ -126,6 +126,9 @@ class Statement:
         }
         shown = [by_column.get((c.table, c.name)) if isinstance(c := node.unalias(), exp.Column) else None for node in self.tree.selects]
         names = [_name_of(node, i) for i, node in enumerate(self.tree.selects)]
+        for division in self.tree.find_all(exp.Div):  # of numbers as they are, on every engine; by nothing it gives null
+            division.set("typed", False)
+            division.set("safe", True)
         counted = self._counted()
         if dialect.name == "sqlite":
             self._never_mix({(folder.table.alias_or_name, column) for folder in self.folders for column in folder.names.values()})
