@@ -29,7 +29,8 @@ async def _save_public(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, A
 
 _SAVE = (
     Arg("route", "text", required=True), Arg("key", "text"), Arg("payload", "any", required=True), Arg("ttl", "integer"),
-    Arg("price", "number"), Arg("public", "flag"), Arg("vector", "list"), IF_MATCH, Arg("if_none_match", "absent", "header", called="if-none-match"),
+    Arg("price", "number"), Arg("public", "flag"), Arg("vector", "list"),
+    IF_MATCH, Arg("if_none_match", "absent", "header", called="if-none-match"),
 )  # fmt: skip
 
 COMMANDS = (

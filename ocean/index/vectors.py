@@ -177,7 +177,7 @@ class Space:
         return found
 
     def _cosines(self, vector: Vectors, candidates: NDArray[Any]) -> NDArray[Any]:
-        """Of the candidates, by as many numbers as the vector has. Where they are many, all rows are compared: taking some out costs more."""
+        """Of the candidates, by as many numbers as the vector has; of all rows where they are many: to take some out costs more."""
         rows: Vectors = self.matrix[: self.size, : len(vector)]
         found: NDArray[Any]
         if len(candidates) * 4 < self.size:

@@ -22,6 +22,8 @@ def commands() -> str:
     lines = [
         "# Commands",
         _MADE,
+        "What conditions, joins, groups and the rest look like is in [language.md](language.md).",
+        "",
         'Statements go to `POST /exec`, as text or as `{"query": "..."}`; each has an HTTP twin where one is named.',
         "",
     ]

@@ -242,3 +242,14 @@ async def test_a_division_is_one_of_numbers_on_every_engine_and_by_nothing_it_is
     await execute(ocean, alice, parse("save d @a n: 5"))
     found = await sql(ocean, alice, query="SELECT n / 2, 5 / 2, n / 0, (n + 1) / (n - 2), n % 2 FROM d")
     assert found["rows"] == [[2.5, 2.5, None, 2, 1]]
+
+
+async def test_a_translated_statement_can_be_asked_here(ocean: Ocean, alice: Caller) -> None:
+    """An export's `_key` was a column of nulls."""
+    await execute(ocean, alice, parse("save e @a n: 5"))
+    assert (await sql(ocean, alice, query="SELECT _key, n FROM e WHERE _key = 'a'"))["rows"] == [["a", 5]]
+    await execute(ocean, alice, parse('save e @b _key: "own"'))
+    assert (await sql(ocean, alice, query="SELECT _key FROM e WHERE key = 'b'"))["rows"] == [["own"]]
+    with pytest.raises(OceanError) as caught:
+        await sql(ocean, alice, query="SELECT * FROM rep/sales")
+    assert caught.value.hint == 'A folder stands in quotes: "rep/sales"'

@@ -57,6 +57,9 @@ class _Bounded(Postgres):
             super()._advance(times)
 
 
+_BARE = re.compile(r"\b(?:from|join)\s+([\w~.-]+(?:/[\w~.-]+)+)", re.IGNORECASE)  # a folder without quotes
+
+
 def read(text: str) -> exp.Query:
     if len(text) > MAX_TEXT or "\x00" in text:
         raise OceanError("SQL_ERROR", f"The statement is longer than {MAX_TEXT} characters, or has U+0000.")
@@ -68,7 +71,9 @@ def read(text: str) -> exp.Query:
         said = first[0].get("description") or "It can't be read"
         said = "Something is missing" if said.startswith("Required keyword") else said  # its own words are of its own classes
         near = f" near {first[0]['highlight'][:40]!r}" if first[0].get("highlight") else ""
-        raise OceanError("SQL_ERROR", f"{said.rstrip('.')}{near}.", "One SELECT over folders: SELECT name FROM users", **place) from None
+        bare = _BARE.search(text)
+        hint = f'A folder stands in quotes: "{bare[1][:60]}"' if bare else "One SELECT over folders: SELECT name FROM users"
+        raise OceanError("SQL_ERROR", f"{said.rstrip('.')}{near}.", hint, **place) from None
     except RecursionError:
         raise OceanError("SQL_ERROR", "The statement is nested too deep.") from None
     if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.Union | exp.Intersect | exp.Except):

@@ -37,6 +37,7 @@ LONG = 200  # characters
 _CALCULATIONS = (
     exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt,
 )  # fmt: skip
+_EXPORTED = {"_key": "key", "_created_at": "created_at", "_route": "route"}  # as exports and translations call them
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
 
@@ -233,6 +234,8 @@ class Statement:
         named = shown
         if isinstance(source, exp.Table):
             folder = self._of[id(source)]
+            if path[0] in _EXPORTED and path[0] not in self._fields[folder.route]:
+                path = [_EXPORTED[path[0]], *path[1:]]
             first = spelled(path[:1]) if path[0] in self._fields[folder.route] else path[0]  # a dot of its own, or one that reaches inside
             asked = ".".join([first, *(spelled([part]) for part in path[1:])])
             named, shown = folder.column(asked), title(asked)
