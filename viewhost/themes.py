@@ -12,9 +12,10 @@ from markupsafe import Markup
 from sanic import HTTPResponse, Request, Sanic
 
 from ocean.core.cards import Card
+from ocean.core.site import THEMES
 from ocean.http.assets import THEMES as FOLDER
 from ocean.services.pages.folderpages import FORMS
-from ocean.services.pages.views import THEMES, FolderView, RecordView
+from ocean.services.pages.views import FolderView, RecordView
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),

@@ -66,6 +66,7 @@ def read(text: str) -> Document:
         outline.take(event)
     anchors = iter(outline.anchors)
     html = _HEADING.sub(lambda found: found[0] + next(anchors, ""), pyromark.html(body, options=_OPTIONS, highlight=_Highlighter()))
+    html = html.replace("<pre><code", '<pre tabindex="0"><code')  # what scrolls can be reached without a mouse
     title = outline.headings[0].text if outline.begins and outline.headings[0].level == 1 else None
     return Document(html, fields, tuple(outline.headings), title, outline.summary)
 

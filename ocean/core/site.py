@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+THEMES = ("document", "blog", "catalogue")  # that a site's `_config` may name
 MAX_RULES = 1000
 _STATUSES = ("200", "301", "302", "303", "307", "308", "404", "410")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,100}")

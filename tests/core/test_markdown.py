@@ -50,7 +50,7 @@ def test_what_is_no_fields_is_text(head: str) -> None:
 
 def test_code_is_in_colour_where_its_language_is_known() -> None:
     made = read("```python title=x\ndef f(): pass\n```\n\n```none\n<b>\n```\n\n```\n<i>\n```\n").html
-    assert '<code class="language-python"><span class="c-k">def</span>' in made
+    assert '<pre tabindex="0"><code class="language-python"><span class="c-k">def</span>' in made
     assert "&lt;b&gt;" in made
     assert "&lt;i&gt;" in made
     assert "<span" not in read(f"```python\n{'x = 1' * 2000}\n```").html  # a long block stays as it is

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from ocean.core.cards import Card, Shown
 from ocean.core.markdown import Heading
 from ocean.core.shown import safe_address, shown
+from ocean.core.site import THEMES
 
-THEMES = ("document", "blog", "catalogue")
 MAX_NAV = 30
 _LONGEST = 300  # characters of what a site says of itself
 
@@ -27,6 +27,7 @@ class Site:
     language: str = "en"
     footer: str = ""
     nav: tuple[tuple[str, str], ...] = ()
+    icon: str = ""  # an address
 
     @property
     def drawn_by(self) -> str:
@@ -82,6 +83,7 @@ def site_of(folder: str, config: Any) -> Site:
     return Site(
         address_of_folder(folder), theme if theme in THEMES else None, text("title") or folder.rsplit("/", 1)[-1], text("description"),
         language if language.replace("-", "").isalnum() and len(language) <= 35 else "en", text("footer"), _nav(said.get("nav")),
+        icon if (icon := text("icon")) and safe_address(icon) else "",
     )  # fmt: skip
 
 
