@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import ResponseStream
 
 from ocean.context import Caller
 from ocean.core import keys
+from ocean.core.addresses import path_of
 from ocean.core.patterns import MODES
 from ocean.errors import OceanError
-from ocean.followers import views
 from ocean.http import assets
 from ocean.http.answers import as_ocean_error
 from ocean.http.app import app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
+from ocean.services.data.embeds import keep_counting
 from ocean.services.pages.drawn import Page
 from ocean.services.pages.pages import resolve
 from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
@@ -50,7 +51,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
 
-    follow(server, views.run)
+    follow(server, keep_counting)
     themes.mount(server)
     assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"})})
 
@@ -73,9 +74,11 @@ async def _kept(request: Request) -> Kept:
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
     asks = secret is not None or moment is not None
     if not asks:
-        kept = await cache.get(name)
-        if kept is not None:
-            return kept
+        for kept_as in dict.fromkeys((path, name)):
+            kept = await cache.get(kept_as)
+            if kept is not None and (kept_as == name or not kept.page.varies):
+                request.ctx.kept_as = kept_as
+                return kept
     revision = cache.revision
     segments, slash = _segments(path)
     found = await resolve(
@@ -85,13 +88,14 @@ async def _kept(request: Request) -> Kept:
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if found.public and not asks and found.file is None and path == _canonical(segments, slash):
-        cache.put(name, kept, revision)
+        request.ctx.kept_as = name if found.varies else path
+        cache.put(request.ctx.kept_as, kept, revision)
     return kept
 
 
 def _canonical(segments: list[str], slash: bool) -> str:
     """The one spelling of a path that is kept: others are answered, each time anew."""
-    return "/" + "/".join(quote(segment, safe="~!$&'()*+,;=:@") for segment in segments) + ("/" if slash else "")
+    return f"/{path_of('/'.join(segments))}{'/' if slash else ''}"
 
 
 def _segments(path: str) -> tuple[list[str], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 from urllib.parse import urljoin
 
@@ -12,17 +13,21 @@ from markupsafe import Markup
 from sanic import HTTPResponse, Request, Sanic
 
 from ocean.core.cards import Card
+from ocean.core.drop import show_time
 from ocean.core.site import THEMES
+from ocean.core.universal import moment
 from ocean.http.assets import THEMES as FOLDER
 from ocean.services.pages.folderpages import FORMS
 from ocean.services.pages.views import FolderView, RecordView
 
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
     autoescape=select_autoescape(default=True),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    finalize=lambda value: _clean(value),
 )
 _STYLES = {name: "\n".join((FOLDER / "sites" / file).read_text() for file in ("common.css", f"{name}.css")).encode() for name in THEMES}
 _PATHS = {name: f"/ocean-themes/{name}.{hashlib.sha256(body).hexdigest()[:12]}.css" for name, body in _STYLES.items()}
@@ -118,12 +123,13 @@ def _json_feed(view: FolderView, origin: str) -> bytes:
 
 def moment_of(published: str | None) -> str | None:
     """RFC 3339 of a date or a time, or None."""
-    if published is None:
-        return None
-    day, _, rest = published.replace(" ", "T").partition("T")
-    if not rest:
-        return f"{day}T00:00:00Z"
-    return f"{day}T{rest}" if rest.endswith("Z") or "+" in rest or "-" in rest else f"{day}T{rest}Z"
+    milliseconds = moment(published)
+    return show_time(int(milliseconds)) if milliseconds is not None else None
+
+
+def _clean(value: Any) -> Any:
+    """A text without what XML can't carry (XML 1.0, 2.2)."""
+    return _NOT_XML.sub("", value) if type(value) is str else value
 
 
 _ENVIRONMENT.filters["rfc3339"] = moment_of

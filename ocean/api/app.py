@@ -14,9 +14,10 @@ from ocean.bus import bus_of
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.followers import hooks, indexer, indexes, reaper, views
+from ocean.followers import hooks, indexer, indexes, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
+from ocean.services.data.embeds import keep_counting
 from ocean.services.live.broadcasts import Broadcasts
 from ocean.services.live.hub import Hub
 from ocean.services.query.indexing import Indexing
@@ -76,7 +77,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     follow(server, indexes.run)
     follow(server, indexer.run)
     follow(server, hooks.run)
-    follow(server, views.run)
+    follow(server, keep_counting)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]
     server.ctx.quick.add("POST", "/exec", exec_)

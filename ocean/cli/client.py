@@ -106,16 +106,19 @@ def shell() -> None:
 @click.argument("route")
 @click.option("--dry-run", is_flag=True, help="show what would change, and change nothing")
 @as_json
-def publish(folder: Path, route: str, dry_run: bool, as_json: bool) -> None:
+@click.option("--preview", is_flag=True, help="put it beside the live site, at an address of its own")
+def publish(folder: Path, route: str, dry_run: bool, preview: bool, as_json: bool) -> None:
     """Publish FOLDER as the site ROUTE: only what changed is uploaded, and all of it is switched at once."""
     from ocean.cli.publish import publish as run
 
-    run(Client(), folder, route, dry_run=dry_run, as_json=as_json)
+    run(Client(), folder, route, dry_run=dry_run, preview=preview, as_json=as_json)
 
 
 @click.command()
 @click.argument("route")
-@click.option("--to", metavar="TIME", help="a time, such as 2026-03-10T10:00:00Z (UTC unless it names a zone); else before the last deploy")
+@click.option(
+    "--to", metavar="TIME|DEPLOY", help="2026-03-10T10:00:00Z (UTC unless it names a zone), or a deploy's id; else before the last deploy"
+)
 @as_json
 def rollback(route: str, to: str | None, as_json: bool) -> None:
     """Take the site ROUTE back."""
@@ -137,4 +140,32 @@ def sites(as_json: bool) -> None:
     show.table(answer["results"])
 
 
-COMMANDS = (exec_, shell, publish, rollback, sites)
+@click.command()
+@click.argument("route")
+@as_json
+def deploys(route: str, as_json: bool) -> None:
+    """The deploys of the site ROUTE, and the previews beside it."""
+    answer = Client().must("GET", f"/deploys/{route}")
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    show.table(answer["deploys"])
+    if answer["previews"]:
+        show.table(answer["previews"])
+
+
+@click.command()
+@click.argument("route")
+@click.argument("preview")
+@as_json
+def promote(route: str, preview: str, as_json: bool) -> None:
+    """Make PREVIEW the live site ROUTE, all of it at once."""
+    answer = Client().must("POST", f"/promote/{route}", json={"preview": preview})
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    click.echo(f"{answer['changed']} changed, {answer['removed']} removed.")
+    click.echo(f"{click.style('Live', fg='green', bold=True)}  {answer['url']}")
+
+
+COMMANDS = (exec_, shell, publish, deploys, promote, rollback, sites)

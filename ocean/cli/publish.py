@@ -30,7 +30,7 @@ def files_of(folder: Path) -> dict[str, Path]:
     return found
 
 
-def publish(client: Client, folder: Path, route: str, *, dry_run: bool, as_json: bool) -> None:
+def publish(client: Client, folder: Path, route: str, *, dry_run: bool, preview: bool, as_json: bool) -> None:
     """Prints what it did; ends the program with status 1 where the server refuses."""
     files = files_of(folder)
     if not files:
@@ -43,9 +43,13 @@ def publish(client: Client, folder: Path, route: str, *, dry_run: bool, as_json:
     wanted = set(plan["upload"])
     uploads = {str(entry["sha256"]): files[path] for path, entry in manifest.items() if entry["sha256"] in wanted}
     _upload(client, route, uploads, quiet=as_json)
-    answer = client.must("POST", f"/publish/{route}", json={"files": manifest})
+    answer = client.must("POST", f"/publish/{route}", json={"files": manifest, "preview": preview})
     if as_json:
         click.echo(json.dumps({**answer, "uploaded": len(uploads)}))
+        return
+    if preview:
+        click.echo(f"{len(uploads)} uploaded, {answer['files']} files.  {answer['url']}")
+        click.echo(f"Make it the live site: ocean promote {route} {answer['preview']}")
         return
     if not answer["changed"] and not answer["removed"]:
         click.echo(f"Nothing has changed: {answer['url']} is up to date.")

@@ -15,6 +15,7 @@ from ocean.core.shown import Link, address_of, refers, safe_address, shortened, 
 from ocean.core.universal import moment
 
 SHOWN_FIELDS = 200
+TITLE, TAG, ADDRESS = 300, 100, 2000  # characters of a card's parts
 _LOOKED_AT = 20_000  # characters of a text that a summary is made of
 _SUMMARIES = ("summary", "description", "excerpt", "subtitle", "abstract")
 PROSE = ("text", "body", "content", "markdown")  # fields that are a page's text
@@ -63,14 +64,14 @@ def card_of_object(key: str, body: Mapping[str, Any], link: Link) -> Card:
     amount = _amount(body)
     tags = body.get("tags")
     return Card(
-        title_of(body) or named(key),
+        (title_of(body) or named(key))[:TITLE],
         _summary_of(body),
         _image_of(body, link),
         next((found for name in _DATES if (found := _date(body.get(name)))), None) or start,
         end,
-        shown(body.get("author")),
+        (shown(body.get("author")) or "")[:TITLE] or None,
         amount,
-        tuple(tag for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
+        tuple(tag[:TAG] for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
         "Event" if start and title_of(body) else "Product" if amount else "Article",
     )
 
@@ -90,7 +91,9 @@ def card_of_html(key: str, source: str) -> Card:
     text = tree.css_first("main p") or tree.css_first("p")
     title = meta("og:title") or (" ".join(heading.text().split()) if heading is not None else "")
     summary = meta("description", "og:description") or (" ".join(text.text().split()) if text is not None else "")
-    return Card(title or named(key), shortened(summary), meta("og:image"), _date(meta("article:published_time", "date")))
+    image = meta("og:image")
+    published = _date(meta("article:published_time", "date"))
+    return Card(title[:TITLE] or named(key), shortened(summary), image if image and safe_address(image) else None, published)
 
 
 def named(key: str) -> str:
@@ -113,7 +116,7 @@ def _image_of(body: Mapping[str, Any], link: Link) -> str | None:
     for name in _IMAGES:
         value = body.get(name)
         address = address_of(value, link) or (value if isinstance(value, str) else None)
-        if address and safe_address(address):
+        if address and len(address) <= ADDRESS and safe_address(address):
             return address
     for blob in body["_blobs"] if isinstance(body.get("_blobs"), list) else ():
         address = blob.get("url") if isinstance(blob, dict) else None
@@ -176,6 +179,8 @@ def _field(label: str, value: Any, type_: str, link: Link, depth: int) -> Shown 
     if isinstance(value, list):
         items = tuple(one for item in value[:SHOWN_FIELDS] if (one := _field("", item, type_, link, depth + 1)) is not None)
         return Shown(label, "list", items=items) if items and depth < 4 else None
+    if isinstance(value, dict) and value.get("$embedded") is False:
+        return None
     text = shown(value)
     if isinstance(value, bool):
         return Shown(label, "flag", "yes" if value else "no")

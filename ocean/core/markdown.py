@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
 from io import StringIO
-from time import process_time
 from typing import Any
 
 import pyromark
@@ -34,8 +33,9 @@ _LANGUAGES = frozenset((
     "java", "javascript", "js", "json", "jsx", "julia", "kotlin", "lua", "nginx", "perl", "php", "powershell", "python", "py", "r", "ruby",
     "rb", "rust", "rs", "scala", "scss", "sh", "shell", "sql", "swift", "toml", "ts", "tsx", "typescript", "xml", "yaml", "yml", "zig",
 ))  # fmt: skip
+_HEAD_OF = 8_000  # characters of a text that its card is made of
 _MAX_CODE = 5_000  # characters of a block that are highlighted, and
-_MAX_SECONDS = 0.3  # of a text's blocks together: the time of some lexers grows with the square of what they read
+_ALL_CODE = 50_000  # of all blocks of a text: the time of some lexers grows with the square of what they read
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,15 @@ class Document:
     summary: str | None = None
 
 
+def head(text: str) -> Document:
+    """What is known of a text, without its HTML: by the fields before it, and how it begins."""
+    fields, body = split(text)
+    outline = _Outline()
+    for event in pyromark.events(body[:_HEAD_OF], options=_OPTIONS):
+        outline.take(event)
+    return Document("", fields, tuple(outline.headings), outline.title, outline.summary)
+
+
 def read(text: str) -> Document:
     """A text and what is known of it. Never raises: whatever is no Markdown is text."""
     fields, body = split(text)
@@ -67,8 +76,7 @@ def read(text: str) -> Document:
     anchors = iter(outline.anchors)
     html = _HEADING.sub(lambda found: found[0] + next(anchors, ""), pyromark.html(body, options=_OPTIONS, highlight=_Highlighter()))
     html = html.replace("<pre><code", '<pre tabindex="0"><code')  # what scrolls can be reached without a mouse
-    title = outline.headings[0].text if outline.begins and outline.headings[0].level == 1 else None
-    return Document(html, fields, tuple(outline.headings), title, outline.summary)
+    return Document(html, fields, tuple(outline.headings), outline.title, outline.summary)
 
 
 class _Outline:
@@ -88,6 +96,11 @@ class _Outline:
         self._own: str | None = None
         self._level = 0
         self._taken: Counter[str] = Counter()
+
+    @property
+    def title(self) -> str | None:
+        """The heading that the text begins with, if it does."""
+        return self.headings[0].text if self.begins and self.headings and self.headings[0].level == 1 else None
 
     def take(self, event: Any) -> None:
         kind: str
@@ -138,17 +151,14 @@ class _Highlighter:
     """Code as HTML with classes, by Pygments; what it does not know stays as it is."""
 
     def __init__(self) -> None:
-        self._spent = 0.0
+        self._left = _ALL_CODE
 
     def __call__(self, language: str | None, code: str) -> str | None:
         words = (language or "").replace(",", " ").split()
-        if not words or len(code) > _MAX_CODE or self._spent > _MAX_SECONDS:
+        if not words or len(code) > min(_MAX_CODE, self._left):
             return None
-        begun = process_time()
-        try:
-            return _highlighted(code, words[0].lower())
-        finally:
-            self._spent += process_time() - begun
+        self._left -= len(code)
+        return _highlighted(code, words[0].lower())
 
 
 def _highlighted(code: str, language: str) -> str | None:

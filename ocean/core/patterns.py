@@ -72,16 +72,23 @@ class Schema:
 
 def named_in(payload: str) -> str | None:
     """The pattern that a record of this payload says it follows."""
-    if '"pattern"' not in payload:
+    if "pattern" not in payload:  # with or without the marks of a text that is an object itself
         return None
     body = loads(structured(payload))
     name = body.get("pattern") if isinstance(body, dict) else None
     return name if isinstance(name, str) else None
 
 
-@lru_cache(maxsize=256)
+MAX_TEXT = 256 * 1024  # characters of a pattern
+
+
 def read(payload: str) -> Schema | None:
     """The pattern that a record of `patterns` is; None where it is none."""
+    return _read(payload) if len(payload) <= MAX_TEXT else None
+
+
+@lru_cache(maxsize=64)
+def _read(payload: str) -> Schema | None:
     kept = loads(structured(payload))
     try:
         return Schema.from_json(kept) if isinstance(kept, dict) else None

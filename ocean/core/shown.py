@@ -12,7 +12,9 @@ from ocean.core.searched import TITLES
 Link = Callable[[str, str], str]  # a record's route and key -> the address of its page
 DROP = "drop://"
 SUMMARY = 200  # characters
+ITEMS = 200  # of a list that is shown as one text
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|/)\S+$", re.IGNORECASE)  # no sentence that begins so
 _SCHEMES = frozenset(("http", "https", "mailto", "tel", "sms"))
 _PASSED_OVER = re.compile(r"[\x00-\x20\x7f-\x9f]")  # by browsers, before and within a scheme
 
@@ -26,13 +28,15 @@ def shown(value: Any) -> str | None:
     if isinstance(value, bool | int | float):
         return dumps(value)
     if isinstance(value, list):
-        return ", ".join(text for item in value if (text := shown(item)) is not None) or None
+        return ", ".join(text for item in value[:ITEMS] if not isinstance(item, list) and (text := shown(item)) is not None) or None
     if not isinstance(value, dict):
         return None
     return _shown_object(value)
 
 
 def _shown_object(value: dict[str, Any]) -> str | None:
+    if value.get("$embedded") is False:  # there is nothing there, or nothing for this reader
+        return None
     if value.get("$embedded") is True:
         return shown(value.get("summary")) if value.get("mode") == "view" else title_of(value.get("payload")) or shown(value.get("key"))
     if "value" in value:  # an amount, an identifier
@@ -78,7 +82,7 @@ def address_of(value: Any, link: Link) -> str | None:
     referred = refers(value)
     if referred is not None:
         return link(*referred)
-    return value if isinstance(value, str) and (_SCHEME.match(value) or value.startswith("/")) else None
+    return value if isinstance(value, str) and _ADDRESS.match(value) else None
 
 
 def safe_address(address: str) -> bool:

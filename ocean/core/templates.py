@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -21,7 +21,8 @@ from ocean.errors import OceanError
 MAX_SOURCE = 256 * 1024  # characters of a template
 MAX_TAGS = 10_000  # a parser's time grows with the square of how deep they lie in each other
 MAX_DEPTH = 100  # of elements in elements
-MAX_OUTPUT = 4 * 1024 * 1024  # characters of a page that is made
+MAX_OUTPUT = 4 * 1024 * 1024  # characters of a page that is made, and
+MAX_STEPS = 200_000  # parts that are filled and items that are looked at for it
 
 _PLACE = re.compile(r"\{\{\s*([^{}\s][^{}]{0,200}?)\s*\}\}")
 _VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
@@ -62,6 +63,12 @@ class _Filling:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.left = MAX_OUTPUT
+        self.steps = MAX_STEPS
+
+    def step(self, count: int = 1) -> None:
+        self.steps -= count
+        if self.steps < 0:
+            raise OceanError("PAYLOAD_TOO_LARGE", "The page takes too much to make.", "Show less of the record's lists.")
 
     def spend(self, text: str) -> str:
         self.left -= len(text)
@@ -73,16 +80,15 @@ class _Filling:
 _Out = list[str]
 
 
-class _Part:
+class _Part(Protocol):
     """A piece of a template."""
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         """Adds what it comes to; whether it has all that it wants."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True)
-class _Text(_Part):
+class _Text:
     text: str
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
@@ -91,10 +97,11 @@ class _Text(_Part):
 
 
 @dataclass(slots=True)
-class _Value(_Part):
+class _Value:
     path: tuple[str, ...]
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
+        filling.step()
         value = shown(scope.find(self.path))
         if value is None:
             return False
@@ -103,7 +110,7 @@ class _Value(_Part):
 
 
 @dataclass(slots=True)
-class _Attribute(_Part):
+class _Attribute:
     """An attribute with places in it; `address`: what it comes to must be one that is safe to follow."""
 
     name: str
@@ -112,6 +119,7 @@ class _Attribute(_Part):
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         found: list[str] = []
+        filling.step(len(self.pieces))
         for piece in self.pieces:
             value = piece if isinstance(piece, str) else self._of(scope.find(piece), filling)
             if value is None:
@@ -128,7 +136,7 @@ class _Attribute(_Part):
 
 
 @dataclass(slots=True)
-class _Element(_Part):
+class _Element:
     """An element that has something to be filled in: hidden where what stands in it itself lacks anything."""
 
     tag: str
@@ -136,6 +144,7 @@ class _Element(_Part):
     inner: tuple[_Part, ...]
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
+        filling.step()
         own: _Out = []
         if self._made(own, scope, filling):
             out += own
@@ -173,6 +182,7 @@ class _Array(_Element):
 
     def _made(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         value = scope.find(self.path)
+        filling.step(len(value) if isinstance(value, list) else 1)
         items = [item for item in (value if isinstance(value, list) else [value]) if item is not None and item != ""]
         if not items:
             return False
@@ -258,7 +268,7 @@ class Template:
         return "".join(out)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compile_template(source: str) -> Template:
     """Raises INVALID_VALUE where it is too large, or nested too deep."""
     if len(source) > MAX_SOURCE or source.count("<") > MAX_TAGS:
@@ -326,7 +336,7 @@ def _attributes(node: LexborNode) -> tuple[_Part, ...]:
 
 
 @dataclass(slots=True)
-class _Link(_Part):
+class _Link:
     """An attribute that says `drop://route/key`."""
 
     name: str

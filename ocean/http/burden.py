@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from typing import Any
 
 from ocean.errors import OceanError
 from ocean.turns import household
@@ -25,32 +24,27 @@ def room_for_files() -> int:
 
 UNSENT = 512 * 1024 * 1024  # bytes of answers that wait for those who asked, of all
 UNSENT_OF_ONE = 64 * 1024 * 1024  # and of one address: six of the largest
-STALL = 30.0  # seconds in which a peer takes nothing of its answer end its connection
+STALL = 30.0  # seconds in which a peer takes less of its answer than
+LEAST = 64 * 1024  # bytes end its connection
 
 
 class Unsent:
     """Answers that their peers have not taken yet, by address: who asks and never reads shall not fill the memory."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[Any]] = {}
+        self._of: Counter[str] = Counter()
+        self._all = 0
 
-    def add(self, ip: str, transport: Any, *, proxy: bool) -> bool:
-        """Whether there is room for what this one waits for beside all that waits already."""
+    def change(self, ip: str, more: int) -> None:
+        """So many bytes more (less, below 0) wait for an address."""
         who = household(ip)
-        self._waiting.setdefault(who, set()).add(transport)
-        own = _sizes(self._waiting[who])
-        return (proxy or own <= UNSENT_OF_ONE) and sum(_sizes(each) for each in self._waiting.values()) <= UNSENT
+        self._all += more
+        self._of[who] += more
+        if self._of[who] <= 0:
+            del self._of[who]
 
-    def remove(self, ip: str, transport: Any) -> None:
-        who = household(ip)
-        waiting = self._waiting.get(who, set())
-        waiting.discard(transport)
-        if not waiting:
-            self._waiting.pop(who, None)
-
-
-def _sizes(transports: set[Any]) -> int:
-    return sum(transport.get_write_buffer_size() for transport in transports)
+    def too_much(self, ip: str, *, proxy: bool) -> bool:
+        return self._all > UNSENT or (self._of[household(ip)] > UNSENT_OF_ONE and not proxy)
 
 
 class Burden:

@@ -14,7 +14,7 @@ from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server import HttpProtocol
 
 from ocean.http.answers import Answer, answer_bytes
-from ocean.http.burden import STALL
+from ocean.http.burden import LEAST, STALL
 from ocean.http.clients import within
 from ocean.http.metrics import Meter
 from ocean.logs import request_line
@@ -46,7 +46,7 @@ class Protocol(HttpProtocol):
     """
 
     HTTP_CLASS = Wire
-    __slots__ = ("_counted", "_left", "_meter", "_ready", "_stall", "_wire")
+    __slots__ = ("_counted", "_meter", "_ready", "_stall", "_unsent", "_wire")
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
@@ -54,7 +54,7 @@ class Protocol(HttpProtocol):
         self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
         self._counted: str | None = None  # the address that this connection is counted for
         self._stall: asyncio.TimerHandle | None = None  # set while the peer is behind with what it was sent
-        self._left = 0  # bytes that it had not taken at the last look
+        self._unsent = 0  # bytes that it had not taken at the last look
         self._wire = self.request_handler
         self.request_handler = self._measured
 
@@ -70,7 +70,7 @@ class Protocol(HttpProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted is None:  # it was not taken; whether its transport is still there says nothing of that
             return
-        self.resume_writing()
+        self._caught_up()
         self.app.ctx.burden.gone(self._counted)
         self._counted = None
         super().connection_lost(exc)  # type: ignore[no-untyped-call]
@@ -78,31 +78,38 @@ class Protocol(HttpProtocol):
     def pause_writing(self) -> None:
         """The peer is behind with what it is sent."""
         super().pause_writing()  # type: ignore[no-untyped-call]
-        ip, transport = self._counted, self.transport
-        if ip is None or transport is None:
+        if self._counted is None or self.transport is None:
             return
-        if not self.app.ctx.burden.unsent.add(ip, transport, proxy=within(ip, self.app.ctx.proxies)):
-            transport.abort()
+        self._waits_for(self.transport.get_write_buffer_size())
+        if self.app.ctx.burden.unsent.too_much(self._counted, proxy=within(self._counted, self.app.ctx.proxies)):
+            self.transport.abort()
             return
-        self._left = transport.get_write_buffer_size()
         self._stall = self.loop.call_later(STALL, self._look_again)
 
     def resume_writing(self) -> None:
         super().resume_writing()  # type: ignore[no-untyped-call]
+        self._caught_up()
+
+    def _caught_up(self) -> None:
+        self._waits_for(0)
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-        if self._counted is not None:
-            self.app.ctx.burden.unsent.remove(self._counted, self.transport)
+
+    def _waits_for(self, size: int) -> None:
+        """So many bytes wait for the peer now."""
+        if self._counted is not None and size != self._unsent:
+            self.app.ctx.burden.unsent.change(self._counted, size - self._unsent)
+            self._unsent = size
 
     def _look_again(self) -> None:
         if self.transport is None or self.transport.is_closing():
             return
-        left = self.transport.get_write_buffer_size()
-        if left >= self._left:
+        before = self._unsent
+        self._waits_for(self.transport.get_write_buffer_size())
+        if before - self._unsent < LEAST:
             self.transport.abort()
             return
-        self._left = left
         self._stall = self.loop.call_later(STALL, self._look_again)
 
     def data_received(self, data: bytes) -> None:

@@ -25,6 +25,7 @@ from ocean.index.scope import DamagedError, Entry, Hit, Scope
 
 BUILT_IN = 0  # the space of the embedder's vectors; of a writer's own the space is their number of dimensions
 EXACT = 131_072  # candidates that are compared one by one: some 10 ms
+OWN_EXACT = 4 * EXACT  # of writers' own vectors, of which nobody knows whether a part of their numbers tells anything
 SKETCH = 128  # numbers of a vector that all of more candidates are compared by, and
 AGAIN = 1000  # how many of the best by them are compared whole
 FEW = 16_384  # rows that are compared before a thread has begun with it
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS vector (
   seq INTEGER NOT NULL, space INTEGER NOT NULL, id TEXT NOT NULL, route TEXT NOT NULL, owner TEXT NOT NULL, priced INTEGER NOT NULL,
   expires_at INTEGER, body BLOB NOT NULL, PRIMARY KEY (seq, space)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS vector_id ON vector (id);
+CREATE INDEX IF NOT EXISTS vector_expiry ON vector (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL);
 INSERT OR IGNORE INTO position VALUES (1, 0);
 """
@@ -72,8 +74,9 @@ class Names:
 class Space:
     """Vectors of one kind, in rows; what a row is of stands beside it."""
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, exact: int) -> None:
         self.dimensions = dimensions
+        self.exact = exact  # candidates that are compared one by one
         self.size = 0
         self._room(1024)
         self.row_of: dict[int, int] = {}
@@ -128,7 +131,7 @@ class Space:
         """
         if self.size > 2048 and len(self.row_of) < self.size * 0.6:
             self._pack()
-        if len(self.row_of) <= EXACT:
+        if len(self.row_of) <= self.exact:
             self._graph, self._in_graph = None, 0
             return False
         if self._graph is None:
@@ -158,7 +161,7 @@ class Space:
 
     def nearest(self, vector: Vectors, candidates: NDArray[Any], most: int) -> list[Hit]:
         """The best of the candidate rows by cosine, best first."""
-        if len(candidates) <= EXACT:
+        if len(candidates) <= self.exact:
             return self._exactly(vector, candidates, most)
         near = self._exactly(vector, self._sketched(vector, candidates, most), most)
         if self._graph is not None:
@@ -241,7 +244,7 @@ class VectorIndex:
     def _put(self, seq: int, space: int, route: str, owner: str, priced: bool, expires_at: int | None, vector: Vectors) -> None:
         known = self.spaces.get(space)
         if known is None:
-            known = self.spaces[space] = Space(len(vector))
+            known = self.spaces[space] = Space(len(vector), EXACT if space == BUILT_IN else OWN_EXACT)
         known.put(seq, self._routes.of(route), self._owners.of(owner), priced, expires_at, vector)
 
     def apply(self, entries: Sequence[tuple[Entry, Vectors | None]], gone: Sequence[str], position: int) -> None:
@@ -288,7 +291,9 @@ class VectorIndex:
         """Takes out what has expired."""
         old = list(self._file.execute("SELECT seq, space FROM vector WHERE expires_at <= ?", (now,)))
         if old:
+            self._file.execute("BEGIN IMMEDIATE")
             self._file.executemany("DELETE FROM vector WHERE seq = ? AND space = ?", old)
+            self._file.execute("COMMIT")
             with self._lock:
                 for seq, space in old:
                     self.spaces[space].drop(seq)

@@ -118,7 +118,7 @@ def test_a_page_is_new_as_soon_as_anything_that_it_shows_is(server: Running) -> 
 
 def test_nothing_that_a_record_holds_gets_out_of_its_place(server: Running) -> None:
     secret = keys.generate().secret
-    evil = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    evil = "\x01</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     server.post(
         "/drop",
         {"route": "evil", "key": "_config", "payload": {"theme": "blog", "title": evil, "nav": {evil: "x"}, "footer": evil}},
@@ -139,3 +139,4 @@ def test_nothing_that_a_record_holds_gets_out_of_its_place(server: Running) -> N
         assert "<script>alert" not in page
         assert "<img src=x" not in page
         assert '"javascript:' not in page
+    assert not feedparser.parse(requests.get(f"{server.view}/evil/feed.xml", timeout=9).content).bozo

@@ -24,6 +24,7 @@ def link(route: str, key: str) -> str:
         ({"value": 3, "unit": "kg"}, "3 kg"), ({"value": 3}, "3"), ({"value": None, "unit": "kg"}, None), ({"lat": 1, "lon": 2}, "1, 2"),
         ({"lat": 1, "lon": 2, "name": "Home"}, "Home"), ({"start": "2026-01-01", "end": "2026-01-02"}, "2026-01-01 \N{EN DASH} 2026-01-02"),
         ({"start": "2026-01-01"}, "2026-01-01"), ({"title": "T"}, "T"), ({"title": " "}, None), ({}, None), (EMBED, "Ann"),
+        ([[1], 2], "2"), ({"$embedded": False, "error": {}}, None),
         ({**EMBED, "payload": 1}, "ann"), ({"$embedded": True, "mode": "view", "summary": "S"}, "S"), (object(), None),
     ],
 )  # fmt: skip
@@ -36,7 +37,8 @@ def test_values_as_text(value: Any, text: str | None) -> None:
     [
         ("drop://a/b/c", "/a/b/c"), ("drop://a/@b", "/a/b"), ("drop://a", "drop://a"),
         ("https://x.example", "https://x.example"), ("/a", "/a"),
-        ("a", None), (3, None), (EMBED, "/p/ann"), ({"$embedded": True, "url": "/u"}, "/u"), ({"url": "/u"}, "/u"), ({"url": 3}, None),
+        ("a", None), ("/ or not", None), ("tel: me", None), (3, None), (EMBED, "/p/ann"), ({"$embedded": True, "url": "/u"}, "/u"), ({"url": "/u"}, "/u"),
+        ({"url": 3}, None),
     ],
 )  # fmt: skip
 def test_addresses_of_values(value: Any, address: str | None) -> None:
@@ -87,6 +89,7 @@ def test_cards_of_pages() -> None:
     assert card_of_html("k", "<h1>H</h1><p>first</p>") == Card("H", "first")
     assert card_of_html("k", "<meta name=description><main><p>m</main>") == Card("K", "m")
     assert card_of_html("k", "") == Card("K")
+    assert card_of_html("k", '<meta property="og:image" content="javascript:1">').image is None
 
 
 def test_keys_as_titles() -> None:
@@ -137,7 +140,20 @@ def test_fields_by_their_values(value: Any, field: Shown) -> None:
     assert _fields({"f": value}) == [field]
 
 
-@pytest.mark.parametrize("value", [None, "", [], {}, [None], {"a": None}, [[[[[1]]]]], {"a": {"b": {"c": {"d": {"e": 1}}}}}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$embedded": False, "error": {"code": "X"}},
+        None,
+        "",
+        [],
+        {},
+        [None],
+        {"a": None},
+        [[[[[1]]]]],
+        {"a": {"b": {"c": {"d": {"e": 1}}}}},
+    ],
+)
 def test_what_says_nothing_is_no_field(value: Any) -> None:
     assert _fields({"f": value}) == []
 

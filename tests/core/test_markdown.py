@@ -56,9 +56,15 @@ def test_code_is_in_colour_where_its_language_is_known() -> None:
     assert "<span" not in read(f"```python\n{'x = 1' * 2000}\n```").html  # a long block stays as it is
 
 
-def test_colour_ends_when_it_has_taken_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markdown, "_MAX_SECONDS", -1.0)
-    assert "<span" not in read("```python\nx = 1\n```").html
+def test_colour_ends_when_there_is_much_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown, "_ALL_CODE", 8)
+    assert read("```python\nx = 1\n```\n\n```python\ny = 2\n```").html.count("<span") == 3
+
+
+def test_the_head_of_a_text_is_what_the_whole_says_of_it() -> None:
+    text = "---\ntitle: A\n---\n# B\n\nwords\n\n" + "more " * 10_000
+    whole, first = read(text), markdown.head(text)
+    assert (first.fields, first.title, first.summary, first.html) == (whole.fields, whole.title, whole.summary, "")
 
 
 def test_a_text_that_is_too_long_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from ocean.core.access import Rule
 from ocean.core.drop import ACCESS, REMOVED, SCHEMA
 from ocean.core.filters import UNIVERSAL, condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
 from ocean.core.patterns import Schema, define
-from ocean.core.payloads import dumps
+from ocean.core.payloads import dumps, encode
 from ocean.core.routes import check_key
 from ocean.core.transition import Op, plan
 from ocean.errors import OceanError
@@ -154,7 +154,8 @@ def test_marks_of_what_has_another_form_are_passed_over() -> None:
 
 def test_a_record_is_as_the_pattern_that_it_names() -> None:
     world = World(known={"r": Rule(ME, "protected")}, patterns={"todo": define({"n": "number required"})})
-    assert fault(Op("save", "r", "k", '{"pattern":"todo"}'), world) == "SCHEMA_VIOLATION"
+    for payload in ('{"pattern":"todo"}', encode('{"pattern":"todo"}')):  # a text that is an object is read as one
+        assert fault(Op("save", "r", "k", payload), world) == "SCHEMA_VIOLATION"
     for payload in ('{"pattern":"todo","n":1}', '{"pattern":"other"}', '{"pattern":3}', '["pattern"]', '"pattern"'):
         assert plan(Op("save", "r", "k", payload), ME, world)
     assert plan(Op("save", "r", "_k", '{"pattern":"todo"}'), ME, world)  # a site's setting is no record of its kind
@@ -164,7 +165,7 @@ def test_a_pattern_may_name_its_templates() -> None:
     made = define({"n": "number"}, "1", {"full": "drop://views/todo/full"})
     assert made.to_json()["views"] == {"full": "drop://views/todo/full"}
     assert patterns.read(dumps(made.to_json())) == made
-    assert patterns.read("[]") is patterns.read('{"fields":{}}') is None
+    assert patterns.read("[]") is patterns.read('{"fields":{}}') is patterns.read(" " * 300_000) is None
     for views in ("x", {"full": "views/todo"}, {"other": "drop://a/b"}, {"full": 3}):
         with pytest.raises(OceanError, match="Views are templates"):
             define({"n": "number"}, views=views)

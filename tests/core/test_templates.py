@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -139,6 +141,17 @@ def test_what_is_made_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         render(source, {"a": list(range(100))})
 
 
-def test_a_part_is_what_says_how_it_is_filled() -> None:
-    with pytest.raises(NotImplementedError):
-        templates._Part().fill([], templates.Scope(None), templates._Filling(link))
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("<p data-array=a><b data-array=a>{{none}}</b></p>", [1] * 3000),
+        ("<p>{{a}}</p>" * 100, [{}] * 100_000),
+        ("<p title='{{a}}'>x</p>" * 100, ["x"] * 100_000),
+        ("<i data-array=a><b data-array=a></b></i>", [{}] * 3000),
+    ],
+)
+def test_what_a_template_may_take_has_a_bound_though_it_writes_nothing(source: str, value: Any) -> None:
+    begun = time.process_time()
+    with contextlib.suppress(OceanError):
+        render(source, {"a": value})
+    assert time.process_time() - begun < 3

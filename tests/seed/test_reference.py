@@ -30,7 +30,7 @@ define "users" fields name: "text"
 share agency/shop with @CLIENT_KEY
 """
 HOOK = 'when my/data changes call "https://example.com/hook"'
-EXAMPLES = [c.example for c in COMMANDS.values() if c.forms and c.name not in (*planned.NAMES, "rollback")]
+EXAMPLES = [c.example for c in COMMANDS.values() if c.forms and c.name not in (*planned.NAMES, "rollback", "promote")]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -175,7 +175,7 @@ def test_a_connection_is_counted_once_though_its_transport_is_gone_before() -> N
         for _ in range(5):
             wire = Protocol.__new__(Protocol)
             wire.app = SimpleNamespace(ctx=SimpleNamespace(burden=held, proxies=[]))
-            wire._counted, wire.transport = None, None
+            wire._counted, wire.transport, wire._unsent, wire._stall = None, None, 0, None
             wire.connection_made(SimpleNamespace(get_extra_info=lambda name: ("10.0.0.1", 1)))
             wire.connection_lost(None)
             wire.connection_lost(None)

@@ -13,7 +13,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.files import blobs
-from ocean.services.pages import deploys
+from ocean.services.pages import deploys, previews
 from ocean.services.pages.pages import Page, resolve
 from ocean.store.reader import now
 
@@ -153,3 +153,48 @@ async def test_of_two_deploys_that_race_one_is_told(ocean: Ocean, alice: Caller,
     assert [fault.code for fault in refused] in ([], ["PRECONDITION_FAILED"])
     body = (await page(ocean, bob, "site/")).body
     assert {await status(ocean, bob, f"site/{name}") for name in ("two", "three") if name.encode() != body} == {404}
+
+
+async def test_a_preview_is_beside_the_live_site_until_it_is_promoted(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await publish(ocean, alice, {"index.html": b"<h1>one</h1>", "same.css": b"a{}", "old.html": b"old"})
+    first = (await previews.list_(ocean, alice, route="site"))["deploys"][0]
+    made = await _preview(ocean, alice, {"index.html": b"<h1>two</h1>", "same.css": b"a{}"})
+    name = made["preview"]
+    assert (await page(ocean, bob, f"site/_preview/{name}/")).body == b"<h1>two</h1>"
+    shown = await page(ocean, bob, f"site/_preview/{name}/same.css")
+    assert (shown.body, shown.headers["x-robots-tag"]) == (b"a{}", "noindex")
+    assert (await page(ocean, bob, "site/")).body == b"<h1>one</h1>"
+    listed = await previews.list_(ocean, alice, route="site")
+    assert [found["preview"] for found in listed["previews"]] == [name]
+    for who, wrong in ((bob, name), (alice, "0" * 8)):
+        with pytest.raises(OceanError):
+            await previews.promote(ocean, who, route="site", preview=wrong)
+    with pytest.raises(OceanError):
+        await previews.list_(ocean, bob, route="site")
+    done = await previews.promote(ocean, alice, route="site", preview=name)
+    assert (done["changed"], done["removed"], done["files"]) == (1, 1, 2)
+    assert (await page(ocean, bob, "site/")).body == b"<h1>two</h1>"
+    for gone in ("site/old", f"site/_preview/{name}/"):
+        with pytest.raises(OceanError):
+            await page(ocean, bob, gone)
+    listed = await previews.list_(ocean, alice, route="site")
+    assert [(found["live"], found.get("promotes")) for found in listed["deploys"]] == [(True, name), (False, None)]
+    assert listed["previews"] == []
+    await deploys.rollback(ocean, alice, route="site", to=first["deploy"])
+    assert (await page(ocean, bob, "site/")).body == b"<h1>one</h1>"
+    assert (await page(ocean, bob, "site/old")).body == b"old"
+    with pytest.raises(OceanError, match="is not a time"):
+        await deploys.rollback(ocean, alice, route="site", to="01a2206e-eac1-704b-aea6-114d18f4ee22")
+
+
+async def _preview(ocean: Ocean, who: Caller, files: dict[str, bytes]) -> dict[str, Any]:
+    with pytest.raises(OceanError, match="was not uploaded"):
+        await previews.preview(ocean, who, route="site", files=manifest(files))
+    plan = await deploys.plan(ocean, who, route="site", files=manifest(files))
+    for body in files.values():
+        if (sha256 := hashlib.sha256(body).hexdigest()) in plan["upload"]:
+            received = blobs.Received()
+            await received.take(body)
+            await deploys.stage(ocean, who, "site", sha256, received)
+            received.close()
+    return await previews.preview(ocean, who, route="site", files=manifest(files))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
 from typing import Any
 
 from ocean.context import Caller, Ocean
+from ocean.core.addresses import address_of_record
 from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
+from ocean.core.shown import SUMMARY, title_of
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see
@@ -19,8 +23,8 @@ from ocean.store.reader import now
 MAX_DEPTH = 5
 MOST = 200  # embeds of one answer, and
 BYTES = 4 * 1024 * 1024  # of what they hold
-SUMMARY = 200  # characters
 COUNTER = "embed_views"
+log = logging.getLogger("ocean.embeds")
 
 
 class Look:
@@ -67,7 +71,8 @@ class Look:
             self.seen.add((route, key))
             self.ocean.views[route, key, drop.owner] += 1
         if mode == "view":
-            return {"$embedded": True, "mode": mode, "url": f"{view_url(self.ocean.settings)}/{route}/{key}", "summary": _summary(drop)}
+            url = view_url(self.ocean.settings) + address_of_record(route, key)
+            return {"$embedded": True, "mode": mode, "url": url, "summary": _summary(drop)}
         payload = await self.walk(loads(drop.body()), depth - 1, (*path, (route, key)))
         return {"$embedded": True, "mode": mode, "route": route, "key": key, "payload": payload}
 
@@ -86,7 +91,7 @@ def _summary(drop: Drop) -> str:
     """A few words of a record: its title or name, or the beginning of its text."""
     body = loads(drop.body())
     if isinstance(body, dict):
-        body = next((body[name] for name in ("title", "name", "summary", "description", "text") if isinstance(body.get(name), str)), "")
+        body = title_of(body) or next((body[name] for name in ("summary", "description", "text") if isinstance(body.get(name), str)), "")
     return str(body)[:SUMMARY] if isinstance(body, str | int | float) else ""
 
 
@@ -95,6 +100,17 @@ def check_depth(depth: int | None, resolve: bool) -> int:
     if depth is not None and not 0 <= depth <= MAX_DEPTH:
         raise OceanError("INVALID_VALUE", f"'embed_depth' is 0 to {MAX_DEPTH}.")
     return 0 if not resolve else 1 if depth is None else depth
+
+
+async def keep_counting(ocean: Ocean) -> None:
+    """Counts what was embedded, about once a second, until it is cancelled."""
+    while True:
+        await asyncio.sleep(1.0)
+        try:
+            if ocean.views:
+                await count_views(ocean)
+        except Exception as fault:  # a full disk, a database away
+            log.warning("embeds were not counted: %s", fault)
 
 
 async def count_views(ocean: Ocean) -> None:

@@ -9,6 +9,7 @@ import time
 import orjson
 
 from ocean.context import Caller, Ocean
+from ocean.core.addresses import address_of_folder, address_of_record
 from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.push import told_of
@@ -89,4 +90,4 @@ async def _told(ocean: Ocean, delivery: Delivery, hook: Hook) -> str | None:
 
 
 def _page(ocean: Ocean, drop: Drop) -> str:
-    return f"{view_url(ocean.settings)}/{drop.route}/{drop.key or ''}"
+    return view_url(ocean.settings) + (address_of_record(drop.route, drop.key) if drop.key else address_of_folder(drop.route))

@@ -27,7 +27,7 @@ MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
 
 MAX_TEXTS = 100 * 1024 * 1024  # bytes of text that one deploy keeps as records
 
-_KEYED = ("Sites belong to a key, and none was given.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.")
+KEYED = ("Sites belong to a key, and none was given.", "Send your key as X-Ocean-Key, or set OCEAN_KEY.")
 Manifest = dict[str, tuple[str, int]]  # path -> (SHA-256 in hex, bytes)
 
 
@@ -35,10 +35,10 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
     """What publishing `files` would change: `{upload, change, new, remove, keep}`; `upload` lists the digests to send first, `new` is
     what of `change` was not there."""
     route = await require_write(ocean, caller, route)
-    manifest = _manifest(files)
-    there = await _there(ocean, caller, route)
+    manifest = manifest_of(files)
+    there = await digests_of(ocean, caller, route)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
-    staged = {sha for sha, _ in await _staged(ocean, caller.required(*_KEYED))}
+    staged = {sha for sha, _ in await staged_by(ocean, caller.required(*KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
     removed = sorted(there.keys() - manifest.keys())
     new = sorted(path for path in changed if path not in there)
@@ -50,7 +50,7 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
     route = await require_write(ocean, caller, route)
     if received.sha256 != sha256:
         raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
-    name = _stage(caller.required(*_KEYED), sha256)
+    name = stage_name(caller.required(*KEYED), sha256)
     try:
         await ocean.blobs.put(name, received.pieces())
     except OSError as fault:
@@ -64,17 +64,17 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     Raises PRECONDITION_FAILED where another deploy came between: each begins with what it saw.
     """
     route = await require_write(ocean, caller, route)
-    manifest = _manifest(files)
-    before = await _deploy(ocean, route)
-    there = await _there(ocean, caller, route)
-    who = caller.required(*_KEYED)
+    manifest = manifest_of(files)
+    before = await newest_deploy(ocean, route)
+    there = await digests_of(ocean, caller, route)
+    who = caller.required(*KEYED)
     changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
     removed = sorted(there.keys() - manifest.keys())
     if not changed and not removed:
-        return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": _address(ocean, route)}
-    staged = dict(await _staged(ocean, who))
-    ops = [_note(route, before, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
-    contents = _Contents(ocean, who, route)
+        return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": address_of(ocean, route)}
+    staged = dict(await staged_by(ocean, who))
+    ops = [note_of(route, before, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
+    contents = Contents(ocean, who, route)
     for path in sorted(changed):
         sha256, size = manifest[path]
         if staged.get(sha256) != size:
@@ -83,9 +83,9 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     ops += [Op("unpublish", route, path) for path in removed]
     results = await write(ocean, caller, ops)
     for sha256 in {manifest[path][0] for path in changed}:
-        await ocean.blobs.remove(_stage(who, sha256))
+        await ocean.blobs.remove(stage_name(who, sha256))
     told = {"route": route, "changed": len(changed), "removed": len(removed), "files": len(manifest)}
-    return {**told, "deploy": results[0]["drop_id"], "url": _address(ocean, route)}
+    return {**told, "deploy": results[0]["drop_id"], "url": address_of(ocean, route)}
 
 
 async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
@@ -104,11 +104,11 @@ async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None
 
 
 async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None = None) -> dict[str, Any]:
-    """Makes the site what it was at a time, or before its last deploy; again, before the one before that."""
+    """Makes the site what it was at a time, what a deploy of this id left, or before its last deploy; again, before the one before."""
     route = await require_write(ocean, caller, route)
     await require_read(ocean, caller, route, "entity")
-    before = await _deploy(ocean, route)
-    place = await ocean.reader.position_at(_past(to)) if to is not None else await _before_last(ocean, route)
+    before = await newest_deploy(ocean, route)
+    place = await _place(ocean, route, to) if to is not None else await _before_last(ocean, route)
     head, _ = await ocean.reader.head()
     then, today = await _outline(ocean, route, place), await _outline(ocean, route, head)
     if not then:
@@ -121,11 +121,18 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
     back = [seq for key, seq in then.items() if today.get(key) != seq]
     async for drop in ocean.reader.at(back):
         ops.append(Op("save", route, drop.key, drop.payload or "null", price=drop.price, restoring=True))
-    answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": _address(ocean, route)}
+    answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": address_of(ocean, route)}
     if ops:
         note = {"files": len(then), "changed": len(back), "removed": len(ops) - len(back), "restores": place}
-        await write(ocean, caller, [_note(route, before, note), *ops])
+        await write(ocean, caller, [note_of(route, before, note), *ops])
     return answer
+
+
+async def _place(ocean: Ocean, route: str, to: str) -> int:
+    """The place of a time, or behind the last drop of a deploy: all that one commit writes has one time."""
+    notes = await ocean.reader.history(route, DEPLOY_KEY, 1000) if "T" not in to else []
+    moment = next((note.created_at for note in notes if note.drop_id == to), None)
+    return await ocean.reader.position_at(moment if moment is not None else _past(to))
 
 
 def _past(to: str) -> int:
@@ -153,13 +160,13 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
         "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000"
     )
     async with ocean.turns.of(*caller.holders):  # a walk along an index of all keys
-        rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*_KEYED)))
+        rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*KEYED)))
     shown = []
     for route, payload, created_at, version in rows:
         note = loads(payload)
         files = note.get("files") if isinstance(note, dict) else None
         shown.append(
-            {"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": _address(ocean, route)}
+            {"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": address_of(ocean, route)}
         )
     return {"results": shown, "count": len(shown)}
 
@@ -172,7 +179,7 @@ async def sweep(ocean: Ocean, older_than: float) -> int:
     return len(old)
 
 
-def _manifest(files: dict[str, Any]) -> Manifest:
+def manifest_of(files: dict[str, Any]) -> Manifest:
     if not files or len(files) > MAX_FILES:
         raise OceanError("INVALID_VALUE", f"A site has 1 to {MAX_FILES} files.")
     manifest: Manifest = {}
@@ -188,7 +195,7 @@ def _manifest(files: dict[str, Any]) -> Manifest:
     return manifest
 
 
-async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
+async def digests_of(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
     """The digest of each file that the site has now. Raises FORBIDDEN."""
     await require_read(ocean, caller, route, "entity")
     head, _ = await ocean.reader.head()
@@ -196,11 +203,11 @@ async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
     found: dict[str, str] = {}
     async for drop in ocean.reader.folder_at(route, head):
         if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
-            found[drop.key] = _digest(drop)
+            found[drop.key] = digest_of(drop)
     return found
 
 
-def _digest(drop: Drop) -> str:
+def digest_of(drop: Drop) -> str:
     value = loads(drop.payload or "null")
     if isinstance(value, str):
         return hashlib.sha256(value.encode()).hexdigest()
@@ -208,15 +215,15 @@ def _digest(drop: Drop) -> str:
     return file.sha256 if file is not None else ""
 
 
-def _stage(who: str, sha256: str) -> str:
+def stage_name(who: str, sha256: str) -> str:
     return f"staged/{who}/{sha256}"
 
 
-async def _staged(ocean: Ocean, who: str) -> list[tuple[str, int]]:
+async def staged_by(ocean: Ocean, who: str) -> list[tuple[str, int]]:
     return [(name.rsplit("/", 1)[-1], size) for name, _, size in await ocean.blobs.names(f"staged/{who}")]
 
 
-class _Contents:
+class Contents:
     """The payloads of staged files: their text, while there is room for it in one commit, or the names of their bytes."""
 
     def __init__(self, ocean: Ocean, who: str, route: str) -> None:
@@ -231,25 +238,25 @@ class _Contents:
         wants_text = is_text(media) or path.startswith("_") or "." not in path.rsplit("/", 1)[-1]
         if wants_text and size <= min(MAX_TEXT, self._room):
             try:
-                text = (await self._ocean.blobs.get(_stage(self._who, sha256))).decode()
+                text = (await self._ocean.blobs.get(stage_name(self._who, sha256))).decode()
                 if "\x00" not in text:
                     self._room -= size
                     return encode(text)
             except UnicodeDecodeError:
                 pass  # not text after all
         if (sha256, media) not in self._files:
-            file = await blobs.adopt(self._ocean, self._who, self._route, media, _stage(self._who, sha256), size, sha256)
+            file = await blobs.adopt(self._ocean, self._who, self._route, media, stage_name(self._who, sha256), size, sha256)
             self._files[sha256, media] = orjson.dumps({"blob": file.to_json()}).decode()
         return self._files[sha256, media]
 
 
-async def _deploy(ocean: Ocean, route: str) -> str | None:
+async def newest_deploy(ocean: Ocean, route: str) -> str | None:
     """The id of the site's newest deploy, if it has one."""
     drop = await ocean.reader.entity(route, DEPLOY_KEY)
     return drop.drop_id if drop is not None and drop.live(now()) else None
 
 
-def _note(route: str, before: str | None, payload: dict[str, Any]) -> Op:
+def note_of(route: str, before: str | None, payload: dict[str, Any]) -> Op:
     """The record of a deploy, which stands only if `before` is still the newest one."""
     op = Op("save", route, DEPLOY_KEY, orjson.dumps(payload).decode(), if_match=before)
     op.if_none_match = before is None
@@ -275,5 +282,5 @@ def _no_deploy(route: str) -> OceanError:
     return OceanError("NOT_FOUND", f"The site {route!r} has no deploy before this one.", "Give a time: --to 2026-03-10T10:00:00Z.")
 
 
-def _address(ocean: Ocean, route: str) -> str:
+def address_of(ocean: Ocean, route: str) -> str:
     return f"{view_url(ocean.settings)}/{route}/"

@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from ocean.core.addresses import address_of_record
 from ocean.core.cards import PROSE, Card, card_of_html, card_of_object, fields_of
 from ocean.core.drop import Drop, show_time
 from ocean.core.files import Reference, reference_in
-from ocean.core.markdown import Document, read
+from ocean.core.markdown import Document, head, read
 from ocean.core.media import is_text, type_of
-from ocean.core.patterns import Schema
 from ocean.core.payloads import loads
 from ocean.core.routes import covers
-from ocean.core.shown import shortened
+from ocean.core.shown import shortened, title_of
 from ocean.services.pages import patterned
 from ocean.services.pages.listing import Listing
-from ocean.services.pages.views import FolderView, RecordView, Site, address_of_record, site_of
+from ocean.services.pages.views import FolderView, RecordView, Site, site_of
 from ocean.services.pages.visit import Path, Visit, setting
 
 MARKDOWN = ".md"
 _IN_THREAD = 16 * 1024  # characters of a text
 # What a template of somebody else's may do to a page: show it. It is not the page's owner that speaks there.
 _FOREIGN = "script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-src 'none'"
-_CSP = "content-security-policy"
+CSP = "content-security-policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Page:
     public: bool = True
     counted: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    sandbox: str = ""  # a content security policy beside whatever the site says
+    varies: bool = False  # with what is asked for beside its path
     until: int | None = None  # when it expires, milliseconds
     depends: frozenset[str] = frozenset()  # the folders a drop in which may change it
 
@@ -65,9 +68,9 @@ async def drawn(visit: Visit, path: Path, folder: str, drop: Drop) -> Page:
             return Page(200, view=await _text(site, drop, value), headers=headers)
         return _bytes(value.encode(), named or "text/html", headers)
     if isinstance(value, dict) and named is None:
-        schema = await patterned.pattern_of(visit, value)
-        if schema is not None or site.theme:
-            return await _record(visit, site, drop, schema, headers)
+        pattern = await patterned.pattern_of(visit, value)
+        if pattern is not None or site.theme:
+            return await _record(visit, site, drop, pattern, headers)
     return replace(_bytes(drop.body().encode(), named or "application/json", headers), counted=True)
 
 
@@ -84,7 +87,7 @@ async def _settings(visit: Visit, path: Path, folder: str) -> tuple[dict[str, st
             value = await setting(visit, path, above, "_config")
             csp = value.get("csp") if isinstance(value, dict) else None
             if not headers and isinstance(csp, str) and csp.isprintable() and csp.isascii():
-                headers = {_CSP: csp}
+                headers = {CSP: csp}
             if site is None and isinstance(value, dict):
                 site = site_of(above, value)
     return headers, site or site_of(folder, None)
@@ -94,10 +97,14 @@ async def look_of(visit: Visit, path: Path, folder: str) -> Site:
     return (await _settings(visit, path, folder))[1]
 
 
+async def _read(text: str) -> Document:
+    return await asyncio.to_thread(read, text) if len(text) > _IN_THREAD else read(text)
+
+
 async def _text(site: Site, drop: Drop, text: str) -> RecordView:
-    document = await asyncio.to_thread(read, text) if len(text) > _IN_THREAD else read(text)
+    document = await _read(text)
     card = card_of_text(drop, document)
-    named = document.title is not None and "title" not in document.fields
+    named = document.title is not None and not title_of(document.fields)
     return RecordView(
         site, card, address_of_record(drop.route, drop.key or ""), document.html, headings=_contents(document, named=named), named=named
     )
@@ -106,7 +113,7 @@ async def _text(site: Site, drop: Drop, text: str) -> RecordView:
 def card_of_text(drop: Drop, document: Document) -> Card:
     """The card of a Markdown text: by the fields before it, else by its first heading and paragraph."""
     card = card_of_object(drop.key or "", document.fields, address_of_record)
-    title = card.title if "title" in document.fields else document.title or card.title
+    title = card.title if title_of(document.fields) else document.title or card.title
     published = card.published or show_time(drop.created_at)
     return replace(card, title=title, summary=card.summary or document.summary or "", published=published, kind="Article")
 
@@ -117,26 +124,27 @@ def _contents(document: Document, *, named: bool) -> tuple[Any, ...]:
     return found if len(found) >= 3 else ()
 
 
-async def _record(visit: Visit, site: Site, drop: Drop, schema: Schema | None, headers: dict[str, str]) -> Page:
+async def _record(visit: Visit, site: Site, drop: Drop, pattern: patterned.Pattern | None, headers: dict[str, str]) -> Page:
     assert drop.key is not None
     body = await patterned.resolved(visit, drop)
     card = card_of(drop, body)
     view = RecordView(site, card, address_of_record(drop.route, drop.key), mode=visit.wanted.mode)
-    template = await patterned.template_of(visit, str(body.get("pattern")), schema, visit.wanted.mode) if schema is not None else None
+    template = await patterned.template_of(visit, pattern, visit.wanted.mode) if pattern is not None else None
     if template is not None:
         made, source = template
-        whole = patterned.filled(made, body)
-        if source.owner != drop.owner:
-            headers = {_CSP: f"{headers[_CSP]}, {_FOREIGN}" if headers else _FOREIGN}
+        fill = partial(made.render, body, address_of_record)
+        whole = await asyncio.to_thread(fill) if len(drop.payload or "") > _IN_THREAD else fill()
+        sandbox = _FOREIGN if source.owner != drop.owner else ""
         if made.document:
-            return replace(_bytes(whole.encode(), "text/html", headers), counted=True)
-        return Page(200, view=replace(view, html=whole, named=True), headers=headers, counted=True)
+            return replace(_bytes(whole.encode(), "text/html", headers), counted=True, varies=True, sandbox=sandbox)
+        return Page(200, view=replace(view, html=whole, named=True), headers=headers, counted=True, varies=True, sandbox=sandbox)
     prose = next((body[name] for name in PROSE if isinstance(body.get(name), str)), None)
-    document = (await asyncio.to_thread(read, prose) if len(prose) > _IN_THREAD else read(prose)) if prose is not None else None
-    fields = tuple(fields_of(body, schema.fields if schema is not None else {}, address_of_record, card))
+    document = await _read(prose) if prose is not None else None
+    fields = tuple(fields_of(body, pattern.schema.fields if pattern is not None else {}, address_of_record, card))
     html = document.html if document is not None else None
     headings = _contents(document, named=False) if document is not None else ()
-    return Page(200, view=replace(view, html=html, fields=fields, headings=headings), headers=headers, counted=True)
+    view = replace(view, html=html, fields=fields, headings=headings)
+    return Page(200, view=view, headers=headers, counted=True, varies=True)
 
 
 def card_of(drop: Drop, body: Any = None) -> Card:
@@ -146,7 +154,7 @@ def card_of(drop: Drop, body: Any = None) -> Card:
     if isinstance(value, dict):
         card = card_of_object(key, value, address_of_record)
     elif isinstance(value, str) and key.endswith(MARKDOWN):
-        return card_of_text(drop, read(value))
+        return card_of_text(drop, head(value))
     elif isinstance(value, str):
         card = card_of_html(key, value)
     else:

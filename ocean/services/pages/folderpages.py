@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from urllib.parse import quote
+import asyncio
+from typing import NamedTuple
 
+from ocean.core.addresses import address_of_folder, address_of_record
 from ocean.core.cards import Card, named
 from ocean.core.drop import Drop, show_time
 from ocean.core.media import type_of
 from ocean.core.universal import moment
 from ocean.services.access.reading import gated
 from ocean.services.pages.drawn import Page, card_of, look_of
-from ocean.services.pages.views import FolderView, Listed, address_of_folder, address_of_record
+from ocean.services.pages.views import FolderView, Listed, Site
 from ocean.services.pages.visit import Path, Visit, refusal_of
-from ocean.services.query.folders import newest
+from ocean.services.query.folders import at_places, outlines
 
-MOST = 1000  # records of a folder that are listed, the newest ones
+MOST = 1000  # records of a folder that are listed, the newest ones; a sitemap has all that an outline has
+READ = 50  # records that are read at once
+KNOWN = 20_000  # cards that are kept
 AT_ONCE = 24  # on a page
 IN_FEED = 50
 FORMS = {"feed.xml": "atom", "feed.json": "json", "sitemap.xml": "sitemap"}
+_NOTHING = Card("")
 TYPES = {
     "html": "text/html; charset=utf-8", "atom": "application/atom+xml; charset=utf-8", "json": "application/feed+json",
     "sitemap": "application/xml; charset=utf-8",
 }  # fmt: skip
 
 
-async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | None:
-    """The list of what lies at a path, in the deepest folder that has anything there; None where there is nothing.
+class Place(NamedTuple):
+    """Where a list's records are: a folder, and how their keys begin; its pages, newest first, without what they hold."""
 
-    As a page only of a site whose owner chose a theme: others have the plain list of `listing`.
-    """
+    folder: str
+    rest: str
+    site: Site
+    pages: list[Drop]
+
+
+async def place_of(visit: Visit, path: Path, form: str = "html") -> Place | None:
+    """The deepest folder that has pages at a path; as a page itself only where its owner chose a theme: others have a plain list."""
     if refusal_of(visit, path) is not None or visit.position is not None:
         return None
     for folder in path.folders:
@@ -37,38 +47,56 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
         site = await look_of(visit, path, folder)
         if form == "html" and site.theme is None:
             continue
-        entries = await _entries(visit, folder, f"{rest}/" if rest else "")
-        if not entries:
-            continue
-        address = address_of_folder(folder) + (f"{quote(rest)}/" if rest else "")
-        title = site.title if address == site.home or not rest else named(rest)
-        view = FolderView(site, title, address, tuple(entries), form=form)
-        return Page(200, TYPES[form], view=_part(view, visit.wanted.number))
+        found = await outlines(visit.ocean, visit.caller, folder, f"{rest}/" if rest else "")
+        if pages := [drop for drop in found if _is_page(drop.key or "")]:
+            return Place(folder, rest, site, pages)
     return None
 
 
-def _part(view: FolderView, number: int) -> FolderView:
-    if view.form == "sitemap":
-        return view
-    size = AT_ONCE if view.form == "html" else IN_FEED
-    start = (number - 1) * size
-    return replace(view, entries=view.entries[start : start + size], number=number, more=len(view.entries) > start + size)
-
-
-async def _entries(visit: Visit, folder: str, prefix: str) -> list[Listed]:
-    """The pages among a folder's records, newest first by the dates that they say."""
-    found = []
-    for drop in await newest(visit.ocean, visit.caller, folder, prefix, MOST):
-        if not _is_page(drop.key or ""):
-            continue
+async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | None:
+    """The list of what lies at a path; None where there is nothing."""
+    place = await place_of(visit, path, form)
+    if place is None:
+        return None
+    folder, rest, site, pages = place
+    address = address_of_folder(f"{folder}/{rest}" if rest else folder)
+    title = site.title if address == site.home or not rest else named(rest)
+    for drop in pages:
         visit.meet(drop)
-        closed = gated(visit.caller, drop)
-        card = _stub(drop) if closed else card_of(drop)
-        if drop.price is not None:
-            visit.public = False
-        found.append(Listed(card, address_of_record(folder, drop.key or ""), show_time(drop.created_at), drop.shown_price))
-    found.sort(key=lambda listed: moment(listed.card.published) or 0.0, reverse=True)
-    return found
+        visit.public = visit.public and drop.price is None
+    if form == "sitemap":
+        entries = [_listed(drop, _NOTHING) for drop in pages]
+        return Page(200, TYPES[form], view=FolderView(site, title, address, tuple(entries), form=form))
+    entries = await _entries(visit, folder, pages[:MOST])
+    size, number = (AT_ONCE, visit.wanted.number) if form == "html" else (IN_FEED, 1)
+    some = entries[(number - 1) * size : number * size]
+    view = FolderView(site, title, address, tuple(some), number, len(entries) > number * size, form)
+    return Page(200 if some else 404, TYPES[form], view=view, counted=True, varies=form == "html")
+
+
+async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]:
+    """The pages with their cards, newest first by the dates that they say."""
+    known = visit.ocean.cards
+    unread = [drop.seq for drop in pages if not gated(visit.caller, drop) and (drop.drop_id, drop.counters) not in known]
+    while unread:
+        drops = await at_places(visit.ocean, visit.caller, folder, unread[:READ])
+        for drop, card in zip(drops, await asyncio.to_thread(_cards, drops), strict=True):
+            if len(known) >= KNOWN:
+                known.clear()
+            known[drop.drop_id, drop.counters] = card
+        came = {drop.seq for drop in drops}
+        unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
+    cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get((drop.drop_id, drop.counters))) for drop in pages]
+    found = [_listed(drop, card) for drop, card in cards if card is not None]
+    return sorted(found, key=lambda one: moment(one.card.published) or 0.0, reverse=True)
+
+
+def _cards(drops: list[Drop]) -> list[Card]:
+    return [card_of(drop) for drop in drops]
+
+
+def _listed(drop: Drop, card: Card) -> Listed:
+    return Listed(card, address_of_record(drop.route, drop.key or ""), show_time(drop.created_at), drop.shown_price)
 
 
 def _is_page(key: str) -> bool:

@@ -36,7 +36,7 @@ async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[st
     """The folders and pages directly inside `route` that the caller may see; None where there are none."""
     folders = await folders_beneath(ocean, caller, route, MOST)
     drops = await entities(ocean, caller, route, MOST, 0)
-    entries = [Entry(name + "/", name + "/") for name in folders]
+    entries = [Entry(name + "/", name + "/") for name in folders if name not in hidden]
     for drop in sorted(drops, key=lambda d: d.key or ""):
         if drop.key is None or drop.key in hidden:
             continue

@@ -9,9 +9,10 @@ from ocean.context import Caller, Ocean
 from ocean.core import site
 from ocean.core.drop import read_time
 from ocean.errors import OceanError
-from ocean.services.pages.drawn import Page, drawn
-from ocean.services.pages.folderpages import FORMS, folder_page
+from ocean.services.pages.drawn import CSP, Page, drawn
+from ocean.services.pages.folderpages import FORMS, folder_page, place_of
 from ocean.services.pages.listing import listing
+from ocean.services.pages.previews import FOLDER as PREVIEW
 from ocean.services.pages.visit import (
     HIDDEN,
     MAX_SEGMENTS,
@@ -36,7 +37,10 @@ async def resolve(ocean: Ocean, caller: Caller, segments: list[str], slash: bool
     position = await ocean.reader.position_at(read_time(at)) if at else None
     visit = Visit(ocean, caller, position, wanted)
     page = await _page(visit, segments, slash, rewrites=0)
-    return replace(page, public=page.public and visit.public, until=visit.until, depends=frozenset(visit.depends))
+    headers = dict(page.headers)
+    if page.sandbox:  # last, whatever the site itself says: several policies hold together
+        headers[CSP] = f"{headers[CSP]}, {page.sandbox}" if CSP in headers else page.sandbox
+    return replace(page, headers=headers, public=page.public and visit.public, until=visit.until, depends=frozenset(visit.depends))
 
 
 async def _page(visit: Visit, segments: list[str], slash: bool, rewrites: int) -> Page:
@@ -52,7 +56,8 @@ async def _page(visit: Visit, segments: list[str], slash: bool, rewrites: int) -
             raise refusal
         page = await _folder(visit, path) or await _generated(visit, path) or await _missing(visit, path)
     if page is not None:
-        return replace(page, headers={**page.headers, **await _headers(visit, path)})
+        unlisted = {"x-robots-tag": "noindex"} if PREVIEW in segments else {}
+        return replace(page, headers={**page.headers, **await _headers(visit, path), **unlisted})
     if visit.gone:
         raise OceanError("GONE", f"The page at /{'/'.join(segments)} is gone for good.")
     raise OceanError("NOT_FOUND", f"There is no page at /{'/'.join(segments)}.")
@@ -110,9 +115,10 @@ async def _folder(visit: Visit, path: Path) -> Page | None:
         return Page(301, "text/plain", location="../" + quote(path.segments[-1]))
     if visit.position is not None or visit.withdrawn:
         return None
-    themed = await folder_page(visit, path)
-    if themed is not None:
-        return themed if path.slash else Page(301, "text/plain", location=last)
+    if path.slash and (themed := await folder_page(visit, path)) is not None:
+        return themed
+    if not path.slash and await place_of(visit, path) is not None:
+        return Page(301, "text/plain", location=last)
     if path.route is None:
         return None
     listed = await listing(visit.ocean, visit.caller, path.route, HIDDEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocean.core import access
 from ocean.core.drop import Drop
@@ -13,9 +13,8 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.shown import DROP
 from ocean.core.templates import Template, compile_template
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated
+from ocean.services.access.reading import gated, may_see
 from ocean.services.data.embeds import Look
-from ocean.services.pages.views import address_of_record
 from ocean.services.pages.visit import Visit, authorise
 from ocean.store.reader import now
 
@@ -25,25 +24,30 @@ DEPTH = 2  # of embeds
 _IN_THREAD = 16 * 1024  # characters of a template
 
 
-async def pattern_of(visit: Visit, body: Any) -> Schema | None:
+class Pattern(NamedTuple):
+    name: str
+    owner: str
+    schema: Schema
+
+
+async def pattern_of(visit: Visit, body: Any) -> Pattern | None:
     """The pattern that a record names, if there is one to be seen."""
     name = body.get("pattern") if isinstance(body, dict) else None
-    if not isinstance(name, str):
-        return None
-    drop = await _seen(visit, PATTERNS, name)
-    return read(drop.payload or "null") if drop is not None else None
+    drop = await _seen(visit, PATTERNS, name) if isinstance(name, str) else None
+    schema = read(drop.payload or "null") if drop is not None else None
+    return Pattern(str(name), drop.owner, schema) if drop is not None and schema is not None else None
 
 
-async def template_of(visit: Visit, name: str, schema: Schema, mode: str) -> tuple[Template, Drop] | None:
-    """The template of a pattern for a mode: the one that it names, or the record `views @NAME/MODE`.
+async def template_of(visit: Visit, pattern: Pattern, mode: str) -> tuple[Template, Drop] | None:
+    """The template of a pattern for a mode: the one that it names, or the record `views @NAME/MODE`, if the pattern's owner wrote it.
 
     Raises INVALID_VALUE where it can't be read.
     """
-    said = schema.views.get(mode)
-    for route, key in splits(said) if said is not None else [(VIEWS, f"{name}/{mode}")]:
+    said = pattern.schema.views.get(mode)
+    for route, key in splits(said) if said is not None else [(VIEWS, f"{pattern.name}/{mode}")]:
         drop = await _seen(visit, route, key)
         source = loads(drop.payload or "null") if drop is not None else None
-        if drop is not None and isinstance(source, str):
+        if drop is not None and isinstance(source, str) and (said is not None or drop.owner == pattern.owner):
             template = await asyncio.to_thread(compile_template, source) if len(source) > _IN_THREAD else compile_template(source)
             return template, drop
     return None
@@ -72,7 +76,8 @@ async def _seen(visit: Visit, route: str, key: str) -> Drop | None:
 def splits(address: str) -> list[tuple[str, str]]:
     """The records that `drop://a/b/c` may name: `c` in `a/b`, then `b/c` in `a`."""
     segments = address.removeprefix(DROP).split("/")
-    return [("/".join(segments[:at]), "/".join(segments[at:]).removeprefix("@")) for at in range(len(segments) - 1, 0, -1)][:16]
+    pairs = [("/".join(segments[:at]), "/".join(segments[at:]).removeprefix("@")) for at in range(len(segments) - 1, 0, -1)]
+    return [pair for pair in pairs if all(pair)][:16]
 
 
 async def resolved(visit: Visit, drop: Drop) -> Any:
@@ -100,14 +105,19 @@ async def resolved(visit: Visit, drop: Drop) -> Any:
 async def _referring(visit: Visit, body: Any) -> Any:
     """The same, each `drop://` that names a record as an embed of it."""
     named = list(dict.fromkeys(_references(body)))[:MAX_REFERENCES]
-    pairs = [pair for address in named for pair in splits(address)]
-    there = await visit.ocean.reader.existing([pair for pair in pairs if all(pair)])
+    there = await visit.ocean.reader.existing([pair for address in named for pair in splits(address)])
     embeds = {}
     for address in named:
-        pair = next((pair for pair in splits(address) if pair in there), None)
+        seen = [pair for pair in splits(address) if pair in there and await _may_see(visit, *pair)]
+        pair = next(iter([*seen, *splits(address)]), None)  # what is not there is told as what is not for this reader
         if pair is not None:
             embeds[address] = {"$embed": {"route": pair[0], "key": pair[1]}}
     return _replaced(body, embeds)
+
+
+async def _may_see(visit: Visit, route: str, key: str) -> bool:
+    found = await visit.ocean.reader.look(route, key)
+    return found.drop is not None and found.drop.live(now()) and may_see(visit.caller, found.drop, "entity", found.rules)
 
 
 def _references(value: Any) -> list[str]:
@@ -123,8 +133,3 @@ def _replaced(value: Any, embeds: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         return {name: _replaced(item, embeds) for name, item in value.items()}
     return [_replaced(item, embeds) for item in value] if isinstance(value, list) else value
-
-
-def filled(template: Template, body: Any) -> str:
-    """Raises PAYLOAD_TOO_LARGE."""
-    return template.render(body, address_of_record)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from ocean.core.addresses import address_of_folder
 from ocean.core.cards import Card, Shown
 from ocean.core.markdown import Heading
 from ocean.core.shown import safe_address, shown
@@ -95,17 +95,3 @@ def _nav(said: Any) -> tuple[tuple[str, str], ...]:
         items = said if isinstance(said, list) else []
         pairs = [(shown(item.get("title")) or "", item.get("url")) for item in items if isinstance(item, dict)]
     return tuple((name[:80], url) for name, url in pairs[:MAX_NAV] if name and isinstance(url, str) and safe_address(url))
-
-
-def address_of_folder(folder: str) -> str:
-    return "/" + "/".join(map(quote, folder.split("/"))) + "/"
-
-
-def address_of_record(route: str, key: str) -> str:
-    """The canonical path of a record's page: no ending of a text, no `index`."""
-    path = f"{route}/{key}"
-    for ending in (".md", ".html"):
-        path = path.removesuffix(ending)
-    folder, _, last = path.rpartition("/")
-    whole = quote(f"{folder}/" if last == "index" else path, safe="/~!$&'()*+,;=:@")
-    return f"/{whole}"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.routes import ancestors
 from ocean.services.access import reading
 from ocean.services.query.scope import RECORDS, affordable, check_page, run, visible
-from ocean.store.query.fragments import joined, sql
+from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.reader import beneath
 
 MAX_SEEKS = 2000
+OUTLINES = 10_000
+_OUTLINE = (  # as `Drop` takes it, without the payload
+    "SELECT r.seq, r.drop_id, r.route, r.key, '', r.source, r.owner, r.created_at, 0, r.version, r.expires_at, r.price, r.counters "
+    "FROM record r"
+)
 
 
 async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: int) -> list[Drop]:
@@ -21,14 +28,21 @@ async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: 
     return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
 
 
-async def newest(ocean: Ocean, caller: Caller, route: str, prefix: str, limit: int) -> list[Drop]:
-    """The folder's live entities whose keys begin with `prefix` (nothing, or ending in a slash), newest first, priced ones too."""
-    check_page(limit, 0)
+async def outlines(ocean: Ocean, caller: Caller, route: str, prefix: str) -> list[Drop]:
+    """The folder's live entities whose keys begin with `prefix` (nothing, or ending in a slash), newest first, priced ones too;
+    OUTLINES of them at most, and without what they hold."""
     parts = [await visible(ocean, caller, route, False, "entity"), sql("r.key IS NOT NULL")]
     if prefix:
         parts.append(sql("r.key > {} AND r.key < {}", prefix, prefix[:-1] + "0"))  # `0` follows `/`
-    query = sql(f"{RECORDS} WHERE {{}} ORDER BY r.seq DESC LIMIT {{}}", joined(" AND ", parts), limit)
-    return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
+    query = sql(f"{_OUTLINE} WHERE {{}} ORDER BY r.seq DESC LIMIT {{}}", joined(" AND ", parts), OUTLINES)
+    return [Drop(*row) for row in await run(ocean, caller, query)]
+
+
+async def at_places(ocean: Ocean, caller: Caller, route: str, seqs: Sequence[int]) -> list[Drop]:
+    """The folder's live entities at some places of the log; fewer where they are large, but one at least."""
+    places = Sql(",".join("?" * len(seqs)), tuple(seqs))
+    seen = await visible(ocean, caller, route, False, "entity")
+    return [Drop(*row) for row in await run(ocean, caller, sql(f"{RECORDS} WHERE r.seq IN ({{}}) AND {{}}", places, seen), cut=True)]
 
 
 async def count(ocean: Ocean, caller: Caller, route: str) -> int:

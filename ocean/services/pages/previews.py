@@ -1,0 +1,98 @@
+"""A site before it goes live: all of it in a folder of its own, and from there in one commit to its place."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from ocean.context import Caller, Ocean
+from ocean.core.drop import Drop, show_time
+from ocean.core.payloads import loads
+from ocean.core.transition import Op
+from ocean.errors import OceanError
+from ocean.services.access.reading import require_read, require_write
+from ocean.services.data.writing import write
+from ocean.services.pages import deploys
+from ocean.services.pages.deploys import DEPLOY_KEY, KEYED
+from ocean.store.reader import beneath, now
+
+FOLDER = "_preview"  # beneath a site
+MOST = 100  # that are listed
+
+
+async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
+    """Puts the site that `files` says beside the live one: what changed is staged before, the rest is the live site's."""
+    route = await require_write(ocean, caller, route)
+    manifest = deploys.manifest_of(files)
+    who = caller.required(*KEYED)
+    target = f"{route}/{FOLDER}/{secrets.token_hex(4)}"
+    live = await _there(ocean, caller, route)
+    staged = dict(await deploys.staged_by(ocean, who))
+    contents = deploys.Contents(ocean, who, target)
+    ops = [deploys.note_of(target, None, {"files": len(manifest), "preview_of": route})]
+    for path, (sha256, size) in sorted(manifest.items()):
+        there = live.get(path)
+        if there is not None and deploys.digest_of(there) == sha256:
+            payload = there.payload or "null"
+        elif staged.get(sha256) == size:
+            payload = await contents.payload(path, sha256, size)
+        else:
+            raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
+        ops.append(Op("save", target, path, payload))
+    await write(ocean, caller, ops)
+    return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": deploys.address_of(ocean, target)}
+
+
+async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> dict[str, Any]:
+    """Makes a preview the live site, in one commit; its folder is empty then."""
+    route = await require_write(ocean, caller, route)
+    target = await require_write(ocean, caller, f"{route}/{FOLDER}/{preview}")
+    wanted = await _there(ocean, caller, target)
+    if not wanted or await deploys.newest_deploy(ocean, target) is None:
+        raise OceanError("NOT_FOUND", f"The site {route!r} has no preview {preview[:40]!r}.", f"deploys {route} lists them.")
+    before = await deploys.newest_deploy(ocean, route)
+    live = await deploys.digests_of(ocean, caller, route)
+    changed = [path for path, drop in wanted.items() if live.get(path) != deploys.digest_of(drop)]
+    removed = sorted(live.keys() - wanted.keys())
+    told = {"files": len(wanted), "changed": len(changed), "removed": len(removed)}
+    ops = [deploys.note_of(route, before, {**told, "promotes": preview})]
+    ops += [Op("save", route, path, wanted[path].payload or "null") for path in changed]
+    ops += [Op("unpublish", route, path) for path in removed]
+    ops += [Op("unpublish", target, path) for path in (DEPLOY_KEY, *wanted)]
+    results = await write(ocean, caller, ops)
+    return {"route": route, **told, "deploy": results[0]["drop_id"], "url": deploys.address_of(ocean, route)}
+
+
+async def list_(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
+    """The deploys of a site, newest first, and the previews beside it."""
+    route = await require_write(ocean, caller, route)
+    await require_read(ocean, caller, route, "entity")
+    moment = now()
+    found: list[dict[str, Any]] = []
+    for drop in await ocean.reader.history(route, DEPLOY_KEY, 1000):
+        note = loads(drop.payload or "null")
+        if isinstance(note, dict) and drop.live(moment):
+            found.append({"deploy": drop.drop_id, "at": show_time(drop.created_at), "live": not found, **_told(note)})
+    return {"route": route, "deploys": found, "previews": await _previews(ocean, route)}
+
+
+def _told(note: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: note[name] for name in ("files", "changed", "removed", "promotes") if name in note}
+    return {**shown, "rollback": True} if "restores" in note else shown
+
+
+async def _previews(ocean: Ocean, route: str) -> list[dict[str, Any]]:
+    low, high = beneath(f"{route}/{FOLDER}")
+    rows = await ocean.engine.scan(
+        "SELECT route, created_at FROM record WHERE key = ? AND removed = 0 AND route > ? AND route < ? ORDER BY seq DESC LIMIT ?",
+        (DEPLOY_KEY, low, high, MOST),
+    )
+    return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": deploys.address_of(ocean, row[0])} for row in rows]
+
+
+async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, Drop]:
+    """What a site holds now, by its paths. Raises FORBIDDEN."""
+    await require_read(ocean, caller, route, "entity")
+    head, _ = await ocean.reader.head()
+    moment = now()
+    return {d.key: d async for d in ocean.reader.folder_at(route, head) if d.key is not None and d.key != DEPLOY_KEY and d.live(moment)}
