@@ -37,7 +37,8 @@ def test_values_as_text(value: Any, text: str | None) -> None:
     [
         ("drop://a/b/c", "/a/b/c"), ("drop://a/@b", "/a/b"), ("drop://a", "drop://a"),
         ("https://x.example", "https://x.example"), ("/a", "/a"),
-        ("a", None), ("/ or not", None), ("tel: me", None), (3, None), (EMBED, "/p/ann"), ({"$embedded": True, "url": "/u"}, "/u"), ({"url": "/u"}, "/u"),
+        ("a", None), ("/ or not", None), ("tel: me", None), (3, None), (EMBED, "/p/ann"),
+        ({"$embedded": True, "url": "/u"}, "/u"), ({"url": "/u"}, "/u"),
         ({"url": 3}, None),
     ],
 )  # fmt: skip
