@@ -21,6 +21,7 @@ class Usage:
         self.read: Counter[tuple[str, str]] = Counter()  # fields that questions look at, in whatever way
         self.cells: set[tuple[str, str]] = set()  # those of them that have a cell
         self.spreads: dict[int, Spread] = {}
+        self.weights: dict[tuple[str, bool], tuple[int, int, int]] = {}  # of folders: as of which place, the largest record, all large ones
         self.wanted: set[int] = set()  # indexes whose spread is to be looked at
 
     def note(self, asked: Counter[tuple[str, str]], route: str, field: str) -> None:

@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, listeners, pairs, peers, probes, queries, searches
+from ops.bench import flat, listeners, pages, pairs, peers, probes, queries, searches
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -31,6 +31,7 @@ def main() -> None:
             rows.append(Row("memory of three idle processes, MB", probes.memory(running.process.pid), None, None, 250, most=True))
             with peers.raw_sanic() as raw:
                 rows += probes.against_raw(wrk, running, raw)
+            rows += pages.against_nginx(wrk, running, Path(folder))
             rows.append(probes.counter(running))
             with peers.soul(Path(folder)) as soul:
                 if soul:
@@ -48,6 +49,7 @@ def main() -> None:
                 rows += flat.rows(wrk, running)
         finally:
             stop(running)
+        rows += pages.rows()
         rows += listeners.rows(Path(folder))
         rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
         rows += searches.rows(Path(folder) / "searched")

@@ -10,7 +10,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 from ocean.services.data import records
-from ocean.services.query import indexes, pipes
+from ocean.services.query import indexes, pipes, scope
 from ocean.services.query.plan import Asked, asked, choose
 from ocean.store import field_indexes, scans
 from ocean.store.engine import StatementError
@@ -199,3 +199,17 @@ async def test_a_dry_run_counts_more_than_a_change_may_take(ocean: Ocean, alice:
     assert await ask(ocean, alice, "find big then remove dry") == {"affected": 30, "dry": True, "results": [], "most": 10}
     with pytest.raises(OceanError, match="More than 10"):
         await ask(ocean, alice, "find big then remove")
+
+
+async def test_what_is_too_large_to_be_gathered_is_refused_as_long_as_it_is_there(
+    ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "MAX_GATHERED", 250_000)
+    await records.bulk(ocean, alice, ops=[{"route": "heavy", "key": f"k{i}", "payload": {"n": i, "t": "x" * 110_000}} for i in range(2)])
+    assert len(await rows(ocean, alice, "find heavy group n count")) == 2
+    await records.save(ocean, alice, route="heavy", key="k2", payload={"n": 2, "t": "x" * 110_000})
+    for text in ("find heavy group n count", "find few join heavy on n = n group heavy.n count", 'sql "SELECT count(*) FROM heavy"'):
+        with pytest.raises(OceanError, match="too large to be put together"):
+            await ask(ocean, alice, text)
+    await ask(ocean, alice, "remove heavy @k2")
+    assert len(await rows(ocean, alice, "find heavy group n count")) == 2

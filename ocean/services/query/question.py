@@ -132,7 +132,7 @@ async def ask(
             pipeline.after(values)
     if not pipeline.records:
         grouped = any(stage.name == "group" for stage in stages) and (joins or not pipeline.fields <= base.cells.keys())
-        scans = [base.select, *(join.scan.select for join in beside)]
+        scans = [base, *(join.scan for join in beside)]
         async with ocean.turns.of(*caller.holders):
             await check_weight(ocean, scans, sum(map(_made, stages)), gathers=bool(grouped))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound

@@ -20,6 +20,7 @@ MAX_LIMIT = 1000
 LIGHT = 16  # values that a row may have, whatever they are of
 LARGE = 100_000  # bytes of a record that counts
 MAX_GATHERED = 64 * 1024 * 1024  # bytes of large records that are grouped or sorted together
+MAX_WEIGHED = 10_000  # folders whose weight is kept
 MAX_ROW = 256 * 1024 * 1024  # bytes that a row may come to
 RECORDS = f"SELECT {DROP}, r.counters FROM record r JOIN drops d ON d.seq = r.seq"  # noqa: S608 - as `Drop` takes them
 _SELECT = f"SELECT {', '.join(f'r.{name}' for name in COLUMNS)}{{}} FROM record r WHERE {{}}"  # noqa: S608 - of our own names
@@ -80,11 +81,11 @@ async def scan_of(
     beside = Sql("".join(f", r.{cell}" for cell in cells.values()))
     if along is not None:
         ordered = along.field if along.ordered else None
-        return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells)
+        return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells, folder)
     select = sql(_SELECT, beside, joined(" AND ", parts))
     if closed:  # what may not be read is not looked into by what comes after, or the time it takes would tell of it
         select = sql("SELECT r.* FROM ({} LIMIT {}) r", select, NO_LIMIT)
-    return Scan(known, select, cells=cells)
+    return Scan(known, select, cells=cells, folder=folder)
 
 
 async def run(
@@ -98,18 +99,46 @@ async def run(
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
 
 
-async def check_weight(ocean: Ocean, scans: Sequence[Sql], values: int, *, gathers: bool) -> None:
+async def check_weight(ocean: Ocean, scans: Sequence[Scan], values: int, *, gathers: bool) -> None:
     """Raises LIMIT_REACHED where rows of so many values, or what a question gathers of many rows, would hold too much: what the engine
     makes in one step is whole before anything can look at it."""
     if values <= LIGHT and not gathers:
         return
-    size = ocean.engine.dialect.size(Sql("r.body"))
     for scan in scans:
-        heavy = sql(_WEIGHT, size, size, LARGE, size, scan)
-        ((largest, together),) = await ocean.engine.scan(heavy.text, heavy.values)
-        if (largest or 0) * values > MAX_ROW or (gathers and (together or 0) > MAX_GATHERED):
-            said = f"Records of up to {(largest or 0) // 1024} KB are too large to be put together so."
+        if not _heavy(*await _at_most(ocean, *scan.folder), values, gathers=gathers):
+            continue
+        largest, together = await _weight(ocean, scan.select)  # what there is now, and may be seen
+        if _heavy(largest, together, values, gathers=gathers):
+            said = f"Records of up to {largest // 1024} KB are too large to be put together so."
             raise OceanError("LIMIT_REACHED", said, "Leave the large ones out, or ask for less of them.")
+
+
+def _heavy(largest: int, together: int, values: int, *, gathers: bool) -> bool:
+    return largest * values > MAX_ROW or (gathers and together > MAX_GATHERED)
+
+
+async def _weight(ocean: Ocean, select: Sql) -> tuple[int, int]:
+    """Bytes of the largest record of a scan, and of all large ones together."""
+    size = ocean.engine.dialect.size(Sql("r.body"))
+    asked = sql(_WEIGHT, size, size, LARGE, size, select)
+    ((largest, together),) = await ocean.engine.scan(asked.text, asked.values)
+    return int(largest or 0), int(together or 0)
+
+
+async def _at_most(ocean: Ocean, route: str, deep: bool) -> tuple[int, int]:
+    """The same of all that a folder has had since this process first looked: only what is new is looked at each time."""
+    known = ocean.usage.weights
+    before, largest, together = known.get((route, deep), (0, 0, 0))
+    head, _ = await ocean.reader.head()
+    if head > before:
+        inside, values = within("r.route", route, deep)
+        since = Sql(f"SELECT r.body FROM record r WHERE {inside} AND r.seq > ?", (*values, before))  # noqa: S608 - of our own names
+        new = await _weight(ocean, since)
+        largest, together = max(largest, new[0]), together + new[1]
+        if len(known) >= MAX_WEIGHED:
+            known.clear()
+        known[route, deep] = (head, largest, together)
+    return largest, together
 
 
 def check_page(limit: int, skip: int) -> None:

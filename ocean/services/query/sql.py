@@ -41,7 +41,7 @@ async def sql(ocean: Ocean, caller: Caller, *, query: str) -> dict[str, Any]:
         kinds = [
             await _kinds(ocean, scan, folder.names, known[folder.route]) for folder, scan in zip(statement.folders, scans, strict=True)
         ]
-        await check_weight(ocean, [scan.select for scan in scans], statement.reads, gathers=True)
+        await check_weight(ocean, scans, statement.reads, gathers=True)
         write = partial(statement.write, ocean.engine.dialect, [scan.select for scan in scans], kinds)
         text, names, shown = await _worked(statement.long, write)
         rows = await _run(ocean, text.text, text.values, statement.by_fields)

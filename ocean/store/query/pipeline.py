@@ -39,6 +39,7 @@ class Scan:
     select: Sql
     ordered: str | None = None  # the field that it goes along, whose values are e_rank, e_number and e_text beside COLUMNS
     cells: Mapping[str, str] = field(default_factory=dict)  # fields whose cells are columns beside
+    folder: tuple[str, bool] = ("", True)  # the folder, and whether all beneath is among them
 
 
 @dataclass(frozen=True, slots=True)
