@@ -13,6 +13,7 @@ from sanic import Request, Sanic
 from ocean.api.callers import ANY_ORIGIN, IN_ADDRESS, answered, caller_of
 from ocean.api.twins import only_parameters, path_route
 from ocean.context import Caller
+from ocean.core.media import is_document
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.http.answers import Answer, json_
@@ -83,6 +84,8 @@ def mount(server: Sanic[Any, Any]) -> None:
         headers = {**ANY_ORIGIN, "cache-control": f"{'public' if public else 'private'}, {_KEPT}", "etag": f'"{file.sha256}"'}
         # A file is never a page here: the API's origin runs nobody's scripts.
         headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox; default-src 'none'"}
+        if is_document(file.type):
+            headers["content-disposition"] = "attachment"
         return send_file(request, request.app.ctx.ocean.blobs, file.key, file.size, file.type, headers)
 
 

@@ -22,3 +22,9 @@ def type_of(name: str) -> str | None:
 
 def is_text(media_type: str) -> bool:
     return media_type.startswith(_TEXT) or media_type.split(";")[0].endswith(("+xml", "+json"))
+
+
+def is_document(media_type: str) -> bool:
+    """Whether a browser would open it as a page that can run scripts."""
+    kind = media_type.split(";")[0].strip().lower()
+    return kind in ("text/html", "text/xml", "application/xml", "text/xsl") or kind.endswith("+xml")

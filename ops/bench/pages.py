@@ -26,8 +26,9 @@ _OURS = (
     "<td><a href='{{url}}'>{{label}}</a></td></tr></table><footer>{{author.name}}</footer></article>"
 )
 _THEIRS = (
-    "<article><h1>{{title}}</h1><p class='lead {{kind}}'>{{description}}</p><table>{% for row in rows %}<tr><td>{{row.name}}"
-    "</td><td>{{row.price}}</td><td><a href='{{row.url}}'>{{row.label}}</a></td></tr>{% endfor %}</table><footer>{{author.name}}</footer></article>"
+    "<article><h1>{{title}}</h1><p class='lead {{kind}}'>{{description}}</p><table>{% for row in rows %}<tr><td>"
+    "{{row.name}}</td><td>{{row.price}}</td><td><a href='{{row.url}}'>{{row.label}}</a></td></tr>{% endfor %}</table>"
+    "<footer>{{author.name}}</footer></article>"
 )
 _RECORD: dict[str, Any] = {
     "title": "Harbour & sea", "kind": "plain", "description": "What there is <today>.", "author": {"name": "Ann"},
@@ -35,7 +36,8 @@ _RECORD: dict[str, Any] = {
 }  # fmt: skip
 _PART = (
     "# Hello *world*\n\nText with `code`, [a link](https://example.org) and **more**.\n\n## Part\n\n- one\n- two\n\n```python\ndef f(x):\n"
-    "    return x\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> Said.\n\nA paragraph that goes on for a while, as paragraphs do, about this and that.\n\n"
+    "    return x\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> Said.\n\n"
+    "A paragraph that goes on for a while, as paragraphs do, about this and that.\n\n"
 )
 _CONFIG = """
 worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; daemon off; user root;

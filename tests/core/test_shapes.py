@@ -13,6 +13,7 @@ from ocean.core import patterns, universal
 from ocean.core.access import Rule
 from ocean.core.drop import ACCESS, REMOVED, SCHEMA
 from ocean.core.filters import UNIVERSAL, condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
+from ocean.core.media import is_document
 from ocean.core.patterns import Schema, define
 from ocean.core.payloads import dumps, encode
 from ocean.core.routes import check_key
@@ -201,3 +202,11 @@ def test_a_key_of_other_letters_is_measured_in_bytes() -> None:
     assert check_key("é" * 256)
     with pytest.raises(OceanError):
         check_key("é" * 257)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "opens"),
+    [("text/html; charset=utf-8", True), ("image/svg+xml", True), ("application/XML", True), ("text/plain", False), ("image/png", False)],
+)
+def test_what_a_browser_opens_as_a_page(media_type: str, opens: bool) -> None:
+    assert is_document(media_type) == opens
