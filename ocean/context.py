@@ -72,7 +72,7 @@ class Ocean:
     views: Counter[tuple[str, str, str]] = field(
         default_factory=Counter
     )  # (route, key, owner) of embeds that were seen since the last count
-    cards: dict[tuple[str, str | None], Card] = field(default_factory=dict)  # of records, by drop and counters
+    cards: dict[tuple[str, str, str | None], Card] = field(default_factory=dict)  # of records, by origin, drop and counters
     paces: Paces = field(default_factory=Paces)
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)

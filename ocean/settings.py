@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ocean.core import keys
+from ocean.core.addresses import Origin
 
 
 class SettingError(Exception):
@@ -45,6 +46,9 @@ SETTINGS = (
     Setting("OCEAN_SMTP", "127.0.0.1:8025", "where the mail host listens for SMTP", "address"),
     Setting("OCEAN_API_URL", "", "the API's public address, where it differs from where it listens", "url"),
     Setting("OCEAN_VIEW_URL", "", "the view host's public address; its Host is the one served beside loopback", "url"),
+    Setting(
+        "OCEAN_ORIGINS", "false", "whether DNS has a wildcard for FOLDER.HOST of OCEAN_VIEW_URL: each top folder has an origin then", "flag"
+    ),
     Setting(
         "OCEAN_MASTER_KEY",
         "",
@@ -156,6 +160,20 @@ def blobs_url(values: Mapping[str, str]) -> str:
 def api_url(values: Mapping[str, str]) -> str:
     """The API's address as others see it, without a slash at its end."""
     return (values["OCEAN_API_URL"] or f"http://{values['OCEAN_API']}").rstrip("/")
+
+
+def origin(values: Mapping[str, str], site: str = "") -> Origin:
+    """Where pages are: the shared host, or a top folder's own."""
+    shared = view_url(values)
+    scheme, _, host = shared.partition("://")
+    return Origin(site, shared, f"{scheme}://{{}}.{host}" if flag(values, "OCEAN_ORIGINS") else "")
+
+
+def page_url(values: Mapping[str, str], path: str) -> str:
+    """The whole address of a path on the shared host."""
+    here = origin(values)
+    link = here.path(path)
+    return link if link != path else here.shared + path
 
 
 def view_url(values: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from sanic.response import ResponseStream
 
 from ocean.context import Caller
 from ocean.core import keys
-from ocean.core.addresses import path_of
+from ocean.core.addresses import Origin, path_of
 from ocean.core.patterns import MODES
 from ocean.errors import OceanError
 from ocean.http import assets
@@ -23,11 +23,10 @@ from ocean.services.data.embeds import keep_counting
 from ocean.services.pages.drawn import Page
 from ocean.services.pages.pages import resolve
 from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
-from ocean.settings import view_url
 from ocean.store.sqlite import SqliteEngine
 from viewhost import themes
 from viewhost.cache import HEADERS, Cache, Kept
-from viewhost.hosts import Hosts
+from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
 
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
@@ -57,37 +56,40 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
 
     @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
     async def page(request: Request, path: str) -> Any:
-        hosts.check(request.headers.get("host", ""))
+        origin = hosts.check(request.headers.get("host", ""))
+        elsewhere = leads(origin, request.path)
+        if elsewhere is not None:
+            query = f"?{request.query_string}" if request.query_string else ""
+            return HTTPResponse(b"", 308, {**HEADERS, "location": elsewhere + query}, "text/plain")
         for name, values in request.args.items():
             if name in ("_key", "at") and len(values) > 1:
                 raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
-        return await _respond(request, await _kept(request))
+        return await _respond(request, await _kept(request, origin))
 
     return server
 
 
-async def _kept(request: Request) -> Kept:
+async def _kept(request: Request, origin: Origin) -> Kept:
     cache: Cache = request.app.ctx.cache
-    path = request.path
+    path = str(kept_as(origin, request.path))
     wanted = _wanted(request)
     name = request.ctx.kept_as = path if wanted == PLAINLY else f"{path}?mode={wanted.mode}&page={wanted.number}"
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
     asks = secret is not None or moment is not None
     if not asks:
-        for kept_as in dict.fromkeys((path, name)):
-            kept = await cache.get(kept_as)
-            if kept is not None and (kept_as == name or not kept.page.varies):
-                request.ctx.kept_as = kept_as
+        for known_as in dict.fromkeys((path, name)):
+            kept = await cache.get(known_as)
+            if kept is not None and (known_as == name or not kept.page.varies):
+                request.ctx.kept_as = known_as
                 return kept
     revision = cache.revision
-    segments, slash = _segments(path)
-    found = await resolve(
-        request.app.ctx.ocean, Caller(keys.public_of(secret) if secret else None, client_ip(request)), segments, slash, moment, wanted
-    )
-    kept = Kept(found, _body(found, view_url(request.app.ctx.settings)))
+    segments, slash = _segments(request.path, origin)
+    caller = Caller(keys.public_of(secret) if secret else None, client_ip(request))
+    found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment, wanted, origin)
+    kept = Kept(found, _body(found, origin.address))
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
-    if found.public and not asks and found.file is None and path == _canonical(segments, slash):
+    if found.public and not asks and found.file is None and request.path == _canonical(segments[bool(origin.site) :], slash):
         request.ctx.kept_as = name if found.varies else path
         cache.put(request.ctx.kept_as, kept, revision)
     return kept
@@ -95,10 +97,12 @@ async def _kept(request: Request) -> Kept:
 
 def _canonical(segments: list[str], slash: bool) -> str:
     """The one spelling of a path that is kept: others are answered, each time anew."""
-    return f"/{path_of('/'.join(segments))}{'/' if slash else ''}"
+    return f"/{path_of('/'.join(segments))}{'/' if slash and segments else ''}"
 
 
-def _segments(path: str) -> tuple[list[str], bool]:
+def _segments(path: str, origin: Origin) -> tuple[list[str], bool]:
+    if origin.site:
+        path = f"/{origin.site}{path}"
     raw = path.removeprefix("/").removesuffix("/").split("/")
     if len(raw) > MAX_SEGMENTS:
         raise OceanError("NOT_FOUND", "There is no page at this address: it is too long.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ocean.store.sqlite import SqliteEngine
 from viewhost.cache import Cache
-from viewhost.hosts import Hosts
+from viewhost.hosts import Hosts, kept_as
 
 _REMEMBERED = 4096  # heads
 _LONGEST = 2048  # bytes of a head
@@ -63,6 +63,8 @@ class Ready:
             found[lower] = value.strip().decode()
         if found.get(b"connection", "keep-alive").lower() != "keep-alive":
             return None
-        if not self._hosts.ours(found.get(b"host", "")):
+        origin = self._hosts.of(found.get(b"host", ""))
+        page = kept_as(origin, words[1].decode()) if origin is not None else None
+        if page is None:
             return None
-        return _Plain(words[1].decode(), found.get(b"accept-encoding", ""), found.get(b"if-none-match"))
+        return _Plain(page, found.get(b"accept-encoding", ""), found.get(b"if-none-match"))

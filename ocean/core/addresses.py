@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
 from urllib.parse import quote
 
 _PLAIN = "~!$&'()*+,;=:@"  # beside letters and digits, what a segment has as it is (RFC 3986, pchar)
@@ -23,3 +25,35 @@ def address_of_record(route: str, key: str) -> str:
     ending = next((ending for ending in _ENDINGS if path.endswith(ending) and not path.endswith("/" + ending)), "")
     folder, _, last = path.removesuffix(ending).rpartition("/")
     return address_of_folder(folder) if last == "index" else f"/{path_of(f'{folder}/{last}')}"
+
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # of a host name (RFC 1123)
+
+
+class Origin(NamedTuple):
+    """Where a page is looked at: on the host that all share, or on the one of a top folder, its `site`.
+
+    `shared` is the shared host's address; `own` the others', with {} for the folder, empty where there are none.
+    """
+
+    site: str = ""
+    shared: str = ""
+    own: str = ""
+
+    @property
+    def address(self) -> str:
+        return self.own.format(self.site) if self.site else self.shared
+
+    def path(self, there: str) -> str:
+        """A path on the shared host as a link from here: a path of this origin, or an address on another."""
+        top, slash, rest = there.removeprefix("/").partition("/")
+        if self.site and top == self.site:
+            return f"/{rest}"
+        if self.own and has_origin(top):
+            return f"{self.own.format(top)}/{rest}" if slash else self.own.format(top)
+        return self.shared + there if self.site else there
+
+
+def has_origin(folder: str) -> bool:
+    """Whether a top folder's name can be a host's."""
+    return _LABEL.fullmatch(folder) is not None

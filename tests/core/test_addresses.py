@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean.core.addresses import address_of_folder, address_of_record, path_of
+from ocean.core.addresses import Origin, address_of_folder, address_of_record, has_origin, path_of
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,22 @@ def test_addresses(route: str, key: str, address: str) -> None:
 def test_an_address_leads_back(text: str) -> None:
     assert unquote(path_of(text.encode(errors="replace").decode())) == text.encode(errors="replace").decode()
     assert address_of_folder("m@n") == "/m@n/"
+
+
+def test_links_between_origins() -> None:
+    own = "https://{}.view.example"
+    at_home, shared, alone = (
+        Origin("blog", "https://view.example", own),
+        Origin("", "https://view.example", own),
+        Origin("", "https://view.example"),
+    )
+    assert (at_home.address, shared.address, alone.address) == ("https://blog.view.example", "https://view.example", "https://view.example")
+    for there, links in {
+        "/blog/a/b": ("/a/b", "https://blog.view.example/a/b", "/blog/a/b"),
+        "/blog/": ("/", "https://blog.view.example/", "/blog/"),
+        "/blog": ("/", "https://blog.view.example", "/blog"),
+        "/shop/x": ("https://shop.view.example/x", "https://shop.view.example/x", "/shop/x"),
+        "/Key_1/x": ("https://view.example/Key_1/x", "/Key_1/x", "/Key_1/x"),
+    }.items():
+        assert tuple(origin.path(there) for origin in (at_home, shared, alone)) == links
+    assert [has_origin(name) for name in ("a", "a-1", "-a", "a-", "A", "a_b", "", "x" * 64)] == [True, True, *[False] * 6]

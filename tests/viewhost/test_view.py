@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import brotli
@@ -12,7 +14,7 @@ import requests
 import zstandard
 
 from ocean.core import keys
-from tests.conftest import Running
+from tests.conftest import Running, start, stop
 from tests.services.test_deploys import PNG
 
 PAGE = "<!doctype html><p>" + "ocean " * 400
@@ -177,3 +179,49 @@ def test_odd_paths_and_parameters_are_never_a_server_error(server: Running, secr
     ):
         status = int(raw(server, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")[0])
         assert status < 500, path
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A server whose folders have origins of their own."""
+    monkeypatch.setenv("OCEAN_VIEW_URL", "http://view.example")
+    monkeypatch.setenv("OCEAN_ORIGINS", "true")
+    running = start(tmp_path / "data")
+    yield running
+    stop(running)
+
+
+def test_each_site_has_its_origin_and_no_other_is_served(apart: Running, secret: str) -> None:
+    theirs = keys.generate().secret
+    assert apart.drops('save blog @_config theme: "blog"\nsave blog @"a.md" "# A"\nsave blog/sub @b title: "B"', secret).ok
+    assert apart.drops('save shop @index "<h1>shop</h1>"\nsave shop @lamp pattern: "x"', theirs).ok
+    assert apart.drops('save blog @_redirects "/old /a 301"', secret).ok
+
+    def asked(host: str, path: str) -> requests.Response:
+        answers = [get(apart, path, host=host) for _ in range(3)]  # made, kept, ready
+        assert len({(one.status_code, one.text, one.headers.get("location")) for one in answers}) == 1
+        return answers[-1]
+
+    home = asked("blog.view.example", "/")
+    assert home.status_code == 200
+    assert 'href="/a"' in home.text
+    assert 'rel="canonical" href="http://blog.view.example/"' in home.text
+    assert "<h1>A</h1>" in asked("blog.view.example", "/a").text.replace(' id="a"', "")
+    assert asked("blog.view.example", "/sub/b").status_code == 200
+    assert asked("blog.view.example", "/old").headers["location"] == "/a"
+    assert asked("shop.view.example", "/").text == "<h1>shop</h1>"
+    assert asked("shop.view.example", "/a").status_code == 404
+    assert asked("blog.view.example", "/shop/").status_code == 404  # another's site is not there
+    away = get(apart, "/blog/a?x=1", host="view.example")
+    assert (away.status_code, away.headers["location"]) == (308, "http://blog.view.example/a?x=1")
+    for host in ("other.example", "view.example.evil", "a.b.view.example", "-x.view.example", "xview.example", ".view.example"):
+        assert asked(host, "/").status_code == 421, host
+    assert asked("none.view.example", "/").status_code == 404
+    assert asked("localhost", "/blog/a").status_code == 200
+    assert asked("view.example", "/ocean-sw.js").status_code == 200
+    feed = asked("blog.view.example", "/feed.xml").text
+    assert "<id>http://blog.view.example/a</id>" in feed
+    assert apart.drops('save blog @"a.md" "# New"', secret).ok
+    assert "New" in asked("blog.view.example", "/a").text
+    told = requests.get(f"{apart.api}/sites", headers={"x-ocean-key": secret}, timeout=9)
+    assert told.ok

@@ -16,7 +16,7 @@ from ocean.core.shown import SUMMARY, title_of
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see
-from ocean.settings import view_url
+from ocean.settings import page_url
 from ocean.store.batch import Write
 from ocean.store.reader import now
 
@@ -71,7 +71,7 @@ class Look:
             self.seen.add((route, key))
             self.ocean.views[route, key, drop.owner] += 1
         if mode == "view":
-            url = view_url(self.ocean.settings) + address_of_record(route, key)
+            url = page_url(self.ocean.settings, address_of_record(route, key))
             return {"$embedded": True, "mode": mode, "url": url, "summary": _summary(drop)}
         payload = await self.walk(loads(drop.body()), depth - 1, (*path, (route, key)))
         return {"$embedded": True, "mode": mode, "route": route, "key": key, "payload": payload}

@@ -17,7 +17,7 @@ from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.services.live.vapid import sealed, unwrapped
-from ocean.settings import view_url
+from ocean.settings import page_url
 from ocean.store import browsers
 from ocean.store.browsers import Browser
 from ocean.store.hooks import DONE, FAILED, PUSH, Delivery, Hook, Outcome
@@ -90,4 +90,4 @@ async def _told(ocean: Ocean, delivery: Delivery, hook: Hook) -> str | None:
 
 
 def _page(ocean: Ocean, drop: Drop) -> str:
-    return view_url(ocean.settings) + (address_of_record(drop.route, drop.key) if drop.key else address_of_folder(drop.route))
+    return page_url(ocean.settings, address_of_record(drop.route, drop.key) if drop.key else address_of_folder(drop.route))

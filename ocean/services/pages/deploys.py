@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from ocean.context import Caller, Ocean
+from ocean.core.addresses import address_of_folder
 from ocean.core.drop import REMOVED, Drop, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
@@ -18,7 +19,7 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.files import blobs
-from ocean.settings import view_url
+from ocean.settings import page_url
 from ocean.store.reader import now
 
 DEPLOY_KEY = "_deploy"
@@ -283,4 +284,4 @@ def _no_deploy(route: str) -> OceanError:
 
 
 def address_of(ocean: Ocean, route: str) -> str:
-    return f"{view_url(ocean.settings)}/{route}/"
+    return page_url(ocean.settings, address_of_folder(route))

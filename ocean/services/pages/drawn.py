@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ocean.core.addresses import address_of_record
 from ocean.core.cards import PROSE, Card, card_of_html, card_of_object, fields_of
 from ocean.core.drop import Drop, show_time
 from ocean.core.files import Reference, reference_in
@@ -16,7 +15,7 @@ from ocean.core.markdown import Document, head, read
 from ocean.core.media import is_text, type_of
 from ocean.core.payloads import loads
 from ocean.core.routes import covers
-from ocean.core.shown import shortened, title_of
+from ocean.core.shown import Link, shortened, title_of
 from ocean.services.pages import patterned
 from ocean.services.pages.listing import Listing
 from ocean.services.pages.views import FolderView, RecordView, Site, site_of
@@ -65,7 +64,7 @@ async def drawn(visit: Visit, path: Path, folder: str, drop: Drop) -> Page:
         return Page(200, named or file.type, file=file, headers=headers)
     if isinstance(value, str):
         if drop.key.endswith(MARKDOWN) and (site.theme or not path.segments[-1].endswith(MARKDOWN)):
-            return Page(200, view=await _text(site, drop, value), headers=headers)
+            return Page(200, view=await _text(visit, site, drop, value), headers=headers)
         return _bytes(value.encode(), named or "text/html", headers)
     if isinstance(value, dict) and named is None:
         pattern = await patterned.pattern_of(visit, value)
@@ -89,8 +88,8 @@ async def _settings(visit: Visit, path: Path, folder: str) -> tuple[dict[str, st
             if not headers and isinstance(csp, str) and csp.isprintable() and csp.isascii():
                 headers = {CSP: csp}
             if site is None and isinstance(value, dict):
-                site = site_of(above, value)
-    return headers, site or site_of(folder, None)
+                site = site_of(above, visit.home(above), value)
+    return headers, site or site_of(folder, visit.home(folder), None)
 
 
 async def look_of(visit: Visit, path: Path, folder: str) -> Site:
@@ -101,18 +100,18 @@ async def _read(text: str) -> Document:
     return await asyncio.to_thread(read, text) if len(text) > _IN_THREAD else read(text)
 
 
-async def _text(site: Site, drop: Drop, text: str) -> RecordView:
+async def _text(visit: Visit, site: Site, drop: Drop, text: str) -> RecordView:
     document = await _read(text)
-    card = card_of_text(drop, document)
+    card = card_of_text(drop, document, visit.link)
     named = document.title is not None and not title_of(document.fields)
     return RecordView(
-        site, card, address_of_record(drop.route, drop.key or ""), document.html, headings=_contents(document, named=named), named=named
+        site, card, visit.link(drop.route, drop.key or ""), document.html, headings=_contents(document, named=named), named=named
     )
 
 
-def card_of_text(drop: Drop, document: Document) -> Card:
+def card_of_text(drop: Drop, document: Document, link: Link) -> Card:
     """The card of a Markdown text: by the fields before it, else by its first heading and paragraph."""
-    card = card_of_object(drop.key or "", document.fields, address_of_record)
+    card = card_of_object(drop.key or "", document.fields, link)
     title = card.title if title_of(document.fields) else document.title or card.title
     published = card.published or show_time(drop.created_at)
     return replace(card, title=title, summary=card.summary or document.summary or "", published=published, kind="Article")
@@ -127,12 +126,12 @@ def _contents(document: Document, *, named: bool) -> tuple[Any, ...]:
 async def _record(visit: Visit, site: Site, drop: Drop, pattern: patterned.Pattern | None, headers: dict[str, str]) -> Page:
     assert drop.key is not None
     body = await patterned.resolved(visit, drop)
-    card = card_of(drop, body)
-    view = RecordView(site, card, address_of_record(drop.route, drop.key), mode=visit.wanted.mode)
+    card = card_of(drop, visit.link, body)
+    view = RecordView(site, card, visit.link(drop.route, drop.key), mode=visit.wanted.mode)
     template = await patterned.template_of(visit, pattern, visit.wanted.mode) if pattern is not None else None
     if template is not None:
         made, source = template
-        fill = partial(made.render, body, address_of_record)
+        fill = partial(made.render, body, visit.link)
         whole = await asyncio.to_thread(fill) if len(drop.payload or "") > _IN_THREAD else fill()
         sandbox = _FOREIGN if source.owner != drop.owner else ""
         if made.document:
@@ -140,23 +139,23 @@ async def _record(visit: Visit, site: Site, drop: Drop, pattern: patterned.Patte
         return Page(200, view=replace(view, html=whole, named=True), headers=headers, counted=True, varies=True, sandbox=sandbox)
     prose = next((body[name] for name in PROSE if isinstance(body.get(name), str)), None)
     document = await _read(prose) if prose is not None else None
-    fields = tuple(fields_of(body, pattern.schema.fields if pattern is not None else {}, address_of_record, card))
+    fields = tuple(fields_of(body, pattern.schema.fields if pattern is not None else {}, visit.link, card))
     html = document.html if document is not None else None
     headings = _contents(document, named=False) if document is not None else ()
     view = replace(view, html=html, fields=fields, headings=headings)
     return Page(200, view=view, headers=headers, counted=True, varies=True)
 
 
-def card_of(drop: Drop, body: Any = None) -> Card:
+def card_of(drop: Drop, link: Link, body: Any = None) -> Card:
     """The card of any record that a page is made of; `body` where it was read already."""
     key = drop.key or ""
     value = loads(drop.body()) if body is None else body
     if isinstance(value, dict):
-        card = card_of_object(key, value, address_of_record)
+        card = card_of_object(key, value, link)
     elif isinstance(value, str) and key.endswith(MARKDOWN):
-        return card_of_text(drop, head(value))
+        return card_of_text(drop, head(value), link)
     elif isinstance(value, str):
         card = card_of_html(key, value)
     else:
-        card = replace(card_of_object(key, {}, address_of_record), summary=shortened(str(value)))
+        card = replace(card_of_object(key, {}, link), summary=shortened(str(value)))
     return replace(card, published=card.published or show_time(drop.created_at))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from ocean.core.addresses import address_of_folder, address_of_record
 from ocean.core.cards import Card, named
 from ocean.core.drop import Drop, show_time
 from ocean.core.media import type_of
+from ocean.core.shown import Link
 from ocean.core.universal import moment
 from ocean.services.access.reading import gated
 from ocean.services.pages.drawn import Page, card_of, look_of
@@ -59,13 +59,13 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
     if place is None:
         return None
     folder, rest, site, pages = place
-    address = address_of_folder(f"{folder}/{rest}" if rest else folder)
+    address = visit.home(f"{folder}/{rest}" if rest else folder)
     title = site.title if address == site.home or not rest else named(rest)
     for drop in pages:
         visit.meet(drop)
         visit.public = visit.public and drop.price is None
     if form == "sitemap":
-        entries = [_listed(drop, _NOTHING) for drop in pages]
+        entries = [_listed(visit, drop, _NOTHING) for drop in pages]
         return Page(200, TYPES[form], view=FolderView(site, title, address, tuple(entries), form=form))
     entries = await _entries(visit, folder, pages[:MOST])
     size, number = (AT_ONCE, visit.wanted.number) if form == "html" else (IN_FEED, 1)
@@ -77,26 +77,30 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
 async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]:
     """The pages with their cards, newest first by the dates that they say."""
     known = visit.ocean.cards
-    unread = [drop.seq for drop in pages if not gated(visit.caller, drop) and (drop.drop_id, drop.counters) not in known]
+    unread = [drop.seq for drop in pages if not gated(visit.caller, drop) and _name(visit, drop) not in known]
     while unread:
         drops = await at_places(visit.ocean, visit.caller, folder, unread[:READ])
-        for drop, card in zip(drops, await asyncio.to_thread(_cards, drops), strict=True):
+        for drop, card in zip(drops, await asyncio.to_thread(_cards, drops, visit.link), strict=True):
             if len(known) >= KNOWN:
                 known.clear()
-            known[drop.drop_id, drop.counters] = card
+            known[_name(visit, drop)] = card
         came = {drop.seq for drop in drops}
         unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
-    cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get((drop.drop_id, drop.counters))) for drop in pages]
-    found = [_listed(drop, card) for drop, card in cards if card is not None]
+    cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
+    found = [_listed(visit, drop, card) for drop, card in cards if card is not None]
     return sorted(found, key=lambda one: moment(one.card.published) or 0.0, reverse=True)
 
 
-def _cards(drops: list[Drop]) -> list[Card]:
-    return [card_of(drop) for drop in drops]
+def _name(visit: Visit, drop: Drop) -> tuple[str, str, str | None]:
+    return visit.origin.site, drop.drop_id, drop.counters
 
 
-def _listed(drop: Drop, card: Card) -> Listed:
-    return Listed(card, address_of_record(drop.route, drop.key or ""), show_time(drop.created_at), drop.shown_price)
+def _cards(drops: list[Drop], link: Link) -> list[Card]:
+    return [card_of(drop, link) for drop in drops]
+
+
+def _listed(visit: Visit, drop: Drop, card: Card) -> Listed:
+    return Listed(card, visit.link(drop.route, drop.key or ""), show_time(drop.created_at), drop.shown_price)
 
 
 def _is_page(key: str) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from ocean.context import Caller, Ocean
 from ocean.core import site
+from ocean.core.addresses import Origin
 from ocean.core.drop import read_time
 from ocean.errors import OceanError
 from ocean.services.pages.drawn import CSP, Page, drawn
@@ -18,6 +19,7 @@ from ocean.services.pages.visit import (
     MAX_SEGMENTS,
     NOT_FOUND_PAGE,
     PLAINLY,
+    SHARED,
     Path,
     Visit,
     Wanted,
@@ -30,12 +32,14 @@ from ocean.services.pages.visit import (
 )
 
 
-async def resolve(ocean: Ocean, caller: Caller, segments: list[str], slash: bool, at: str | None = None, wanted: Wanted = PLAINLY) -> Page:
+async def resolve(
+    ocean: Ocean, caller: Caller, segments: list[str], slash: bool, at: str | None = None, wanted: Wanted = PLAINLY, origin: Origin = SHARED
+) -> Page:
     """The page of a path, given as decoded segments. Raises NOT_FOUND, GONE, FORBIDDEN, KEY_REQUIRED."""
     if len(segments) > MAX_SEGMENTS:
         raise OceanError("NOT_FOUND", "There is no page at this address: it is too long.")
     position = await ocean.reader.position_at(read_time(at)) if at else None
-    visit = Visit(ocean, caller, position, wanted)
+    visit = Visit(ocean, caller, position, wanted, origin)
     page = await _page(visit, segments, slash, rewrites=0)
     headers = dict(page.headers)
     if page.sandbox:  # last, whatever the site itself says: several policies hold together
@@ -94,7 +98,7 @@ async def _follow(visit: Visit, way: tuple[str, str, int], rewrites: int) -> Pag
         segments = [*folder.split("/"), *filter(None, rest.split("/"))]
         page = await _page(visit, segments[: MAX_SEGMENTS + 1], rest.endswith("/") or not rest, rewrites + 1)
         return replace(page, status=status if page.status == 200 else page.status)
-    location = "/" + "/".join(map(quote, folder.split("/"))) + target if inside else target
+    location = visit.home(folder).removesuffix("/") + target if inside else target
     return Page(status, "text/plain", location=location)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ocean.core.addresses import address_of_folder
 from ocean.core.cards import Card, Shown
 from ocean.core.markdown import Heading
 from ocean.core.shown import safe_address, shown
@@ -71,8 +70,8 @@ class FolderView:
     form: str = "html"
 
 
-def site_of(folder: str, config: Any) -> Site:
-    """The site of a folder, by the `_config` in it. What is none of a setting's kind is passed over."""
+def site_of(folder: str, home: str, config: Any) -> Site:
+    """The site of a folder at an address, by the `_config` in it. What is none of a setting's kind is passed over."""
     said: Mapping[str, Any] = config if isinstance(config, dict) else {}
 
     def text(name: str) -> str:
@@ -81,7 +80,7 @@ def site_of(folder: str, config: Any) -> Site:
     theme = said.get("theme")
     language = text("language") or text("lang") or "en"
     return Site(
-        address_of_folder(folder), theme if theme in THEMES else None, text("title") or folder.rsplit("/", 1)[-1], text("description"),
+        home, theme if theme in THEMES else None, text("title") or folder.rsplit("/", 1)[-1], text("description"),
         language if language.replace("-", "").isalnum() and len(language) <= 35 else "en", text("footer"), _nav(said.get("nav")),
         icon if (icon := text("icon")) and safe_address(icon) else "",
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.access import ACCESS_KEY, Rules
+from ocean.core.addresses import Origin, address_of_folder, address_of_record
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_route
@@ -33,6 +34,7 @@ class Wanted:
 
 
 PLAINLY = Wanted()
+SHARED = Origin()
 
 
 @dataclass(slots=True)
@@ -43,11 +45,20 @@ class Visit:
     caller: Caller
     position: int | None
     wanted: Wanted = PLAINLY
+    origin: Origin = SHARED
     gone: bool = False
     withdrawn: bool = False  # a page was here and was unpublished: its folder is not listed in its place
     public: bool = True
     until: int | None = None  # when the first of all that was met expires
     depends: set[str] = field(default_factory=set)
+
+    def link(self, route: str, key: str) -> str:
+        """The address of a record's page, from here."""
+        return self.origin.path(address_of_record(route, key))
+
+    def home(self, folder: str) -> str:
+        """The address of a folder's page, from here."""
+        return self.origin.path(address_of_folder(folder))
 
     def meet(self, drop: Drop) -> None:
         if drop.expires_at is not None:
