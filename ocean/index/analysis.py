@@ -27,6 +27,15 @@ def _builder() -> TextAnalyzerBuilder:
     )
 
 
+# Scripts that set no spaces between words (Han, Kana, Hangul): each sign is a word, and several in a row are a phrase.
+_SIGN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def parted(text: str) -> str:
+    """A text as it is taken for words: with spaces about what is a word by itself."""
+    return text if text.isascii() else _SIGN.sub(r" \g<0> ", text)
+
+
 @cache
 def words() -> TextAnalyzer:
     """Words as they stand, in small letters, without accents."""
@@ -77,8 +86,9 @@ def read(text: str) -> Question:
     begun: list[str] = []
     phrases: list[tuple[str, ...]] = []
     for quoted, piece in _PARTS.findall(text):
-        several = words().analyze(quoted or piece)
-        if quoted and len(several) > 1:
+        several = words().analyze(parted(quoted or piece))
+        row = not (quoted or piece).isascii() and len(several) > 1 and all(_SIGN.fullmatch(word) for word in several)
+        if row or (quoted and len(several) > 1):
             phrases.append(tuple(several))
         elif piece.endswith("*") and several and len(several[-1]) > 1:
             found += several[:-1]
@@ -97,6 +107,8 @@ def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str)
         for token in stems(language).pre_tokenize(text[:_LOOKED_AT]).tokens
         if (stem := token.text) in wanted or (starts and text[token.char_offset_from : token.char_offset_to].lower().startswith(starts))
     ]
+    if not text.isascii():
+        marks = sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text[:_LOOKED_AT]) if at[0] in wanted)])
     if not marks:
         return None
     begin = _begin(text, marks)
@@ -110,7 +122,7 @@ def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str)
     shown.append(escape(text[last:end]))
     if end < len(text):
         shown.append(" …")
-    return " ".join("".join(shown).split())
+    return " ".join("".join(shown).replace("</mark><mark>", "").split())
 
 
 def _begin(text: str, marks: list[tuple[int, int, str]]) -> int:

@@ -179,12 +179,13 @@ def _document(entry: Entry) -> Document:
         found.add_unsigned("priced", 1)
     if entry.expires_at is not None:
         found.add_unsigned("expires", entry.expires_at)
-    found.add_text("word", entry.text)
+    text = analysis.parted(entry.text)
+    found.add_text("word", text)
     stems = analysis.stems(entry.language)
-    found.add_pre_tokenized_text("stem", stems.pre_tokenize(entry.text))
+    found.add_pre_tokenized_text("stem", stems.pre_tokenize(text))
     found.add_text("stem", LONGER)
     if entry.title:
-        found.add_pre_tokenized_text("title", stems.pre_tokenize(entry.title))
+        found.add_pre_tokenized_text("title", stems.pre_tokenize(analysis.parted(entry.title)))
     return found
 
 

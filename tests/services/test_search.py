@@ -295,6 +295,21 @@ async def test_the_best_hits_are_given_where_all_are_too_large(sea: Ocean, alice
     assert caught.value.code == "LIMIT_REACHED"
 
 
+async def test_texts_without_spaces_are_found_by_their_signs(sea: Ocean, alice: Caller) -> None:
+    """A sentence was one word, which nobody asks for."""
+    await save(
+        sea,
+        alice,
+        'save east @ja text: "日本語のテキスト検索" lang: "ja"\n'
+        'save east @zh text: "今天的天气很好, weather"; save east @ko text: "서울의 봄"',
+    )
+    for asked, key in (("日本", "ja"), ("テキスト", "ja"), ("天气", "zh"), ("weather", "zh"), ("서울", "ko"), ("春", None), ("気天", None)):
+        answer = await search(sea, alice, prefix="east", text=asked, wait=True)
+        assert [hit["key"] for hit in answer["results"]] == ([key] if key else []), asked
+    answer = plain(await search(sea, alice, prefix="east", text="テキスト", wait=True))
+    assert "日本語の<mark>テキスト</mark>検索" in answer["results"][0]["snippet"]
+
+
 async def test_a_language_is_a_code_or_a_name_and_nothing_else(sea: Ocean, alice: Caller) -> None:
     await save(sea, alice, 'save lang @de title: "Die H\u00e4user" lang: "de"')
     for language in ("de", "de-AT", "German"):
