@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -100,12 +101,30 @@ def read(text: str) -> Question:
     return Question(tuple(dict.fromkeys(found[:MAX_WORDS])), tuple(dict.fromkeys(begun)), tuple(phrases))
 
 
+def _stemmed(text: str, language: str) -> Iterator[tuple[int, int, str]]:
+    """The words of a text by their stems, and where they stand."""
+    if text.isascii():  # most are: each word's stem is known from the last time
+        for word in _ASCII_WORD.finditer(text):
+            yield word.start(), word.end(), _stem(word[0], language)
+        return
+    for token in stems(language).pre_tokenize(text).tokens:
+        yield token.char_offset_from, token.char_offset_to, token.text
+
+
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str, language: str) -> str:
+    return "".join(stems(language).analyze(word)[:1])
+
+
 def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> str | None:
     """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
     marks = [
-        (token.char_offset_from, token.char_offset_to, stem)
-        for token in stems(language).pre_tokenize(text[:_LOOKED_AT]).tokens
-        if (stem := token.text) in wanted or (starts and text[token.char_offset_from : token.char_offset_to].lower().startswith(starts))
+        (begin, end, stem)
+        for begin, end, stem in _stemmed(text[:_LOOKED_AT], language)
+        if stem in wanted or (starts and text[begin:end].lower().startswith(starts))
     ]
     if not text.isascii():
         marks = sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text[:_LOOKED_AT]) if at[0] in wanted)])
