@@ -86,7 +86,8 @@ async def _kept(request: Request, origin: Origin) -> Kept:
     segments, slash = _segments(request.path, origin)
     caller = Caller(keys.public_of(secret) if secret else None, client_ip(request))
     found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment, wanted, origin)
-    kept = Kept(found, _body(found, origin.address))
+    body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
+    kept = Kept(found, body)
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if found.public and not asks and found.file is None and request.path == _canonical(segments[bool(origin.site) :], slash):

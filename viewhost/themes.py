@@ -20,6 +20,7 @@ from ocean.http.assets import THEMES as FOLDER
 from ocean.services.pages.folderpages import FORMS
 from ocean.services.pages.views import FolderView, RecordView
 
+_END = 253_402_300_800_000  # of the year 9999, in milliseconds: times beyond have no form
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
@@ -124,7 +125,9 @@ def _json_feed(view: FolderView, origin: str) -> bytes:
 def moment_of(published: str | None) -> str | None:
     """RFC 3339 of a date or a time, or None."""
     milliseconds = moment(published)
-    return show_time(int(milliseconds)) if milliseconds is not None else None
+    if milliseconds is None or not 0 <= milliseconds < _END:
+        return None
+    return show_time(int(milliseconds))
 
 
 def _clean(value: Any) -> Any:

@@ -149,9 +149,15 @@ def deploys(route: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer))
         return
-    show.table(answer["deploys"])
-    if answer["previews"]:
-        show.table(answer["previews"])
+    if not answer["deploys"] and not answer["previews"]:
+        click.echo(f"{route} has no deploys: ocean publish FOLDER {route}")
+    for one in answer["deploys"]:
+        about = ", ".join(f"{one[name]} {name}" for name in ("files", "changed", "removed") if name in one)
+        why = " a rollback" if one.get("rollback") else f" preview {one['promotes']}" if "promotes" in one else ""
+        live = click.style("  live", fg="green", bold=True) if one["live"] else ""
+        click.echo(f"{one['deploy']}  {one['at'][:19].replace('T', ' ')}  {about}{why}{live}")
+    for one in answer["previews"]:
+        click.echo(f"preview {one['preview']}  {one['at'][:19].replace('T', ' ')}  {one['url']}")
 
 
 @click.command()

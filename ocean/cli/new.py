@@ -28,7 +28,7 @@ def site(folder: Path, theme: str) -> None:
     shutil.copytree(THEIRS / "starter", folder, dirs_exist_ok=True)
     config = folder / "_config"
     config.write_text(config.read_text().replace("THEME", theme))
-    click.echo(f"{folder} has a site with the theme {theme}. Write in it, then: ocean publish {folder} my/site")
+    click.echo(f"{folder} has a site with the theme {theme}. Write in it, then: ocean publish {folder} my/{folder.resolve().name}")
 
 
 COMMANDS = (new,)

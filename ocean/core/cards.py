@@ -9,13 +9,17 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
+from ocean.core import markup
+from ocean.core.markdown import head
 from ocean.core.patterns import Rule
 from ocean.core.searched import plain
 from ocean.core.shown import Link, address_of, refers, safe_address, shortened, shown, title_of
 from ocean.core.universal import moment
 
 SHOWN_FIELDS = 200
+SHOWN_ITEMS, SHOWN_CHARACTERS = 3000, 500_000  # of all fields of a page together
 TITLE, TAG, ADDRESS = 300, 100, 2000  # characters of a card's parts
+_TAGS = 1000  # of a page that a card is made of
 _LOOKED_AT = 20_000  # characters of a text that a summary is made of
 _SUMMARIES = ("summary", "description", "excerpt", "subtitle", "abstract")
 PROSE = ("text", "body", "content", "markdown")  # fields that are a page's text
@@ -40,6 +44,8 @@ class Card:
     amount: str | None = None
     tags: tuple[str, ...] = ()
     kind: str = "Article"
+    dated: bool = False  # it says itself when it was published
+    draft: bool = False
 
     def json_ld(self, url: str) -> dict[str, Any]:
         """The record in the words of schema.org (JSON-LD 1.1)."""
@@ -61,23 +67,30 @@ def card_of_object(key: str, body: Mapping[str, Any], link: Link) -> Card:
     spans = body.get("_dates")
     if start is None and isinstance(spans, list) and spans and isinstance(spans[0], dict):
         start, end = _date(spans[0].get("start")), _date(spans[0].get("end"))
-    amount = _amount(body)
+    amount = (_amount(body) or "")[:TAG] or None
     tags = body.get("tags")
+    if isinstance(tags, str):
+        tags = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    dated = next((found for name in _DATES if (found := _date(body.get(name)))), None) or start
     return Card(
         (title_of(body) or named(key))[:TITLE],
         _summary_of(body),
         _image_of(body, link),
-        next((found for name in _DATES if (found := _date(body.get(name)))), None) or start,
+        dated,
         end,
         (shown(body.get("author")) or "")[:TITLE] or None,
         amount,
         tuple(tag[:TAG] for tag in tags[:20] if isinstance(tag, str)) if isinstance(tags, list) else (),
         "Event" if start and title_of(body) else "Product" if amount else "Article",
+        dated is not None,
+        body.get("draft") is True,
     )
 
 
 def card_of_html(key: str, source: str) -> Card:
     """The card of a page that is HTML: by its title or first heading, and what it says of itself."""
+    if markup.piles_up(source[:_LOOKED_AT]) or source.count("<", 0, _LOOKED_AT) > _TAGS:
+        return Card(named(key))
     tree = LexborHTMLParser(source[:_LOOKED_AT])
 
     def meta(*names: str) -> str | None:
@@ -92,8 +105,9 @@ def card_of_html(key: str, source: str) -> Card:
     title = meta("og:title") or (" ".join(heading.text().split()) if heading is not None else "")
     summary = meta("description", "og:description") or (" ".join(text.text().split()) if text is not None else "")
     image = meta("og:image")
+    image = image if image and safe_address(image) else None
     published = _date(meta("article:published_time", "date"))
-    return Card(title[:TITLE] or named(key), shortened(summary), image if image and safe_address(image) else None, published)
+    return Card(title[:TITLE] or named(key), shortened(summary), image, published, dated=published is not None)
 
 
 def named(key: str) -> str:
@@ -105,9 +119,12 @@ def named(key: str) -> str:
 
 
 def _summary_of(body: Mapping[str, Any]) -> str:
-    for name in (*_SUMMARIES, *PROSE):
+    for name in _SUMMARIES:
         if isinstance(body.get(name), str) and (text := body[name].strip()):
             return shortened(plain(text[:_LOOKED_AT]))
+    for name in PROSE:
+        if isinstance(body.get(name), str) and (said := head(body[name][:_LOOKED_AT]).summary):
+            return shortened(plain(said))
     texts = body.get("_texts")
     return shortened(texts[0]) if isinstance(texts, list) and texts and isinstance(texts[0], str) else ""
 
@@ -156,28 +173,45 @@ class Shown:
 
 
 _ELSEWHERE = frozenset(("pattern", "vector", *_IMAGES, *PROSE))  # said in another place of the page
+_UNIVERSAL = frozenset(("_dates", "_identifiers", "_locations"))
 _FORMS = frozenset(("$embedded", "value", "lat", "start", "url"))  # an object with one of these is shown as what it is, not field by field
+
+
+class _Room:
+    """How much of a record a page shows."""
+
+    def __init__(self) -> None:
+        self.items = SHOWN_ITEMS
+        self.characters = SHOWN_CHARACTERS
+
+    def has(self, text: str) -> bool:
+        self.items -= 1
+        self.characters -= len(text)
+        return self.items >= 0 and self.characters >= 0
 
 
 def fields_of(body: Mapping[str, Any], rules: Mapping[str, Rule], link: Link, card: Card) -> list[Shown]:
     """A record's fields for its page, in the pattern's order, then in their own; without what the card says already."""
     names = [*(name for name in rules if name in body), *(name for name in body if name not in rules)]
     found = []
+    room = _Room()
     for name in names[:SHOWN_FIELDS]:
-        if name in _ELSEWHERE or name.startswith("_") or body[name] in (card.title, card.summary):
+        if name in _ELSEWHERE or (name.startswith("_") and name not in _UNIVERSAL) or body[name] in (card.title, card.summary):
             continue
         if name in _AMOUNTS and card.amount is not None and shown(body[name]) == card.amount:
             continue
         rule = rules.get(name)
-        one = _field(name.replace("_", " ").capitalize(), body[name], rule.type if rule else "", link, depth=0)
+        one = _field(name.replace("_", " ").strip().capitalize(), body[name], rule.type if rule else "", link, room)
         if one is not None:
             found.append(one)
     return found
 
 
-def _field(label: str, value: Any, type_: str, link: Link, depth: int) -> Shown | None:
+def _field(label: str, value: Any, type_: str, link: Link, room: _Room, depth: int = 0) -> Shown | None:
+    if not room.has(value if isinstance(value, str) else ""):
+        return None
     if isinstance(value, list):
-        items = tuple(one for item in value[:SHOWN_FIELDS] if (one := _field("", item, type_, link, depth + 1)) is not None)
+        items = tuple(one for item in value[:SHOWN_FIELDS] if (one := _field("", item, type_, link, room, depth + 1)) is not None)
         return Shown(label, "list", items=items) if items and depth < 4 else None
     if isinstance(value, dict) and value.get("$embedded") is False:
         return None
@@ -185,17 +219,17 @@ def _field(label: str, value: Any, type_: str, link: Link, depth: int) -> Shown 
     if isinstance(value, bool):
         return Shown(label, "flag", "yes" if value else "no")
     if text is None:
-        return _table(label, value, link, depth) if isinstance(value, dict) else None
+        return _table(label, value, link, room, depth) if isinstance(value, dict) else None
     if isinstance(value, dict):
-        return _object(label, value, text, link) if _FORMS & value.keys() else _table(label, value, link, depth)
+        return _object(label, value, text, link) if _FORMS & value.keys() else _table(label, value, link, room, depth)
     if not isinstance(value, str):
         return Shown(label, "number", text)
     return _text(label, value, type_, link)
 
 
-def _table(label: str, value: dict[str, Any], link: Link, depth: int) -> Shown | None:
+def _table(label: str, value: dict[str, Any], link: Link, room: _Room, depth: int) -> Shown | None:
     items = tuple(
-        one for name, item in list(value.items())[:SHOWN_FIELDS] if (one := _field(str(name), item, "", link, depth + 1)) is not None
+        one for name, item in list(value.items())[:SHOWN_FIELDS] if (one := _field(str(name), item, "", link, room, depth + 1)) is not None
     )
     return Shown(label, "table", items=items) if items and depth < 4 else None
 

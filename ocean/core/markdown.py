@@ -25,17 +25,18 @@ _OPTIONS = (
 )  # fmt: skip
 _HEAD = re.compile(r"---[ \t]*\r?\n(.{0,4096}?)(?:\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
 _HEADING = re.compile(r"<h[1-6](?=[\s>])", re.IGNORECASE)
+_LINE = re.compile(r"([A-Za-z][\w-]*):[ \t]+(.*)")
 _NO_NAME = re.compile(r"[^\w\- ]+")
 MAX_TEXT = 2 * 1024 * 1024  # characters that are read as Markdown
 # Of Pygments' some hundred: what people write about, and what no text is known to hold up for long.
 _LANGUAGES = frozenset((
-    "bash", "c", "c++", "console", "cpp", "csharp", "css", "diff", "docker", "dockerfile", "elixir", "go", "haskell", "html", "http", "ini",
+    "bash", "c", "c++", "console", "cpp", "css", "diff", "docker", "dockerfile", "elixir", "go", "haskell", "html", "http", "ini",
     "java", "javascript", "js", "json", "jsx", "julia", "kotlin", "lua", "nginx", "perl", "php", "powershell", "python", "py", "r", "ruby",
     "rb", "rust", "rs", "scala", "scss", "sh", "shell", "sql", "swift", "toml", "ts", "tsx", "typescript", "xml", "yaml", "yml", "zig",
 ))  # fmt: skip
 _HEAD_OF = 8_000  # characters of a text that its card is made of
-_MAX_CODE = 5_000  # characters of a block that are highlighted, and
-_ALL_CODE = 50_000  # of all blocks of a text: the time of some lexers grows with the square of what they read
+_MAX_CODE = 4_000  # characters of a block that are highlighted, and
+_ALL_CODE = 30_000  # of all blocks of a text: the time of some lexers grows with the square of what they read
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class _Outline:
         self._raw: list[str] = []
         self._own: str | None = None
         self._level = 0
+        self._picture = False  # what stands for one is not read with the text
         self._taken: Counter[str] = Counter()
 
     @property
@@ -117,10 +119,12 @@ class _Outline:
             self._begin(value)
         elif kind == "End":
             self._end(value)
-        elif self._text is not None:
+        elif self._text is not None and not self._picture:
             self._text.append(" " if kind in ("SoftBreak", "HardBreak") else value if kind in ("Text", "Code") else "")
 
     def _begin(self, value: Any) -> None:
+        if isinstance(value, dict) and "Image" in value:
+            self._picture = True
         if isinstance(value, dict) and "Heading" in value:
             self._text, self._own, self._level = [], value["Heading"]["id"], int(value["Heading"]["level"][1])
             self.begins = self.begins or self._count == 1
@@ -128,6 +132,8 @@ class _Outline:
             self._text = []
 
     def _end(self, value: Any) -> None:
+        if value == "Image":
+            self._picture = False
         if self._text is None:
             return
         text = " ".join("".join(self._text).split())
@@ -188,15 +194,23 @@ def split(text: str) -> tuple[dict[str, Any], str]:
     found = _HEAD.match(text)
     if found is None:
         return {}, text
+    body = text[found.end() :]
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(found[1], Loader=yaml.CSafeLoader)):
-            return {}, text  # one that stands for another may grow without end
+        for event in yaml.parse(found[1], Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+                return {}, text  # what stands for something else may grow without end; no types are read
         fields = yaml.load(found[1], Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}, text
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        fields = _lines(found[1])
     if not isinstance(fields, dict):
         return {}, text
-    return {str(name): value for name, value in fields.items()}, text[found.end() :]
+    return {str(name): value for name, value in fields.items()}, body
+
+
+def _lines(said: str) -> dict[str, str] | None:
+    """Fields a line each, where they are no YAML, as with a colon in a title; None where a line is no field."""
+    found = [_LINE.fullmatch(line) for line in said.splitlines() if line.strip()]
+    return {field[1]: field[2].strip().strip("\"'") for field in found if field} if all(found) else None
 
 
 class _Loader(yaml.CSafeLoader):

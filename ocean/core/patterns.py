@@ -193,11 +193,13 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "location": _location,
     "amount": _amount,
     "relation": _relation,
+    "object": lambda value: isinstance(value, dict),
 }
 _SAYS = {
     "text": "text", "number": "a number", "boolean": "true or false", "date": "a date (2026-03-10 or 2026-03-10T10:00:00Z)",
     "identifier": "an identifier", "blob": "a file or an address", "location": "a place ({ lat, lon }, or an address)",
     "amount": "an amount (a number, or { value, unit })", "relation": "a relation ({ $embed: { route, key } })",
+    "object": "an object with fields",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ocean.core.payloads import dumps
 from ocean.core.searched import TITLES
@@ -87,5 +88,9 @@ def address_of(value: Any, link: Link) -> str | None:
 
 def safe_address(address: str) -> bool:
     """Whether a browser that follows it runs nothing: relative, or of a scheme that only goes somewhere (WHATWG URL)."""
+    try:
+        urlsplit(address)
+    except ValueError:  # no address at all
+        return False
     scheme = _SCHEME.match(_PASSED_OVER.sub("", address))
     return scheme is None or scheme[1].lower() in _SCHEMES

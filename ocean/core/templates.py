@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from typing import Any, NamedTuple, Protocol
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from grammar.names import way
+from ocean.core import markup
 from ocean.core.shown import Link, address_of, refers, safe_address, shown
 from ocean.errors import OceanError
 
 MAX_SOURCE = 256 * 1024  # characters of a template
-MAX_TAGS = 10_000  # a parser's time grows with the square of how deep they lie in each other
+MAX_TAGS = 5_000  # a parser's time grows with the square of how deep they lie in each other
 MAX_DEPTH = 100  # of elements in elements
 MAX_OUTPUT = 4 * 1024 * 1024  # characters of a page that is made, and
+MAX_ADDRESS = 4000  # characters
 MAX_STEPS = 200_000  # parts that are filled and items that are looked at for it
 
 _PLACE = re.compile(r"\{\{\s*([^{}\s][^{}]{0,200}?)\s*\}\}")
@@ -64,6 +66,23 @@ class _Filling:
         self.link = link
         self.left = MAX_OUTPUT
         self.steps = MAX_STEPS
+        self._texts: dict[int, str | None] = {}  # of values by where they lie: each is shown once
+        self._addresses: dict[int, str | None] = {}
+
+    def text(self, value: Any) -> str | None:
+        """A value as text, escaped; None where it says nothing."""
+        if id(value) not in self._texts:
+            text = shown(value)
+            self._texts[id(value)] = None if text is None else escape(text[: MAX_OUTPUT + 1])
+        return self._texts[id(value)]
+
+    def address(self, value: Any) -> str | None:
+        """Where a value leads, escaped; None where it leads nowhere, or where it would run something."""
+        if id(value) not in self._addresses:
+            address = address_of(value, self.link) or shown(value)
+            sound = address is not None and len(address) <= MAX_ADDRESS and safe_address(address)
+            self._addresses[id(value)] = escape(address) if address is not None and sound else None
+        return self._addresses[id(value)]
 
     def step(self, count: int = 1) -> None:
         self.steps -= count
@@ -102,10 +121,10 @@ class _Value:
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         filling.step()
-        value = shown(scope.find(self.path))
-        if value is None:
+        text = filling.text(scope.find(self.path))
+        if text is None:
             return False
-        out.append(filling.spend(escape(value)))
+        out.append(filling.spend(text))
         return True
 
 
@@ -120,19 +139,21 @@ class _Attribute:
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         found: list[str] = []
         filling.step(len(self.pieces))
+        alone = self.address and len(self.pieces) == 1
         for piece in self.pieces:
-            value = piece if isinstance(piece, str) else self._of(scope.find(piece), filling)
-            if value is None:
+            if isinstance(piece, str):
+                found.append(escape(piece))
+                continue
+            value = scope.find(piece)
+            text = filling.address(value) if alone else filling.text(value)
+            if text is None:
                 return False
-            found.append(value)
+            found.append(text)
         text = "".join(found)
-        if self.address and not safe_address(text):
+        if self.address and not alone and (len(text) > MAX_ADDRESS or not safe_address(unescape(text))):
             return False
-        out.append(filling.spend(f' {self.name}="{escape(text)}"'))
+        out.append(filling.spend(f' {self.name}="{text}"'))
         return True
-
-    def _of(self, value: Any, filling: _Filling) -> str | None:
-        return (address_of(value, filling.link) if self.address else None) or shown(value)
 
 
 @dataclass(slots=True)
@@ -213,13 +234,11 @@ class _Array(_Element):
         return True
 
     def _plain(self, out: _Out, value: Any, filling: _Filling) -> bool:
-        text = shown(value)
-        if text is None:
+        inner = filling.text(value)
+        if inner is None:
             return False
-        inner = escape(text)
-        address = address_of(value, filling.link)
-        if address is not None and safe_address(address):
-            inner = f'<a href="{escape(address)}">{inner}</a>'
+        if address_of(value, filling.link) is not None and (address := filling.address(value)) is not None:
+            inner = f'<a href="{address}">{inner}</a>'
         if self.tag not in _ROWS:
             tag = "li" if self.tag in ("ul", "ol", "menu") else "option" if self.tag in ("select", "datalist") else "span"
             inner = f"<{tag}>{inner}</{tag}>"
@@ -236,18 +255,18 @@ class _Ref(_Element):
 
     def _made(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         value = scope.find(self.path)
-        address = address_of(value, filling.link)
-        if address is None or not safe_address(address):
+        address = filling.address(value) if address_of(value, filling.link) is not None else None
+        if address is None:
             return False
         inner = Scope(value.get("payload", value) if isinstance(value, dict) else value, scope)
         out.append(filling.spend(f"<{self.tag}"))
         if not all(attribute.fill(out, inner, filling) for attribute in self.attributes):
             return False
-        out.append(filling.spend(f' href="{escape(address)}">' if self.links else ">"))
+        out.append(filling.spend(f' href="{address}">' if self.links else ">"))
         if not _blank(self.inner):
             return self._filled(out, inner, filling)
-        text = escape(shown(value) or address)
-        out.append(filling.spend(text if self.tag == "a" else f'<a href="{escape(address)}">{text}</a>'))
+        text = filling.text(value) or address
+        out.append(filling.spend(text if self.tag == "a" else f'<a href="{address}">{text}</a>'))
         return self._closed(out, filling)
 
 
@@ -268,71 +287,104 @@ class Template:
         return "".join(out)
 
 
+def compile_template(source: str, *, foreign: bool = False) -> Template:
+    """`foreign`: it is somebody else's than the page's owner: what could lead away or speak to others is left out.
+
+    Raises INVALID_VALUE where it is too large, or nested too deep.
+    """
+    made = _compiled(source, foreign) if len(source) <= MAX_SOURCE else _TOO_LARGE
+    if isinstance(made, str):
+        raise OceanError("INVALID_VALUE", made, "Move what does not change into files of its own.")
+    return made
+
+
+_TOO_LARGE = f"A template has at most {MAX_SOURCE // 1024} KB and {MAX_TAGS} tags."
+
+
 @lru_cache(maxsize=64)
-def compile_template(source: str) -> Template:
-    """Raises INVALID_VALUE where it is too large, or nested too deep."""
-    if len(source) > MAX_SOURCE or source.count("<") > MAX_TAGS:
-        said = f"A template has at most {MAX_SOURCE // 1024} KB and {MAX_TAGS} tags."
-        raise OceanError("INVALID_VALUE", said, "Move what does not change into files of its own.")
+def _compiled(source: str, foreign: bool) -> Template | str:
+    """A template, or what is wrong with it."""
+    if source.count("<") > MAX_TAGS:
+        return _TOO_LARGE
+    if markup.piles_up(source):
+        return "The template opens too many of b, i, a and the like within each other."
     document = source[:1000].lstrip().lower().startswith(("<!doctype", "<html"))
     # The first node of a part has the HTML of all that follow it: a comment that is left out stands there.
     root = LexborHTMLParser(source if document else f"<!---->{source}", is_fragment=not document).root
     parts: list[_Part] = [_Text("<!doctype html>")] if document else []
-    parts += _siblings(root, 0)
+    try:
+        parts += _Reader(foreign).siblings(root, 0)
+    except OceanError as fault:
+        return fault.message
     return Template(_joined(parts), document)
 
 
-def _siblings(node: LexborNode | None, depth: int) -> list[_Part]:
-    if depth > MAX_DEPTH:
-        raise OceanError("INVALID_VALUE", f"The template is nested deeper than {MAX_DEPTH} elements.")
-    parts: list[_Part] = []
-    while node is not None:
-        parts += _node(node, depth)
-        node = node.next
-    return parts
+# What a template of somebody else's may not have: it would run, load, send or lead to what the page's owner knows nothing of.
+_FOREIGN = frozenset((
+    "script", "meta", "base", "link", "iframe", "frame", "frameset", "object", "embed", "applet", "form", "input", "button", "textarea",
+    "select", "template", "noscript", "portal",
+))  # fmt: skip
+_FOREIGN_ATTRIBUTES = frozenset(("referrerpolicy", "ping", "srcdoc", "autofocus", "formaction", "target", "download"))
 
 
-def _node(node: LexborNode, depth: int) -> list[_Part]:
-    if node.is_text_node:
-        return [
-            _Value(piece) if isinstance(piece, tuple) else _Text(escape(piece, quote=False)) for piece in _pieces(node.text_content or "")
-        ]
-    if not node.is_element_node or node.tag is None:  # comments are left out
-        return []
-    tag = node.tag
-    if tag in _RAW:
-        return [_Text(node.html or "")]
-    array, ref = node.attributes.get("data-array"), node.attributes.get("data-ref")
-    attributes = _attributes(node)
-    inner = _joined(_siblings(node.first_child, depth + 1))
-    if array:
-        return [_Array(tag, attributes, inner, path=_path(array))]
-    if ref:
-        return [_Ref(tag, attributes, inner, path=_path(ref), links=tag == "a" and "href" not in node.attributes)]
-    if not _dynamic(attributes) and not _dynamic(inner):
-        element = _Element(tag, attributes, inner)
-        out: _Out = []
-        element.fill(out, Scope(None), _Filling(lambda route, key: ""))
-        return [_Text("".join(out))]
-    return [_Element(tag, attributes, inner)]
+class _Reader:
+    """Reads a template's nodes to parts."""
 
+    def __init__(self, foreign: bool) -> None:
+        self._foreign = foreign
 
-def _attributes(node: LexborNode) -> tuple[_Part, ...]:
-    found: list[_Part] = []
-    for name, value in node.attributes.items():
-        if name in ("data-array", "data-ref"):
-            continue
-        if value is None:
-            found.append(_Text(f" {name}"))
-            continue
-        pieces = _pieces(value)
-        address = name in _ADDRESSES
-        if all(isinstance(piece, str) for piece in pieces):
-            referred = refers(value) if address else None
-            found.append(_Link(name, referred) if referred else _Text(f' {name}="{escape(value)}"'))
-        elif name not in _CLOSED and not name.startswith("on"):
-            found.append(_Attribute(name, tuple(pieces), address))
-    return _joined(found)
+    def siblings(self, node: LexborNode | None, depth: int) -> list[_Part]:
+        if depth > MAX_DEPTH:
+            raise OceanError("INVALID_VALUE", f"The template is nested deeper than {MAX_DEPTH} elements.")
+        parts: list[_Part] = []
+        while node is not None:
+            parts += self._node(node, depth)
+            node = node.next
+        return parts
+
+    def _node(self, node: LexborNode, depth: int) -> list[_Part]:
+        if node.is_text_node:
+            return [
+                _Value(piece) if isinstance(piece, tuple) else _Text(escape(piece, quote=False))
+                for piece in _pieces(node.text_content or "")
+            ]
+        if not node.is_element_node or node.tag is None:  # comments are left out
+            return []
+        tag = node.tag
+        if self._foreign and tag in _FOREIGN:
+            return []
+        if tag in _RAW:
+            return [_Text(node.html or "")]
+        array, ref = node.attributes.get("data-array"), node.attributes.get("data-ref")
+        attributes = self._attributes(node)
+        inner = _joined(self.siblings(node.first_child, depth + 1))
+        if array:
+            return [_Array(tag, attributes, inner, path=_path(array))]
+        if ref:
+            return [_Ref(tag, attributes, inner, path=_path(ref), links=tag == "a" and "href" not in node.attributes)]
+        if not _dynamic(attributes) and not _dynamic(inner):
+            element = _Element(tag, attributes, inner)
+            out: _Out = []
+            element.fill(out, Scope(None), _Filling(lambda route, key: ""))
+            return [_Text("".join(out))]
+        return [_Element(tag, attributes, inner)]
+
+    def _attributes(self, node: LexborNode) -> tuple[_Part, ...]:
+        found: list[_Part] = []
+        for name, value in node.attributes.items():
+            if name in ("data-array", "data-ref") or (self._foreign and (name in _FOREIGN_ATTRIBUTES or name.startswith("on"))):
+                continue
+            if value is None:
+                found.append(_Text(f" {name}"))
+                continue
+            pieces = _pieces(value)
+            address = name in _ADDRESSES
+            if all(isinstance(piece, str) for piece in pieces):
+                referred = refers(value) if address else None
+                found.append(_Link(name, referred) if referred else _Text(f' {name}="{escape(value)}"'))
+            elif name not in _CLOSED and not name.startswith("on"):
+                found.append(_Attribute(name, tuple(pieces), address))
+        return _joined(found)
 
 
 @dataclass(slots=True)

@@ -92,7 +92,7 @@ def looks_at(op: Op) -> list[str]:
 
 def needs_payload(op: Op) -> bool:
     """Whether deciding on `op` reads what the record holds."""
-    return op.kind in ("update", "add") or bool(ids_in(op.payload))
+    return op.kind in ("update", "add") or bool(ids_in(op.payload)) or "pattern" in op.payload
 
 
 class State(Protocol):
@@ -104,7 +104,9 @@ class State(Protocol):
         """`(route, owner)` of an event that is there."""
 
     def schema(self, route: str) -> Schema | None: ...
-    def pattern(self, name: str) -> Schema | None: ...
+    def pattern(self, name: str) -> tuple[Schema, Current] | None:
+        """A pattern that may be read, and the record that it is."""
+
     def stream(self, route: str) -> broadcasts.Stream | None: ...
     def file(self, blob_id: str) -> tuple[str, int, str] | None:
         """`(owner, size, sha256)` of an uploaded file."""
@@ -145,7 +147,7 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
     if not op.restoring:
-        _check_schema(op.route, changes[-1], state)
+        _check_schema(op.route, changes[-1], who, current, state)
     if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
         changes[:0] = _mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):
@@ -176,18 +178,26 @@ def _check_file(payload: str, who: str, current: Current | None, state: State) -
         raise OceanError("FORBIDDEN", f"The file {file.key!r} is not this key's.", "Upload it first: POST /blob.")
 
 
-def _check_schema(route: str, change: Change, state: State) -> None:
+def _check_schema(route: str, change: Change, who: str, current: Current | None, state: State) -> None:
     """A record is as its folder's schema has it, and as the pattern that it names, if there is one."""
     if change.kind != SAVED or (change.key or "").startswith("_"):  # a site's settings are no records of its kind
         return
-    schema, name = state.schema(route), named_in(change.payload)
-    pattern = state.pattern(name) if name is not None else None
-    for what, wanted in ((f"the schema of {route!r}", schema), (f"the pattern {name!r}", pattern)):
+    name = named_in(change.payload)
+    found = state.pattern(name) if name is not None else None
+    pattern = found[0] if found is not None and _binds(found[1], str(name), who, current) else None
+    for what, wanted in ((f"the schema of {route!r}", state.schema(route)), (f"the pattern {name!r}", pattern)):
         if wanted is not None:
             body = loads(structured(change.payload))
             faults = wanted.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
             if faults:
                 raise violation(what, faults)
+
+
+def _binds(pattern: Current, name: str, who: str, current: Current | None) -> bool:
+    """Whether a pattern binds a record: one that named it before somebody else made it what it is now goes on as it was."""
+    if pattern.owner == who or current is None or current.removed or named_in(current.payload) != name:
+        return True
+    return current.live_seq > pattern.live_seq
 
 
 def _define(op: Op, who: str, state: State) -> list[Change]:

@@ -74,9 +74,10 @@ class Draft:
                 return known[route]
         return self.batch.memory.schemas.get(route)
 
-    def pattern(self, name: str) -> Schema | None:
+    def pattern(self, name: str) -> tuple[Schema, Current] | None:
         found = self.current(PATTERNS, name)
-        return patterns.read(found.payload) if found is not None and not found.removed and found.price is None else None
+        schema = patterns.read(found.payload) if found is not None and not found.removed and found.price is None else None
+        return (schema, found) if schema is not None and found is not None else None
 
     def stream(self, route: str) -> Stream | None:
         for known in (self.own_streams, self.batch.streams):

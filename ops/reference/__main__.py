@@ -24,6 +24,8 @@ def commands() -> str:
         _MADE,
         "What conditions, joins, groups and the rest look like is in [language.md](language.md).",
         "",
+        "Send your key as `X-Ocean-Key: osk_...`, or sign the request (RFC 9421).",
+        "",
         'Statements go to `POST /exec`, as text or as `{"query": "..."}`; each has an HTTP twin where one is named.',
         "",
     ]

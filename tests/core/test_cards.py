@@ -59,14 +59,14 @@ def test_what_refers() -> None:
     [
         ({}, Card("My key")),
         ({"title": "T", "description": "D"}, Card("T", "D")),
-        ({"name": "T", "text": "<p>a  b</p>"}, Card("T", "a b")),
+        ({"name": "T", "description": "<p>a  b</p>"}, Card("T", "a b")),
         ({"title": "T", "_texts": ["long " * 100]}, Card("T", "long " * 38 + "long\N{HORIZONTAL ELLIPSIS}")),
         ({"title": "T", "_texts": [3]}, Card("T")),
         (
             {"title": "T", "start": "2026-01-01T10:00:00Z", "end": "2026-01-02"},
-            Card("T", published="2026-01-01T10:00:00Z", ends="2026-01-02", kind="Event"),
+            Card("T", published="2026-01-01T10:00:00Z", ends="2026-01-02", kind="Event", dated=True),
         ),
-        ({"_dates": [{"start": "2026-01-01"}]}, Card("My key", published="2026-01-01")),
+        ({"_dates": [{"start": "2026-01-01"}]}, Card("My key", published="2026-01-01", dated=True)),
         ({"_dates": ["x"]}, Card("My key")),
         ({"date": "no date"}, Card("My key")),
         ({"title": "T", "price": 3}, Card("T", amount="3", kind="Product")),
@@ -75,6 +75,9 @@ def test_what_refers() -> None:
         ({"title": "T", "image": "javascript:1", "photo": {"url": "/p"}}, Card("T", image="/p")),
         ({"title": "T", "_blobs": [3, {"url": "/a.pdf"}, {"url": "/b", "mime": "image/png"}]}, Card("T", image="/b")),
         ({"title": "T", "_blobs": [{"url": "/a.pdf"}]}, Card("T")),
+        ({"title": "T", "tags": "x, y,", "draft": True}, Card("T", tags=("x", "y"), draft=True)),
+        ({"title": "T", "text": "# H\n\nA **bold** ![alt](x) word"}, Card("T", "A bold word")),
+        ({"title": "T", "text": "![](x.png)"}, Card("T")),
         ({"title": "T", "author": "A", "tags": ["x", 3]}, Card("T", author="A", tags=("x",))),
     ],
 )  # fmt: skip
@@ -86,7 +89,7 @@ def test_cards_of_pages() -> None:
     page = (
         '<title>A  b</title><meta name=description content=" D "><meta property="og:image" content="/i"><meta name=date content=2026-01-01>'
     )
-    assert card_of_html("k", page) == Card("A b", "D", "/i", "2026-01-01")
+    assert card_of_html("k", page) == Card("A b", "D", "/i", "2026-01-01", dated=True)
     assert card_of_html("k", "<h1>H</h1><p>first</p>") == Card("H", "first")
     assert card_of_html("k", "<meta name=description><main><p>m</main>") == Card("K", "m")
     assert card_of_html("k", "") == Card("K")
@@ -176,4 +179,15 @@ def test_a_patterns_types_and_order() -> None:
         Shown("When", "date", "2026-01-02"), Shown("Where", "place", "Oslo"), Shown("File", "file", "b.pdf", "a/b.pdf"),
         Shown("Note", "text", "n"),
     ]  # fmt: skip
+    assert [f.label for f in _fields({"_dates": [{"start": "2026-01-01"}], "_texts": ["x"], "_mine": 1})] == ["Dates"]
     assert _fields({"price": 3, "amount": 4}) == [Shown("Amount", "number", "4")]
+
+
+def test_what_costs_too_much_to_read_has_a_card_all_the_same() -> None:
+    assert card_of_html("k", "<title>T</title>" + "<b>" * 60 + "<p>x" * 500) == Card("K")
+    assert card_of_html("k", "<title>T</title>" + "<p>x" * 2000) == Card("K")
+
+
+def test_a_page_shows_no_more_of_a_record_than_has_room() -> None:
+    assert sum(len(f.items) for f in _fields({f"f{n}": [1] * 195 for n in range(100)})) <= 3000
+    assert len(_fields({f"f{n}": "x" * 100_000 for n in range(20)})) == 5

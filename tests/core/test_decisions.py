@@ -32,12 +32,13 @@ class World:
     schemas: dict[str, Schema] = field(default_factory=dict)
     events: dict[str, tuple[str, str]] = field(default_factory=dict)
     patterns: dict[str, Schema] = field(default_factory=dict)
+    made: Current = field(default_factory=lambda: Current("p", "{}", YOU, 1, False, 5))  # the record that each of them is
 
     def schema(self, route: str) -> Schema | None:
         return self.schemas.get(route)
 
-    def pattern(self, name: str) -> Schema | None:
-        return self.patterns.get(name)
+    def pattern(self, name: str) -> tuple[Schema, Current] | None:
+        return (self.patterns[name], self.made) if name in self.patterns else None
 
     def stream(self, route: str) -> Stream | None:
         return None

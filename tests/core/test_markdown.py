@@ -43,7 +43,26 @@ def test_fields_before_a_text() -> None:
     assert found.title == "B"
 
 
-@pytest.mark.parametrize("head", ["a: [", "- a\n- b", "a: &x [1]\nb: *x", "\x01", "a: !!python/object:os.system x", "9" * 5000])
+def test_fields_that_are_no_yaml_are_read_line_by_line() -> None:
+    """A title with a colon in it made all of them text."""
+    found = read('---\ntitle: Bad: yaml: here\nimage: "x.png"\n\n---\nx')
+    assert found.fields == {"title": "Bad: yaml: here", "image": "x.png"}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "a:[",
+        "- a\n- b",
+        "a: &x [1]\nb: *x",
+        "\x01",
+        "a: !!python/object:os.system x",
+        "x: !!bool maybe",
+        'x: !!int ""',
+        "x: !!timestamp foo",
+        "9" * 5000,
+    ],
+)
 def test_what_is_no_fields_is_text(head: str) -> None:
     assert read(f"---\n{head}\n---\nx").fields == {}
 

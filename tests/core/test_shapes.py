@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ocean.core.media import is_document
 from ocean.core.patterns import Schema, define
 from ocean.core.payloads import dumps, encode
 from ocean.core.routes import check_key
-from ocean.core.transition import Op, plan
+from ocean.core.transition import Current, Op, plan
 from ocean.errors import OceanError
 from tests.core.test_decisions import ME, World, fault
 
@@ -90,6 +91,7 @@ GOOD_AND_BAD: dict[str, tuple[list[Any], list[Any]]] = {
     "blob": (["a.png", {"url": "x"}, {"blob": {}}], [5, "", {"odd": 1}]),
     "location": (["Oslo", {"lat": 1, "lon": 2}], [5, "", {"lat": 91, "lon": 0}, {"lat": "1", "lon": 2}]),
     "amount": ([5, {"value": 5, "unit": "EUR"}], ["5", {"value": "5"}, {"value": 5, "unit": 5}]),
+    "object": ([{}, {"a": 1}], ["x", 3, [1]]),
     "relation": (["drop://a/b", "a/b", {"$embed": {"route": "a", "key": "b"}}], [5, "alone", {"$embed": 5}, {"$embed": {"route": "a"}}]),
 }
 
@@ -157,6 +159,12 @@ def test_a_record_is_as_the_pattern_that_it_names() -> None:
     world = World(known={"r": Rule(ME, "protected")}, patterns={"todo": define({"n": "number required"})})
     for payload in ('{"pattern":"todo"}', encode('{"pattern":"todo"}')):  # a text that is an object is read as one
         assert fault(Op("save", "r", "k", payload), world) == "SCHEMA_VIOLATION"
+    before = Current("id", '{"pattern":"todo"}', ME, 1, False, 4)  # it named the pattern before its owner changed it
+    assert plan(Op("save", "r", "k", '{"pattern":"todo"}'), ME, replace(world, records={("r", "k"): before}))
+    for again in (replace(before, live_seq=6), replace(before, removed=True), replace(before, payload='{"pattern":"other"}')):
+        assert fault(Op("save", "r", "k", '{"pattern":"todo"}'), replace(world, records={("r", "k"): again})) == "SCHEMA_VIOLATION"
+    mine_ = replace(world, records={("r", "k"): before}, made=replace(world.made, owner=ME))
+    assert fault(Op("save", "r", "k", '{"pattern":"todo"}'), mine_) == "SCHEMA_VIOLATION"
     for payload in ('{"pattern":"todo","n":1}', '{"pattern":"other"}', '{"pattern":3}', '["pattern"]', '"pattern"'):
         assert plan(Op("save", "r", "k", payload), ME, world)
     assert plan(Op("save", "r", "_k", '{"pattern":"todo"}'), ME, world)  # a site's setting is no record of its kind

@@ -127,7 +127,7 @@ def test_whatever_a_record_holds_it_adds_no_element_that_the_template_has_not(va
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [("x" * (MAX_SOURCE + 1), "KB"), ("<b>" * (MAX_TAGS + 1), "tags"), ("<div>" * 200, "deeper")],
+    [("x" * (MAX_SOURCE + 1), "KB"), ("<p>" * (MAX_TAGS + 1), "tags"), ("<div>" * 200, "deeper")],
 )
 def test_a_template_has_bounds(source: str, said: str) -> None:
     with pytest.raises(OceanError, match=said):
@@ -155,3 +155,58 @@ def test_what_a_template_may_take_has_a_bound_though_it_writes_nothing(source: s
     with contextlib.suppress(OceanError):
         render(source, {"a": value})
     assert time.process_time() - begun < 3
+
+
+FOREIGN = (
+    '<meta name="referrer" content="unsafe-url"><base href="https://evil.example/"><script>x</script><iframe src="/a"></iframe>'
+    '<form action="/x"><input></form><img referrerpolicy="unsafe-url" src="/y" onerror="x"><a href="/z" ping="/p" target="_top">{{t}}</a>'
+)
+
+
+def test_a_foreign_template_leaves_out_what_leads_away() -> None:
+    assert compile_template(FOREIGN, foreign=True).render({"t": 1}, link) == '<img src="/y"><a href="/z">1</a>'
+    own = compile_template(FOREIGN).render({"t": 1}, link)
+    assert all(tag in own for tag in ("<meta", "<base", "<script", "<iframe", "<form", "referrerpolicy", "onerror", "ping"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<p>" + "".join(f"<b a{n}>" for n in range(95)) + "<p>x" * 4000,
+        "<p>" + "<i>" * 60 + "</b>" * 60 + "<p>x" * 1000,
+    ],
+)
+def test_elements_that_a_parser_would_open_again_and_again_are_few(source: str) -> None:
+    for _ in range(2):  # what is wrong is known from the first time
+        with pytest.raises(OceanError, match="too many of b"):
+            compile_template(source)
+
+
+def test_elements_that_are_closed_pile_up_no_more() -> None:
+    assert render("</b><p><b>{{t}}</b></p>" * 200, {"t": 1}).count("<b>1</b>") == 200
+
+
+def test_what_is_shown_many_times_is_made_once() -> None:
+    begun = time.process_time()
+    with contextlib.suppress(OceanError):
+        render("{{x}}" * 50_000, {"x": [{"value": [""] * 190}] * 26})
+    with contextlib.suppress(OceanError):
+        render('<a href="{{x}}">a</a>' * 4_999, {"x": "javascript:" + " " * 15_900})
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ('<a href="/s?q={{q}}&amp;x">{{q}}</a>', '<a href="/s?q=a&lt;b&amp;x">a&lt;b</a>'),
+        ('<a href="java{{q}}">x</a>', '<a href="javaa&lt;b">x</a>'),
+        ('<a href="{{s}}script:x">x</a>', ""),
+        ('<a href="{{none}}">x</a>', ""),
+        ('<a href="{{q}}">x</a><a href="{{q}}">y</a>', '<a href="a&lt;b">x</a><a href="a&lt;b">y</a>'),
+        ('<a href="{{l}}">x</a>', ""),
+        ('<a href="x{{l}}">x</a>', ""),
+        ('<a href="http://[{{q}}">x</a>', ""),
+    ],
+)
+def test_addresses_that_are_put_together(source: str, made: str) -> None:
+    assert render(source, {"q": "a<b", "s": "java", "l": "x" * 5000}) == made

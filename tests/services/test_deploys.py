@@ -198,3 +198,51 @@ async def _preview(ocean: Ocean, who: Caller, files: dict[str, bytes]) -> dict[s
             await deploys.stage(ocean, who, "site", sha256, received)
             received.close()
     return await previews.preview(ocean, who, route="site", files=manifest(files))
+
+
+async def test_what_was_saved_by_hand_is_no_deploys_to_take_away(ocean: Ocean, alice: Caller) -> None:
+    """A record beside the files of a site was gone with the next publish."""
+    await publish(ocean, alice, {"index.html": b"one", "old.html": b"old"})
+    await execute(ocean, alice, parse('save site @lamp title: "Lamp"'))
+    _, answer = await publish(ocean, alice, {"index.html": b"two"})
+    assert (answer["changed"], answer["removed"]) == (1, 1)
+    assert await status(ocean, alice, "site/lamp") == 200
+    assert await status(ocean, alice, "site/old") == 404
+    made = await _preview(ocean, alice, {"index.html": b"three"})
+    assert (await previews.promote(ocean, alice, route="site", preview=made["preview"]))["removed"] == 0
+    assert await status(ocean, alice, "site/lamp") == 200
+
+
+async def test_a_price_holds_in_a_preview_and_over_a_new_version(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    """A page that cost something was free in the preview, and everywhere once that was promoted."""
+    await publish(ocean, alice, {"index.html": b"one", "paid": b"dear"})
+    await execute(ocean, alice, parse('save site @paid "dear" price 5'))
+    made = await _preview(ocean, alice, {"index.html": b"two", "paid": b"dear"})
+    assert await status(ocean, bob, f"site/_preview/{made['preview']}/paid") == 402
+    await previews.promote(ocean, alice, route="site", preview=made["preview"])
+    assert await status(ocean, bob, "site/paid") == 402
+    made = await _preview(ocean, alice, {"index.html": b"two", "paid": b"dearer"})
+    await previews.promote(ocean, alice, route="site", preview=made["preview"])
+    assert await status(ocean, bob, "site/paid") == 402
+    await publish(ocean, alice, {"index.html": b"two", "paid": b"dearest"})
+    assert await status(ocean, bob, "site/paid") == 402
+
+
+async def test_a_preview_that_a_guest_wrote_into_is_not_promoted(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await publish(ocean, alice, {"index.html": b"one"})
+    await execute(ocean, alice, parse(f"share site with @{alice.key} mode moderated"))
+    made = await _preview(ocean, alice, {"index.html": b"two"})
+    await execute(ocean, bob, parse(f'save site/_preview/{made["preview"]} @_redirects "/* https://evil.example/:splat 302!"'))
+    with pytest.raises(OceanError, match="is another than the one that was published"):
+        await previews.promote(ocean, alice, route="site", preview=made["preview"])
+    assert (await page(ocean, bob, "site/")).body == b"one"
+    assert await status(ocean, bob, "site/_preview/") == 404  # nobody is told which there are
+
+
+@pytest.mark.parametrize(
+    ("config", "said"), [(b'{"theme": "blog",}', "is not JSON"), (b"[]", "is no object"), (b'{"theme": "neon"}', "names a theme")]
+)
+async def test_settings_that_are_none_are_not_published(ocean: Ocean, alice: Caller, config: bytes, said: str) -> None:
+    with pytest.raises(OceanError, match=said):
+        await publish(ocean, alice, {"index.html": b"one", "_config": config})
+    await publish(ocean, alice, {"index.html": b"one", "_config": b'{"theme": "blog"}'})

@@ -17,6 +17,7 @@ from ocean.services.pages.views import FolderView, RecordView
 from ocean.services.pages.visit import Wanted
 from tests.services.test_find import ask
 from tests.services.test_records_in_shape import refused
+from viewhost import themes
 
 TODO = """
 define todo version "1" fields {
@@ -100,11 +101,17 @@ async def test_a_template_of_somebody_elses_runs_no_script(ocean: Ocean, alice: 
     await say(ocean, alice, TODO)
     await say(ocean, bob, 'save hers @_config csp: "default-src \'self\'"\nsave hers @a pattern: "todo" title: "T"')
     assert (await page(ocean, "todos/ship-v2")).headers == {}
-    assert (await page(ocean, "hers/a")).headers["content-security-policy"].startswith("default-src 'self', script-src 'none'")
+    assert (
+        (await page(ocean, "hers/a"))
+        .headers["content-security-policy"]
+        .startswith("default-src 'self', default-src 'none'; img-src 'self'")
+    )
     await say(ocean, alice, "save views @\"todo/full\" '<!doctype html><title>{{title}}</title><p>x'")
     found = await page(ocean, "hers/a")
     assert (found.view, found.body) == (None, b"<!doctype html><html><head><title>T</title></head><body><p>x</p></body></html>")
-    assert "script-src 'none'" in found.headers["content-security-policy"]
+    assert "default-src 'none'" in found.headers["content-security-policy"]
+    assert (await page(ocean, "hers/a", bob)).view is not None  # who shows a key has none of it
+    await records.save(ocean, alice, route="views", key="todo/full", payload="<p>{{title}}")
 
 
 async def test_a_template_that_may_not_be_read_is_none(ocean: Ocean, alice: Caller) -> None:
@@ -166,7 +173,7 @@ async def test_texts_are_pages_of_a_site_with_a_theme(ocean: Ocean, alice: Calle
     plain = await page(ocean, "notes/a.md")
     assert (plain.content_type, plain.view) == ("text/markdown; charset=utf-8", None)
     found = await view(ocean, "notes/a")  # a clean address is a page
-    assert (found.card.title, found.card.published, found.card.summary, found.named) == ("Tale", "2026-01-02", "Words here.", False)
+    assert (found.card.title, found.card.published, found.card.summary, found.named) == ("Tale", "2026-01-02", "Words here.", True)
     assert (found.site.theme, found.site.drawn_by, found.address) == (None, "document", "/notes/a")
     await say(ocean, alice, 'save notes @_config theme: "blog" title: "Notes" nav: { About: "about", Bad: "javascript:1" } language: "de"')
     found = await view(ocean, "notes/a.md")
@@ -203,11 +210,12 @@ async def test_a_folder_is_a_list_newest_first_in_pages(ocean: Ocean, alice: Cal
     )
     first = await folder(ocean, "log/")
     assert (first.title, first.number, first.more, len(first.entries)) == ("Days", 1, True, 24)
-    assert [e.card.title for e in first.entries[:3]] == ["Dear", "P", "Day 29"]
-    assert (first.entries[0].price, first.entries[0].card.published != "2030-01-01") == (5, True)  # of what is priced its name alone
+    assert [e.card.title for e in first.entries[:2]] == ["Day 29", "Day 28"]
+    dear = next(e for e in (await folder(ocean, "log/", number=2)).entries if e.card.title == "Dear")
+    assert (dear.price, dear.card.published != "2030-01-01") == (5, True)  # of what is priced its name alone
     assert (await folder(ocean, "log/", alice)).entries[0].card.published == "2030-01-01"
     second = await folder(ocean, "log/", number=2)
-    assert ([e.card.title for e in second.entries][-1], second.more, len(second.entries)) == ("Day 0", False, 8)
+    assert ([e.card.title for e in second.entries][-3:], second.more, len(second.entries)) == (["Day 0", "Dear", "P"], False, 8)
     assert (await page(ocean, "log/", number=9)).status == 404
     posts = await folder(ocean, "log/posts/")
     assert (posts.title, [e.address for e in posts.entries]) == ("Posts", ["/log/posts/p"])
@@ -221,7 +229,12 @@ async def test_a_folder_is_a_list_newest_first_in_pages(ocean: Ocean, alice: Cal
 
 
 async def test_feeds_and_a_sitemap_of_any_folder(ocean: Ocean, alice: Caller) -> None:
-    await say(ocean, alice, 'save news @a title: "A" date: "2026-01-02"\nsave news @b "<title>B</title><p>b"\nsave news @"c.css" "x"')
+    await say(
+        ocean,
+        alice,
+        'save news @a title: "A" date: "2026-01-02"\nsave news @b "<title>B</title><meta name=date content=2026-01-01><p>b"\n'
+        'save news @"c.css" "x"',
+    )
     for name, form in (("feed.xml", "atom"), ("feed.json", "json"), ("sitemap.xml", "sitemap")):
         found = await folder(ocean, f"news/{name}")
         assert (found.form, {e.address for e in found.entries}, found.address) == (form, {"/news/a", "/news/b"}, "/news/")
@@ -256,7 +269,7 @@ async def test_a_sites_own_policy_does_not_lift_that_of_a_foreign_template(ocean
         ocean, bob, route="hers", key="_headers", payload="/*\n  Content-Security-Policy: default-src 'self' 'unsafe-inline'"
     )
     policy = (await page(ocean, "hers/a")).headers["content-security-policy"]
-    assert policy.startswith("default-src 'self' 'unsafe-inline', script-src 'none'")
+    assert policy.startswith("default-src 'self' 'unsafe-inline', default-src 'none'")
 
 
 async def test_a_reference_tells_nothing_of_what_is_not_for_the_reader(ocean: Ocean, alice: Caller, bob: Caller) -> None:
@@ -286,3 +299,40 @@ async def test_a_list_leaves_no_page_out_for_the_files_beside_it(ocean: Ocean, a
     assert next(e.card.amount for e in (await folder(ocean, "mix/")).entries if e.card.title == "Lamp") == "5"
     await say(ocean, alice, "add 1 to mix @lamp price")
     assert next(e.card.amount for e in (await folder(ocean, "mix/")).entries if e.card.title == "Lamp") == "6"
+
+
+async def test_a_template_is_foreign_if_anybody_else_wrote_any_of_it(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    """By its first writer alone, a guest's page that the folder's owner wrote over was the guest's own."""
+    await say(ocean, alice, f"save book @first 1\nshare book with @{alice.key} mode moderated")
+    await say(ocean, bob, 'save book @hello "hi"')
+    await say(ocean, alice, "save book @hello '<script>x</script><p>{{title}}'")
+    await say(ocean, alice, 'define taken fields title: "text" views { full: "drop://book/hello" }')
+    await say(ocean, bob, 'save vic @r pattern: "taken" title: "T"')
+    found = await page(ocean, "vic/r")
+    assert isinstance(found.view, RecordView)
+    assert (found.view.html, "default-src 'none'" in found.headers["content-security-policy"]) == ("<p>T</p>", True)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "---\nx: !!bool maybe\n---\n# hi", {"title": "x", "image": "http://[x"}, {"title": "x", "date": "0001-01-01T00:00:00+14:00"},
+        {"title": "x", "date": "9999-12-31T23:59:59-14:00"}, {"title": "x", "_blobs": [{"url": "http://[x", "mime": "image/png"}]},
+        {"price": {"value": "y" * 1_000_000}}, {f"f{n}": [[1] * 100] * 100 for n in range(20)},
+    ],
+)  # fmt: skip
+async def test_no_record_makes_its_list_or_its_feeds_fail(ocean: Ocean, alice: Caller, payload: Any) -> None:
+    await say(ocean, alice, 'save odd @_config theme: "blog"\nsave odd @fine title: "Fine" date: "2026-01-02"')
+    await records.save(ocean, alice, route="odd", key="x.md" if isinstance(payload, str) else "x", payload=payload)
+    for path in ("odd/", "odd/x", "odd/feed.xml", "odd/feed.json", "odd/sitemap.xml"):
+        found = (await page(ocean, path)).view
+        assert found is not None
+        assert len(themes.draw(found, "http://view.example")) < 2_000_000
+
+
+async def test_a_draft_is_no_page_but_in_a_preview(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, 'save notes @_config theme: "blog"\nsave notes @"d.md" "---\ndraft: true\n---\n# D"\nsave notes @"e.md" "# E"')
+    assert await missing(ocean, "notes/d") == "NOT_FOUND"
+    assert [entry.card.title for entry in (await folder(ocean, "notes/")).entries] == ["E"]
+    await say(ocean, alice, 'save notes/_preview/x @"d.md" "---\ndraft: true\n---\n# D"')
+    assert (await view(ocean, "notes/_preview/x/d")).card.title == "D"

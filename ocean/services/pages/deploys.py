@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,8 +12,9 @@ from ocean.core.addresses import address_of_folder
 from ocean.core.drop import REMOVED, Drop, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
-from ocean.core.payloads import MAX_BYTES, encode, loads
+from ocean.core.payloads import MAX_BYTES, decode, encode, loads
 from ocean.core.routes import check_key
+from ocean.core.site import THEMES
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read, require_write
@@ -23,6 +24,7 @@ from ocean.settings import page_url
 from ocean.store.reader import now
 
 DEPLOY_KEY = "_deploy"
+CONFIG_KEY = "_config"
 MAX_FILES = 20_000
 MAX_TEXT = MAX_BYTES // 4  # what is larger is kept as a file, whatever its type
 
@@ -37,11 +39,11 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
     what of `change` was not there."""
     route = await require_write(ocean, caller, route)
     manifest = manifest_of(files)
-    there = await digests_of(ocean, caller, route)
-    changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
+    there = await files_of(ocean, caller, route)
+    changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
     staged = {sha for sha, _ in await staged_by(ocean, caller.required(*KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
-    removed = sorted(there.keys() - manifest.keys())
+    removed = sorted((there.keys() - manifest.keys()) & await published(ocean, route))
     new = sorted(path for path in changed if path not in there)
     return {"upload": upload, "change": sorted(changed), "new": new, "remove": removed, "keep": len(manifest) - len(changed)}
 
@@ -60,17 +62,17 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
 
 
 async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any]) -> dict[str, Any]:
-    """Makes the site what `files` says, in one commit: what changed is saved, what is left out is unpublished.
+    """Makes the site what `files` says, in one commit: what changed is saved, and unpublished what an earlier deploy had and this has not.
 
     Raises PRECONDITION_FAILED where another deploy came between: each begins with what it saw.
     """
     route = await require_write(ocean, caller, route)
     manifest = manifest_of(files)
     before = await newest_deploy(ocean, route)
-    there = await digests_of(ocean, caller, route)
+    there = await files_of(ocean, caller, route)
     who = caller.required(*KEYED)
-    changed = [path for path, (sha256, _) in manifest.items() if there.get(path) != sha256]
-    removed = sorted(there.keys() - manifest.keys())
+    changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
+    removed = sorted((there.keys() - manifest.keys()) & await published(ocean, route))
     if not changed and not removed:
         return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": address_of(ocean, route)}
     staged = dict(await staged_by(ocean, who))
@@ -80,7 +82,8 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
         sha256, size = manifest[path]
         if staged.get(sha256) != size:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        ops.append(Op("save", route, path, await contents.payload(path, sha256, size)))
+        price, ttl = (there[path].price, there[path].ttl) if path in there else (None, None)  # a new version costs what the last one did
+        ops.append(Op("save", route, path, await contents.payload(path, sha256, size), price=price, ttl=ttl))
     ops += [Op("unpublish", route, path) for path in removed]
     results = await write(ocean, caller, ops)
     for sha256 in {manifest[path][0] for path in changed}:
@@ -131,9 +134,9 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
 
 async def _place(ocean: Ocean, route: str, to: str) -> int:
     """The place of a time, or behind the last drop of a deploy: all that one commit writes has one time."""
-    notes = await ocean.reader.history(route, DEPLOY_KEY, 1000) if "T" not in to else []
-    moment = next((note.created_at for note in notes if note.drop_id == to), None)
-    return await ocean.reader.position_at(moment if moment is not None else _past(to))
+    notes = await ocean.reader.history(route, DEPLOY_KEY, 1000) if len(to) >= 8 and "T" not in to else []
+    meant = [note.created_at for note in notes if note.drop_id.startswith(to)]
+    return await ocean.reader.position_at(meant[0] if len(meant) == 1 else _past(to))
 
 
 def _past(to: str) -> int:
@@ -158,7 +161,7 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The sites that this key published last, newest first."""
     query = (
         "SELECT d.route, d.payload, d.created_at, d.version FROM record r JOIN drops d ON d.seq = r.seq "
-        "WHERE r.key = ? AND r.source = ? AND r.removed = 0 ORDER BY r.seq DESC LIMIT 1000"
+        "WHERE r.key = ? AND r.source = ? AND r.removed = 0 AND r.route NOT LIKE '%/_preview/%' ORDER BY r.seq DESC LIMIT 1000"
     )
     async with ocean.turns.of(*caller.holders):  # a walk along an index of all keys
         rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*KEYED)))
@@ -196,16 +199,36 @@ def manifest_of(files: dict[str, Any]) -> Manifest:
     return manifest
 
 
-async def digests_of(ocean: Ocean, caller: Caller, route: str) -> dict[str, str]:
-    """The digest of each file that the site has now. Raises FORBIDDEN."""
+class File(NamedTuple):
+    """What a site has at a path."""
+
+    digest: str
+    price: int | None
+    expires_at: int | None
+
+    @property
+    def ttl(self) -> int | None:
+        """Seconds that it has left."""
+        return None if self.expires_at is None else max(1, (self.expires_at - now()) // 1000)
+
+
+async def files_of(ocean: Ocean, caller: Caller, route: str) -> dict[str, File]:
+    """What the site has now. Raises FORBIDDEN."""
     await require_read(ocean, caller, route, "entity")
     head, _ = await ocean.reader.head()
     moment = now()
-    found: dict[str, str] = {}
+    found: dict[str, File] = {}
     async for drop in ocean.reader.folder_at(route, head):
         if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
-            found[drop.key] = digest_of(drop)
+            found[drop.key] = File(digest_of(drop), drop.price, drop.expires_at)
     return found
+
+
+async def published(ocean: Ocean, route: str) -> set[str]:
+    """The paths that are as a deploy left them: what was saved by hand in the folder is no deploy's to take away."""
+    times = {note.created_at for note in await ocean.reader.history(route, DEPLOY_KEY, 1000)}  # all that one commit writes has one time
+    head, _ = await ocean.reader.head()
+    return {drop.key async for drop in ocean.reader.folder_at(route, head) if drop.key is not None and drop.created_at in times}
 
 
 def digest_of(drop: Drop) -> str:
@@ -224,6 +247,20 @@ async def staged_by(ocean: Ocean, who: str) -> list[tuple[str, int]]:
     return [(name.rsplit("/", 1)[-1], size) for name, _, size in await ocean.blobs.names(f"staged/{who}")]
 
 
+def check_config(path: str, text: str) -> None:
+    """Raises INVALID_VALUE where the settings of a site are none: all of them would be passed over without a word."""
+    try:
+        said = decode(text.encode())
+    except OceanError as fault:
+        raise OceanError("INVALID_VALUE", f"The file {path!r} has the site's settings, and is not JSON. {fault.message}") from None
+    if not isinstance(said, dict):
+        raise OceanError(
+            "INVALID_VALUE", f"The file {path!r} has the site's settings, and is no object.", '{"theme": "blog", "title": "..."}'
+        )
+    if "theme" in said and said["theme"] not in THEMES:
+        raise OceanError("INVALID_VALUE", f"The file {path!r} names a theme that there is not.", f"Themes: {', '.join(THEMES)}.")
+
+
 class Contents:
     """The payloads of staged files: their text, while there is room for it in one commit, or the names of their bytes."""
 
@@ -240,6 +277,8 @@ class Contents:
         if wants_text and size <= min(MAX_TEXT, self._room):
             try:
                 text = (await self._ocean.blobs.get(stage_name(self._who, sha256))).decode()
+                if path.rsplit("/", 1)[-1] == CONFIG_KEY:
+                    check_config(path, text)
                 if "\x00" not in text:
                     self._room -= size
                     return encode(text)
@@ -280,7 +319,8 @@ async def _before_last(ocean: Ocean, route: str) -> int:
 
 
 def _no_deploy(route: str) -> OceanError:
-    return OceanError("NOT_FOUND", f"The site {route!r} has no deploy before this one.", "Give a time: --to 2026-03-10T10:00:00Z.")
+    hint = f"deploys {route} lists them: go to one by its id, or to a time such as 2026-03-10T10:00:00Z."
+    return OceanError("NOT_FOUND", f"The site {route!r} has no deploy before the one it shows.", hint)
 
 
 def address_of(ocean: Ocean, route: str) -> str:

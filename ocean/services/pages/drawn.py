@@ -16,15 +16,20 @@ from ocean.core.media import is_text, type_of
 from ocean.core.payloads import loads
 from ocean.core.routes import covers
 from ocean.core.shown import Link, shortened, title_of
+from ocean.errors import OceanError
 from ocean.services.pages import patterned
 from ocean.services.pages.listing import Listing
 from ocean.services.pages.views import FolderView, RecordView, Site, site_of
-from ocean.services.pages.visit import Path, Visit, setting
+from ocean.services.pages.visit import PREVIEW, Path, Visit, setting
 
 MARKDOWN = ".md"
-_IN_THREAD = 16 * 1024  # characters of a text
+CONTENTS = 50  # headings of a table of contents
+_IN_THREAD = 1024  # characters of a text
 # What a template of somebody else's may do to a page: show it. It is not the page's owner that speaks there.
-_FOREIGN = "script-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-src 'none'"
+_FOREIGN = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; font-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
 CSP = "content-security-policy"
 
 
@@ -64,7 +69,10 @@ async def drawn(visit: Visit, path: Path, folder: str, drop: Drop) -> Page:
         return Page(200, named or file.type, file=file, headers=headers)
     if isinstance(value, str):
         if drop.key.endswith(MARKDOWN) and (site.theme or not path.segments[-1].endswith(MARKDOWN)):
-            return Page(200, view=await _text(visit, site, drop, value), headers=headers)
+            view = await _text(visit, site, drop, value)
+            if view.card.draft and PREVIEW not in drop.route.split("/"):
+                raise OceanError("NOT_FOUND", "This page is a draft.", "Its writer sees it in a preview: ocean publish --preview.")
+            return Page(200, view=view, headers=headers)
         return _bytes(value.encode(), named or "text/html", headers)
     if isinstance(value, dict) and named is None:
         pattern = await patterned.pattern_of(visit, value)
@@ -103,7 +111,7 @@ async def _read(text: str) -> Document:
 async def _text(visit: Visit, site: Site, drop: Drop, text: str) -> RecordView:
     document = await _read(text)
     card = card_of_text(drop, document, visit.link)
-    named = document.title is not None and not title_of(document.fields)
+    named = document.title is not None  # it begins with its title
     return RecordView(
         site, card, visit.link(drop.route, drop.key or ""), document.html, headings=_contents(document, named=named), named=named
     )
@@ -119,7 +127,10 @@ def card_of_text(drop: Drop, document: Document, link: Link) -> Card:
 
 def _contents(document: Document, *, named: bool) -> tuple[Any, ...]:
     """The headings of a table of contents: the first two levels beneath the title; none where there are few."""
-    found = tuple(heading for heading in document.headings[1 if named else 0 :] if heading.level <= 3)
+    headings = document.headings[1 if named else 0 :]
+    found = tuple(heading for heading in headings if heading.level <= 3)
+    if len(found) > CONTENTS:
+        found = tuple(heading for heading in headings if heading.level <= 2)[:CONTENTS]
     return found if len(found) >= 3 else ()
 
 
@@ -128,18 +139,19 @@ async def _record(visit: Visit, site: Site, drop: Drop, pattern: patterned.Patte
     body = await patterned.resolved(visit, drop)
     card = card_of(drop, visit.link, body)
     view = RecordView(site, card, visit.link(drop.route, drop.key), mode=visit.wanted.mode)
-    template = await patterned.template_of(visit, pattern, visit.wanted.mode) if pattern is not None else None
+    template = await patterned.template_of(visit, pattern, visit.wanted.mode, drop.owner) if pattern is not None else None
     if template is not None:
-        made, source = template
+        made, foreign = template
         fill = partial(made.render, body, visit.link)
-        whole = await asyncio.to_thread(fill) if len(drop.payload or "") > _IN_THREAD else fill()
-        sandbox = _FOREIGN if source.owner != drop.owner else ""
+        whole = await asyncio.to_thread(fill)
+        sandbox = _FOREIGN if foreign else ""
         if made.document:
             return replace(_bytes(whole.encode(), "text/html", headers), counted=True, varies=True, sandbox=sandbox)
         return Page(200, view=replace(view, html=whole, named=True), headers=headers, counted=True, varies=True, sandbox=sandbox)
     prose = next((body[name] for name in PROSE if isinstance(body.get(name), str)), None)
     document = await _read(prose) if prose is not None else None
-    fields = tuple(fields_of(body, pattern.schema.fields if pattern is not None else {}, visit.link, card))
+    rules = pattern.schema.fields if pattern is not None else {}
+    fields = tuple(await asyncio.to_thread(fields_of, body, rules, visit.link, card))
     html = document.html if document is not None else None
     headings = _contents(document, named=False) if document is not None else ()
     view = replace(view, html=html, fields=fields, headings=headings)

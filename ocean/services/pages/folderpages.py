@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 from ocean.core.cards import Card, named
 from ocean.core.drop import Drop, show_time
@@ -64,10 +66,12 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
     for drop in pages:
         visit.meet(drop)
         visit.public = visit.public and drop.price is None
-    if form == "sitemap":
-        entries = [_listed(visit, drop, _NOTHING) for drop in pages]
-        return Page(200, TYPES[form], view=FolderView(site, title, address, tuple(entries), form=form))
     entries = await _entries(visit, folder, pages[:MOST])
+    if form == "sitemap":
+        entries += [_listed(visit, drop, _NOTHING) for drop in pages[MOST:]]
+        return Page(200, TYPES[form], view=FolderView(site, title, address, tuple(entries), form=form), counted=True)
+    if form != "html" and any(entry.card.dated for entry in entries):  # where some are dated, those that are not are no news
+        entries = [entry for entry in entries if entry.card.dated]
     size, number = (AT_ONCE, visit.wanted.number) if form == "html" else (IN_FEED, 1)
     some = entries[(number - 1) * size : number * size]
     view = FolderView(site, title, address, tuple(some), number, len(entries) > number * size, form)
@@ -87,8 +91,8 @@ async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]
         came = {drop.seq for drop in drops}
         unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
     cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
-    found = [_listed(visit, drop, card) for drop, card in cards if card is not None]
-    return sorted(found, key=lambda one: moment(one.card.published) or 0.0, reverse=True)
+    found = [_listed(visit, drop, card) for drop, card in cards if card is not None and not card.draft]
+    return sorted(found, key=lambda one: (one.card.dated, moment(one.card.published) or 0.0), reverse=True)
 
 
 def _name(visit: Visit, drop: Drop) -> tuple[str, str, str | None]:
@@ -100,7 +104,10 @@ def _cards(drops: list[Drop], link: Link) -> list[Card]:
 
 
 def _listed(visit: Visit, drop: Drop, card: Card) -> Listed:
-    return Listed(card, visit.link(drop.route, drop.key or ""), show_time(drop.created_at), drop.shown_price)
+    address = visit.link(drop.route, drop.key or "")
+    if card.image:  # it may be named from where the page is
+        card = replace(card, image=urljoin(address, card.image))
+    return Listed(card, address, show_time(drop.created_at), drop.shown_price)
 
 
 def _is_page(key: str) -> bool:

@@ -34,6 +34,8 @@ class Listing:
 
 async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[str]) -> Listing | None:
     """The folders and pages directly inside `route` that the caller may see; None where there are none."""
+    if route.rsplit("/", 1)[-1] in hidden:
+        return None
     folders = await folders_beneath(ocean, caller, route, MOST)
     drops = await entities(ocean, caller, route, MOST, 0)
     entries = [Entry(name + "/", name + "/") for name in folders if name not in hidden]

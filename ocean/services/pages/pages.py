@@ -13,12 +13,12 @@ from ocean.errors import OceanError
 from ocean.services.pages.drawn import CSP, Page, drawn
 from ocean.services.pages.folderpages import FORMS, folder_page, place_of
 from ocean.services.pages.listing import listing
-from ocean.services.pages.previews import FOLDER as PREVIEW
 from ocean.services.pages.visit import (
     HIDDEN,
     MAX_SEGMENTS,
     NOT_FOUND_PAGE,
     PLAINLY,
+    PREVIEW,
     SHARED,
     Path,
     Visit,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ocean.core import access
@@ -21,12 +23,14 @@ from ocean.store.reader import now
 VIEWS = "views"  # the folder of templates, where a pattern names none of its own
 MAX_REFERENCES = 100  # of a record, by `drop://`
 DEPTH = 2  # of embeds
-_IN_THREAD = 16 * 1024  # characters of a template
 
 
 class Pattern(NamedTuple):
+    """`source` wrote it as it is, `owner` first."""
+
     name: str
     owner: str
+    source: str
     schema: Schema
 
 
@@ -35,21 +39,24 @@ async def pattern_of(visit: Visit, body: Any) -> Pattern | None:
     name = body.get("pattern") if isinstance(body, dict) else None
     drop = await _seen(visit, PATTERNS, name) if isinstance(name, str) else None
     schema = read(drop.payload or "null") if drop is not None else None
-    return Pattern(str(name), drop.owner, schema) if drop is not None and schema is not None else None
+    return Pattern(str(name), drop.owner, drop.source, schema) if drop is not None and schema is not None else None
 
 
-async def template_of(visit: Visit, pattern: Pattern, mode: str) -> tuple[Template, Drop] | None:
+async def template_of(visit: Visit, pattern: Pattern, mode: str, owner: str) -> tuple[Template, bool] | None:
     """The template of a pattern for a mode: the one that it names, or the record `views @NAME/MODE`, if the pattern's owner wrote it.
 
-    Raises INVALID_VALUE where it can't be read.
+    And whether it is foreign to `owner`, whose page it is for: it is theirs if they wrote it, and the pattern, as they are. A foreign
+    one is not given to whoever shows a key: it could tell of what the key opens. Raises INVALID_VALUE where it can't be read.
     """
     said = pattern.schema.views.get(mode)
     for route, key in splits(said) if said is not None else [(VIEWS, f"{pattern.name}/{mode}")]:
         drop = await _seen(visit, route, key)
         source = loads(drop.payload or "null") if drop is not None else None
         if drop is not None and isinstance(source, str) and (said is not None or drop.owner == pattern.owner):
-            template = await asyncio.to_thread(compile_template, source) if len(source) > _IN_THREAD else compile_template(source)
-            return template, drop
+            foreign = {drop.owner, drop.source, pattern.source} != {owner}
+            if foreign and visit.caller.key is not None:
+                return None
+            return await asyncio.to_thread(compile_template, source, foreign=foreign), foreign
     return None
 
 
@@ -104,7 +111,7 @@ async def resolved(visit: Visit, drop: Drop) -> Any:
 
 async def _referring(visit: Visit, body: Any) -> Any:
     """The same, each `drop://` that names a record as an embed of it."""
-    named = list(dict.fromkeys(_references(body)))[:MAX_REFERENCES]
+    named = list(islice(dict.fromkeys(islice(_references(body), MAX_REFERENCES * 100)), MAX_REFERENCES))
     there = await visit.ocean.reader.existing([pair for address in named for pair in splits(address)])
     embeds = {}
     for address in named:
@@ -120,11 +127,13 @@ async def _may_see(visit: Visit, route: str, key: str) -> bool:
     return found.drop is not None and found.drop.live(now()) and may_see(visit.caller, found.drop, "entity", found.rules)
 
 
-def _references(value: Any) -> list[str]:
+def _references(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        return [value] if value.startswith(DROP) and len(value) < 2000 else []
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [found for item in items for found in _references(item)]
+        if value.startswith(DROP) and len(value) < 2000:
+            yield value
+        return
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _references(item)
 
 
 def _replaced(value: Any, embeds: dict[str, Any]) -> Any:

@@ -14,9 +14,9 @@ from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.pages import deploys
 from ocean.services.pages.deploys import DEPLOY_KEY, KEYED
+from ocean.services.pages.visit import PREVIEW
 from ocean.store.reader import beneath, now
 
-FOLDER = "_preview"  # beneath a site
 MOST = 100  # that are listed
 
 
@@ -25,7 +25,7 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     route = await require_write(ocean, caller, route)
     manifest = deploys.manifest_of(files)
     who = caller.required(*KEYED)
-    target = f"{route}/{FOLDER}/{secrets.token_hex(4)}"
+    target = f"{route}/{PREVIEW}/{secrets.token_hex(4)}"
     live = await _there(ocean, caller, route)
     staged = dict(await deploys.staged_by(ocean, who))
     contents = deploys.Contents(ocean, who, target)
@@ -38,25 +38,40 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
             payload = await contents.payload(path, sha256, size)
         else:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        ops.append(Op("save", target, path, payload))
+        ops.append(_saved(target, path, payload, there))
     await write(ocean, caller, ops)
     return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": deploys.address_of(ocean, target)}
+
+
+def _saved(target: str, path: str, payload: str, there: Drop | None) -> Op:
+    """What costs something, or ends, does so in a preview too."""
+    if there is None:
+        return Op("save", target, path, payload)
+    ttl = None if there.expires_at is None else max(1, (there.expires_at - now()) // 1000)
+    return Op("save", target, path, payload, price=there.price, ttl=ttl)
 
 
 async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> dict[str, Any]:
     """Makes a preview the live site, in one commit; its folder is empty then."""
     route = await require_write(ocean, caller, route)
-    target = await require_write(ocean, caller, f"{route}/{FOLDER}/{preview}")
+    target = await require_write(ocean, caller, f"{route}/{PREVIEW}/{preview}")
+    note = await ocean.reader.entity(target, DEPLOY_KEY)
     wanted = await _there(ocean, caller, target)
-    if not wanted or await deploys.newest_deploy(ocean, target) is None:
+    if note is None or not note.live(now()) or not wanted:
         raise OceanError("NOT_FOUND", f"The site {route!r} has no preview {preview[:40]!r}.", f"deploys {route} lists them.")
+    changed_since = next((path for path, drop in wanted.items() if (drop.created_at, drop.source) != (note.created_at, note.source)), None)
+    if changed_since is not None:  # by whoever may write there: nobody has looked at that
+        hint = "Publish a preview again."
+        raise OceanError("CONFLICT", f"The preview's {changed_since[:60]!r} is another than the one that was published.", hint)
     before = await deploys.newest_deploy(ocean, route)
-    live = await deploys.digests_of(ocean, caller, route)
-    changed = [path for path, drop in wanted.items() if live.get(path) != deploys.digest_of(drop)]
-    removed = sorted(live.keys() - wanted.keys())
+    live = await deploys.files_of(ocean, caller, route)
+    changed = [path for path, drop in wanted.items() if path not in live or live[path].digest != deploys.digest_of(drop)]
+    removed = sorted((live.keys() - wanted.keys()) & await deploys.published(ocean, route))
     told = {"files": len(wanted), "changed": len(changed), "removed": len(removed)}
     ops = [deploys.note_of(route, before, {**told, "promotes": preview})]
-    ops += [Op("save", route, path, wanted[path].payload or "null") for path in changed]
+    for path in changed:
+        price, ttl = (live[path].price, live[path].ttl) if path in live else (None, None)
+        ops.append(Op("save", route, path, wanted[path].payload or "null", price=price, ttl=ttl))
     ops += [Op("unpublish", route, path) for path in removed]
     ops += [Op("unpublish", target, path) for path in (DEPLOY_KEY, *wanted)]
     results = await write(ocean, caller, ops)
@@ -82,7 +97,7 @@ def _told(note: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _previews(ocean: Ocean, route: str) -> list[dict[str, Any]]:
-    low, high = beneath(f"{route}/{FOLDER}")
+    low, high = beneath(f"{route}/{PREVIEW}")
     rows = await ocean.engine.scan(
         "SELECT route, created_at FROM record WHERE key = ? AND removed = 0 AND route > ? AND route < ? ORDER BY seq DESC LIMIT ?",
         (DEPLOY_KEY, low, high, MOST),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 from ocean.core.cards import Card, Shown
 from ocean.core.markdown import Heading
@@ -82,7 +83,7 @@ def site_of(folder: str, home: str, config: Any) -> Site:
     return Site(
         home, theme if theme in THEMES else None, text("title") or folder.rsplit("/", 1)[-1], text("description"),
         language if language.replace("-", "").isalnum() and len(language) <= 35 else "en", text("footer"), _nav(said.get("nav")),
-        icon if (icon := text("icon")) and safe_address(icon) else "",
+        urljoin(home, icon) if (icon := text("icon")) and safe_address(icon) else "",
     )  # fmt: skip
 
 

@@ -16,7 +16,8 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import gated
 from ocean.store.reader import now
 
-HIDDEN = frozenset({ACCESS_KEY, "_config", "_headers", "_redirects", "_deploy", "_preview"})
+PREVIEW = "_preview"  # the folder of a site's previews, beneath it
+HIDDEN = frozenset({ACCESS_KEY, "_config", "_headers", "_redirects", "_deploy", PREVIEW})
 NOT_FOUND_PAGE = "404.html"
 SETTINGS = ("_config", "_headers", "_redirects", NOT_FOUND_PAGE)
 MAX_SEGMENTS = 64  # of a path: a route's and a key's together
