@@ -50,5 +50,5 @@ clean:
 
 # Settles the lock files anew, keeping what is there where it still fits.
 lock:
-	cd ops/lock && uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-emit-index-url ../../pyproject.toml -o runtime.txt
-	cd ops/lock && uv pip compile -q --no-header --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev -c runtime.txt ../../pyproject.toml -o dev.txt
+	cd ops/lock && uv pip compile -q --no-strip-extras --no-header --universal --python-version 3.11 --generate-hashes --no-emit-index-url ../../pyproject.toml -o runtime.txt
+	cd ops/lock && uv pip compile -q --no-strip-extras --no-header --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev -c runtime.txt ../../pyproject.toml -o dev.txt
