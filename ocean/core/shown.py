@@ -88,9 +88,10 @@ def address_of(value: Any, link: Link) -> str | None:
 
 def safe_address(address: str) -> bool:
     """Whether a browser that follows it runs nothing: relative, or of a scheme that only goes somewhere (WHATWG URL)."""
-    try:
-        urlsplit(address)
-    except ValueError:  # no address at all
-        return False
+    if not address.isascii() or "[" in address or "]" in address:
+        try:
+            urlsplit(address)
+        except ValueError:  # no address at all
+            return False
     scheme = _SCHEME.match(_PASSED_OVER.sub("", address))
     return scheme is None or scheme[1].lower() in _SCHEMES

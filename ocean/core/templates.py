@@ -7,7 +7,7 @@ where it stands; into scripts, styles and handlers of events nothing is filled i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape, unescape
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +23,7 @@ MAX_SOURCE = 256 * 1024  # characters of a template
 MAX_TAGS = 5_000  # a parser's time grows with the square of how deep they lie in each other
 MAX_DEPTH = 100  # of elements in elements
 MAX_OUTPUT = 4 * 1024 * 1024  # characters of a page that is made, and
+SHORT = 200  # characters of a text that is escaped again sooner than it is looked up
 MAX_ADDRESS = 4000  # characters
 MAX_STEPS = 200_000  # parts that are filled and items that are looked at for it
 
@@ -51,10 +52,10 @@ class Scope(NamedTuple):
         scope: Scope | None = self
         while scope is not None:
             value = scope.value
-            if isinstance(value, dict) and value.get(path[0]) is not None:
-                for part in path:
-                    value = value.get(part) if isinstance(value, dict) else None
-                return value
+            if isinstance(value, dict) and (found := value.get(path[0])) is not None:
+                for part in path[1:]:
+                    found = found.get(part) if isinstance(found, dict) else None
+                return found
             scope = scope.outer
         return None
 
@@ -71,6 +72,8 @@ class _Filling:
 
     def text(self, value: Any) -> str | None:
         """A value as text, escaped; None where it says nothing."""
+        if type(value) is str and 0 < len(value) < SHORT:
+            return escape(value)
         if id(value) not in self._texts:
             text = shown(value)
             self._texts[id(value)] = None if text is None else escape(text[: MAX_OUTPUT + 1])
@@ -163,6 +166,7 @@ class _Element:
     tag: str
     attributes: tuple[_Part, ...]
     inner: tuple[_Part, ...]
+    opening: str = field(init=False, default="")  # all of its tag, where nothing in it is to be filled in
 
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         filling.step()
@@ -174,7 +178,15 @@ class _Element:
     def _made(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         return self._opened(out, scope, filling) and self._filled(out, scope, filling)
 
+    def __post_init__(self) -> None:
+        fixed = [attribute.text for attribute in self.attributes if isinstance(attribute, _Text)]
+        if len(fixed) == len(self.attributes):
+            self.opening = f"<{self.tag}{''.join(fixed)}>"
+
     def _opened(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
+        if self.opening:
+            out.append(filling.spend(self.opening))
+            return True
         out.append(filling.spend(f"<{self.tag}"))
         stands = self.tag in _STANDING
         for attribute in self.attributes:

@@ -51,6 +51,9 @@ def test_what_refers() -> None:
     assert refers("drop://a/@") is refers("x") is refers(3) is None
     assert safe_address("a/b?c:d")
     assert safe_address("tel:1")
+    assert safe_address("http://[::1]/")
+    assert not safe_address("http://[x")
+    assert not safe_address("http://a\u2100b/")
     assert not safe_address("blob:x")
 
 
