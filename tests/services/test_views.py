@@ -289,6 +289,7 @@ async def test_a_list_leaves_no_page_out_for_the_files_beside_it(ocean: Ocean, a
     """The newest thousand records were looked at, and what of them is no page left out."""
     monkeypatch.setattr(folderpages, "MOST", 5)
     monkeypatch.setattr(folderpages, "READ", 2)
+    monkeypatch.setattr(folderpages, "KNOWN", 3)  # fewer than a list has
     ops: list[dict[str, Any]] = [{"route": "mix", "key": f"p{i}.md", "payload": f"# Page {i}"} for i in range(5)]
     ops += [{"route": "mix", "key": f"f{i}.css", "payload": "a{}"} for i in range(20)]
     await records.bulk(ocean, alice, ops=ops)

@@ -80,14 +80,15 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
 
 async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]:
     """The pages with their cards, newest first by the dates that they say."""
-    known = visit.ocean.cards
+    kept = visit.ocean.cards
+    known = {name: kept[name] for drop in pages if (name := _name(visit, drop)) in kept}
     unread = [drop.seq for drop in pages if not gated(visit.caller, drop) and _name(visit, drop) not in known]
     while unread:
         drops = await at_places(visit.ocean, visit.caller, folder, unread[:READ])
         for drop, card in zip(drops, await asyncio.to_thread(_cards, drops, visit.link), strict=True):
-            if len(known) >= KNOWN:
-                known.clear()
-            known[_name(visit, drop)] = card
+            if len(kept) >= KNOWN:
+                kept.clear()
+            known[_name(visit, drop)] = kept[_name(visit, drop)] = card
         came = {drop.seq for drop in drops}
         unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
     cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
