@@ -16,9 +16,10 @@ class Hosts:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         named = urlsplit(settings["OCEAN_VIEW_URL"]).hostname
-        self._settings = settings
         self._public = named.lower() if named else ""
         self._names = {"localhost", *([self._public] if named else [])}
+        self._shared = origin(settings)
+        self._looked = self._shared._replace(own="")  # from this machine, where nobody else's name leads: all on one host
         self._parts = bool(named) and flag(settings, "OCEAN_ORIGINS")
 
     def of(self, host: str) -> Origin | None:
@@ -28,10 +29,10 @@ class Hosts:
         except ValueError:
             return None
         if self._parts and name == self._public:
-            return origin(self._settings)
+            return self._shared
         if self._parts and name.endswith("." + self._public):
             site = name.removesuffix("." + self._public)
-            return origin(self._settings, site) if has_origin(site) else None
+            return self._shared._replace(site=site) if has_origin(site) else None
         if name in self._names:
             return self._looked
         try:
@@ -39,11 +40,6 @@ class Hosts:
         except ValueError:
             return None
         return self._looked
-
-    @property
-    def _looked(self) -> Origin:
-        """From this machine, where nobody else's name leads: all on one host."""
-        return origin({**self._settings, "OCEAN_ORIGINS": "false"})
 
     def check(self, host: str) -> Origin:
         """Raises NOT_FOUND (421)."""

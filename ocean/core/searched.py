@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
+from ocean.errors import OceanError
+
 TITLES = ("title", "name", "subject", "headline")  # fields whose words count for more
 LANGUAGE = ("lang", "language")  # fields that say which language the texts are in
 MAX_TEXT = 100_000  # characters of a record that are searched, markup and all
@@ -53,6 +55,13 @@ def is_vector(value: Any) -> bool:
         and all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e15 for n in value)
         and any(value)
     )
+
+
+def check_vector(value: Any) -> list[float]:
+    """Raises INVALID_VECTOR."""
+    if not is_vector(value):
+        raise OceanError("INVALID_VECTOR", f"'vector' is a list of 2 to {MAX_DIMENSIONS} numbers, not all of them 0.")
+    return list(value)
 
 
 def _strings(value: Any) -> Iterator[str]:

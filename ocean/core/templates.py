@@ -23,9 +23,9 @@ MAX_SOURCE = 256 * 1024  # characters of a template
 MAX_TAGS = 5_000  # a parser's time grows with the square of how deep they lie in each other
 MAX_DEPTH = 100  # of elements in elements
 MAX_OUTPUT = 4 * 1024 * 1024  # characters of a page that is made, and
-SHORT = 200  # characters of a text that is escaped again sooner than it is looked up
-MAX_ADDRESS = 4000  # characters
 MAX_STEPS = 200_000  # parts that are filled and items that are looked at for it
+MAX_ADDRESS = 4000  # characters
+SHORT = 200  # characters of a text that is escaped again sooner than it is looked up
 
 _PLACE = re.compile(r"\{\{\s*([^{}\s][^{}]{0,200}?)\s*\}\}")
 _VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
@@ -86,6 +86,10 @@ class _Filling:
             sound = address is not None and len(address) <= MAX_ADDRESS and safe_address(address)
             self._addresses[id(value)] = escape(address) if address is not None and sound else None
         return self._addresses[id(value)]
+
+    def reference(self, value: Any) -> str | None:
+        """The same of what names something else; None of a text that only could be an address."""
+        return self.address(value) if address_of(value, self.link) is not None else None
 
     def step(self, count: int = 1) -> None:
         self.steps -= count
@@ -168,6 +172,11 @@ class _Element:
     inner: tuple[_Part, ...]
     opening: str = field(init=False, default="")  # all of its tag, where nothing in it is to be filled in
 
+    def __post_init__(self) -> None:
+        fixed = [attribute.text for attribute in self.attributes if isinstance(attribute, _Text)]
+        if len(fixed) == len(self.attributes):
+            self.opening = f"<{self.tag}{''.join(fixed)}>"
+
     def fill(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         filling.step()
         own: _Out = []
@@ -177,11 +186,6 @@ class _Element:
 
     def _made(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         return self._opened(out, scope, filling) and self._filled(out, scope, filling)
-
-    def __post_init__(self) -> None:
-        fixed = [attribute.text for attribute in self.attributes if isinstance(attribute, _Text)]
-        if len(fixed) == len(self.attributes):
-            self.opening = f"<{self.tag}{''.join(fixed)}>"
 
     def _opened(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         if self.opening:
@@ -249,7 +253,7 @@ class _Array(_Element):
         inner = filling.text(value)
         if inner is None:
             return False
-        if address_of(value, filling.link) is not None and (address := filling.address(value)) is not None:
+        if (address := filling.reference(value)) is not None:
             inner = f'<a href="{address}">{inner}</a>'
         if self.tag not in _ROWS:
             tag = "li" if self.tag in ("ul", "ol", "menu") else "option" if self.tag in ("select", "datalist") else "span"
@@ -267,7 +271,7 @@ class _Ref(_Element):
 
     def _made(self, out: _Out, scope: Scope, filling: _Filling) -> bool:
         value = scope.find(self.path)
-        address = filling.address(value) if address_of(value, filling.link) is not None else None
+        address = filling.reference(value)
         if address is None:
             return False
         inner = Scope(value.get("payload", value) if isinstance(value, dict) else value, scope)

@@ -8,7 +8,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import payloads
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
 from ocean.core.routes import check_key, check_route
-from ocean.core.searched import is_vector
+from ocean.core.searched import check_vector
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require, shown
@@ -45,8 +45,7 @@ async def save(
 
 
 def _with_vector(payload: Any, vector: list[Any]) -> dict[str, Any]:
-    if not is_vector(vector):
-        raise OceanError("INVALID_VECTOR", "'vector' is a list of 2 to 4096 numbers, not all of them 0.")
+    check_vector(vector)
     if not isinstance(payload, dict) or "vector" in payload:
         raise OceanError("INVALID_VECTOR", "A vector stands beside a payload that is an object, and has no 'vector' itself.")
     return {**payload, "vector": vector}

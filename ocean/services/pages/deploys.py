@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator, Container, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -43,7 +44,7 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
     changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
     staged = {sha for sha, _ in await staged_by(ocean, caller.required(*KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
-    removed = sorted((there.keys() - manifest.keys()) & await published(ocean, route))
+    removed = taken_away(there, manifest)
     new = sorted(path for path in changed if path not in there)
     return {"upload": upload, "change": sorted(changed), "new": new, "remove": removed, "keep": len(manifest) - len(changed)}
 
@@ -72,7 +73,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     there = await files_of(ocean, caller, route)
     who = caller.required(*KEYED)
     changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
-    removed = sorted((there.keys() - manifest.keys()) & await published(ocean, route))
+    removed = taken_away(there, manifest)
     if not changed and not removed:
         return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": address_of(ocean, route)}
     staged = dict(await staged_by(ocean, who))
@@ -149,12 +150,7 @@ def _past(to: str) -> int:
 
 async def _outline(ocean: Ocean, route: str, place: int) -> dict[str, int]:
     """What a site showed at a place of the log: the key of each file, and the place of the drop that holds it."""
-    moment = now()
-    found: dict[str, int] = {}
-    async for drop in ocean.reader.folder_at(route, place):
-        if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
-            found[drop.key] = drop.seq
-    return found
+    return {path: drop.seq async for path, drop in standing(ocean, route, place)}
 
 
 async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
@@ -200,35 +196,43 @@ def manifest_of(files: dict[str, Any]) -> Manifest:
 
 
 class File(NamedTuple):
-    """What a site has at a path."""
+    """What a site has at a path: `ttl` in seconds, `published` where it is as a deploy left it."""
 
     digest: str
     price: int | None
-    expires_at: int | None
-
-    @property
-    def ttl(self) -> int | None:
-        """Seconds that it has left."""
-        return None if self.expires_at is None else max(1, (self.expires_at - now()) // 1000)
+    ttl: int | None
+    published: bool
 
 
 async def files_of(ocean: Ocean, caller: Caller, route: str) -> dict[str, File]:
-    """What the site has now. Raises FORBIDDEN."""
+    """What the site has now. Raises FORBIDDEN.
+
+    What was saved by hand in the folder is no deploy's to take away.
+    """
     await require_read(ocean, caller, route, "entity")
+    times = {note.created_at for note in await ocean.reader.history(route, DEPLOY_KEY, 1000)}  # all that one commit writes has one time
+    return {
+        path: File(digest_of(drop), drop.price, left(drop), drop.created_at in times) async for path, drop in standing(ocean, route)
+    }  # fmt: skip
+
+
+async def standing(ocean: Ocean, route: str, place: int | None = None) -> AsyncIterator[tuple[str, Drop]]:
+    """The path and the drop of each file of a site, as it stands at a place of the log, or now."""
     head, _ = await ocean.reader.head()
     moment = now()
-    found: dict[str, File] = {}
-    async for drop in ocean.reader.folder_at(route, head):
+    async for drop in ocean.reader.folder_at(route, head if place is None else place):
         if drop.key is not None and drop.key != DEPLOY_KEY and drop.live(moment):
-            found[drop.key] = File(digest_of(drop), drop.price, drop.expires_at)
-    return found
+            yield drop.key, drop
 
 
-async def published(ocean: Ocean, route: str) -> set[str]:
-    """The paths that are as a deploy left them: what was saved by hand in the folder is no deploy's to take away."""
-    times = {note.created_at for note in await ocean.reader.history(route, DEPLOY_KEY, 1000)}  # all that one commit writes has one time
-    head, _ = await ocean.reader.head()
-    return {drop.key async for drop in ocean.reader.folder_at(route, head) if drop.key is not None and drop.created_at in times}
+def left(drop: Drop) -> int | None:
+    """Seconds until a drop expires, one at least."""
+    return None if drop.expires_at is None else max(1, (drop.expires_at - now()) // 1000)
+
+
+def taken_away(there: Mapping[str, File], wanted: Container[str]) -> list[str]:
+    """The paths that an earlier deploy put there, and this one has not."""
+    return sorted(path for path, file in there.items() if file.published and path not in wanted)
 
 
 def digest_of(drop: Drop) -> str:

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import Drop, show_time
+from ocean.core.drop import show_time
 from ocean.core.payloads import loads
 from ocean.core.transition import Op
 from ocean.errors import OceanError
@@ -26,7 +26,8 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     manifest = deploys.manifest_of(files)
     who = caller.required(*KEYED)
     target = f"{route}/{PREVIEW}/{secrets.token_hex(4)}"
-    live = await _there(ocean, caller, route)
+    await require_read(ocean, caller, route, "entity")
+    live = {path: drop async for path, drop in deploys.standing(ocean, route)}
     staged = dict(await deploys.staged_by(ocean, who))
     contents = deploys.Contents(ocean, who, target)
     ops = [deploys.note_of(target, None, {"files": len(manifest), "preview_of": route})]
@@ -38,17 +39,10 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
             payload = await contents.payload(path, sha256, size)
         else:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        ops.append(_saved(target, path, payload, there))
+        price, ttl = (there.price, deploys.left(there)) if there is not None else (None, None)  # what costs something does so here too
+        ops.append(Op("save", target, path, payload, price=price, ttl=ttl))
     await write(ocean, caller, ops)
     return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": deploys.address_of(ocean, target)}
-
-
-def _saved(target: str, path: str, payload: str, there: Drop | None) -> Op:
-    """What costs something, or ends, does so in a preview too."""
-    if there is None:
-        return Op("save", target, path, payload)
-    ttl = None if there.expires_at is None else max(1, (there.expires_at - now()) // 1000)
-    return Op("save", target, path, payload, price=there.price, ttl=ttl)
 
 
 async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> dict[str, Any]:
@@ -56,7 +50,8 @@ async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> 
     route = await require_write(ocean, caller, route)
     target = await require_write(ocean, caller, f"{route}/{PREVIEW}/{preview}")
     note = await ocean.reader.entity(target, DEPLOY_KEY)
-    wanted = await _there(ocean, caller, target)
+    await require_read(ocean, caller, target, "entity")
+    wanted = {path: drop async for path, drop in deploys.standing(ocean, target)}
     if note is None or not note.live(now()) or not wanted:
         raise OceanError("NOT_FOUND", f"The site {route!r} has no preview {preview[:40]!r}.", f"deploys {route} lists them.")
     changed_since = next((path for path, drop in wanted.items() if (drop.created_at, drop.source) != (note.created_at, note.source)), None)
@@ -66,7 +61,7 @@ async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> 
     before = await deploys.newest_deploy(ocean, route)
     live = await deploys.files_of(ocean, caller, route)
     changed = [path for path, drop in wanted.items() if path not in live or live[path].digest != deploys.digest_of(drop)]
-    removed = sorted((live.keys() - wanted.keys()) & await deploys.published(ocean, route))
+    removed = deploys.taken_away(live, wanted)
     told = {"files": len(wanted), "changed": len(changed), "removed": len(removed)}
     ops = [deploys.note_of(route, before, {**told, "promotes": preview})]
     for path in changed:
@@ -103,11 +98,3 @@ async def _previews(ocean: Ocean, route: str) -> list[dict[str, Any]]:
         (DEPLOY_KEY, low, high, MOST),
     )
     return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": deploys.address_of(ocean, row[0])} for row in rows]
-
-
-async def _there(ocean: Ocean, caller: Caller, route: str) -> dict[str, Drop]:
-    """What a site holds now, by its paths. Raises FORBIDDEN."""
-    await require_read(ocean, caller, route, "entity")
-    head, _ = await ocean.reader.head()
-    moment = now()
-    return {d.key: d async for d in ocean.reader.folder_at(route, head) if d.key is not None and d.key != DEPLOY_KEY and d.live(moment)}

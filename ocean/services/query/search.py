@@ -16,7 +16,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop, show_time
 from ocean.core.payloads import loads
 from ocean.core.routes import check_prefix
-from ocean.core.searched import is_vector, language_of, texts_of
+from ocean.core.searched import check_vector, language_of, texts_of
 from ocean.errors import OceanError
 from ocean.index import analysis
 from ocean.index.embedder import Vectors, normalised
@@ -88,8 +88,8 @@ class _Asked:
             raise OceanError("SEARCH_REQUIRED", "Nothing is searched for.", "Give 'text', 'vector', or both.")
         if text is not None and (not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT):
             raise OceanError("INVALID_TEXT", f"'text' is what is searched for, 1 to {MAX_TEXT} characters.")
-        if vector is not None and not is_vector(vector):
-            raise OceanError("INVALID_VECTOR", "'vector' is a list of 2 to 4096 numbers, not all of them 0.")
+        if vector is not None:
+            check_vector(vector)
         self.mode = mode or ("text" if vector is None else "vector" if text is None else "hybrid")
         if self.mode not in MODES:
             raise OceanError("INVALID_VALUE", f"There is no mode {self.mode[:40]!r}.", f"Modes: {', '.join(MODES)}.")
