@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ocean import settings as settings_
 from ocean.core import keys
 from ocean.egress.broker import Broker
+from ocean.egress.dns import Dns
 from ocean.errors import OceanError
 from ocean.kept import Kept
 from ocean.pace import Paces
@@ -77,6 +78,7 @@ class Ocean:
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
     egress: Broker = field(default_factory=Broker)
+    dns: Dns = field(default_factory=Dns)
     searching: Indexing | None = None  # in a process that searches: the API server
     live: Broadcasts | None = None  # there too
 
@@ -87,9 +89,9 @@ class Ocean:
         server = ServerKey(data)
         engine = await open_engine(settings_.store_url(settings))
         master = MasterKey(data, settings["OCEAN_MASTER_KEY"])
-        egress = Broker(settings_.networks(settings, "OCEAN_EGRESS_ALLOW"))
+        egress, dns = Broker(settings_.networks(settings, "OCEAN_EGRESS_ALLOW")), Dns(settings_.server(settings))
         files = Blobs.open(settings_.blobs_url(settings))
-        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), files, server, master, egress=egress)
+        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), files, server, master, egress=egress, dns=dns)
 
     @property
     def indexing(self) -> Indexing:

@@ -20,7 +20,8 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`kind` says how it is checked: text, address (HOST:PORT), number, url, store, bus, blobs, networks, contact, master or flag."""
+    """`kind` says how it is checked: text, address (HOST:PORT), listener (the same, or off), server (the same, or empty), file, binding,
+    number, url, store, bus, blobs, networks, contact, master or flag."""
 
     name: str
     default: str
@@ -49,6 +50,31 @@ SETTINGS = (
     Setting(
         "OCEAN_ORIGINS", "false", "whether DNS has a wildcard for FOLDER.HOST of OCEAN_VIEW_URL: each top folder has an origin then", "flag"
     ),
+    Setting(
+        "OCEAN_TLS",
+        "off",
+        "where the view host listens for HTTPS, HOST:PORT; off where a proxy ends TLS. Domains get their certificates by themselves",
+        "listener",
+    ),
+    Setting(
+        "OCEAN_TLS_CERTIFICATE",
+        "",
+        "a PEM file with a certificate's chain and its key, for OCEAN_VIEW_URL's host and *.HOST; empty: one by ACME, for the host alone",
+        "file",
+    ),
+    Setting(
+        "OCEAN_HSTS", "0", "seconds that browsers are to ask by HTTPS alone (Strict-Transport-Security); 0: they are not told", "number"
+    ),
+    Setting("OCEAN_DNS", "", "the name server that is asked about domains, ADDRESS:PORT; empty for the machine's own", "server"),
+    Setting(
+        "OCEAN_ACME_DIRECTORY",
+        "https://acme-v02.api.letsencrypt.org/directory",
+        "the certificate authority; its terms are agreed to with OCEAN_TLS",
+        "url",
+    ),
+    Setting("OCEAN_ACME_CA", "", "a PEM file with the authorities that the certificate authority's own certificate is checked by", "file"),
+    Setting("OCEAN_ACME_CONTACT", "", "whom the certificate authority may write to, mailto:you@example.com", "contact"),
+    Setting("OCEAN_ACME_EAB", "", "KEYID:KEY of an account that the certificate authority knows already (EAB)", "binding", True),
     Setting(
         "OCEAN_MASTER_KEY",
         "",
@@ -87,6 +113,8 @@ def load(overrides: Mapping[str, str | None]) -> dict[str, str]:
     for setting in SETTINGS:
         if setting.kind in _CHECKS:
             _CHECKS[setting.kind](values, setting.name)
+    if listener(values) is not None and urlsplit(values["OCEAN_VIEW_URL"]).scheme != "https":
+        raise SettingError("OCEAN_TLS wants OCEAN_VIEW_URL to be the view host's https address.")
     return values
 
 
@@ -127,11 +155,38 @@ def address(values: Mapping[str, str], name: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def listener(values: Mapping[str, str], name: str = "OCEAN_TLS") -> tuple[str, int] | None:
+    """`(host, port)`, or None where it is off."""
+    return None if values[name] == "off" else address(values, name)
+
+
+def server(values: Mapping[str, str], name: str = "OCEAN_DNS") -> tuple[str, int] | None:
+    """`(address, port)`, or None where there is none."""
+    if not values[name]:
+        return None
+    host, port = address(values, name)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise SettingError(f"{name} is {values[name]!r}, not ADDRESS:PORT.") from None
+    return host, port
+
+
 def networks(values: Mapping[str, str], name: str = "OCEAN_TRUSTED_PROXIES") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     try:
         return [ipaddress.ip_network(n.strip()) for n in values[name].split(",") if n.strip()]
     except ValueError as fault:
         raise SettingError(f"{name}: {fault}.") from None
+
+
+def _file_there(values: Mapping[str, str], name: str) -> None:
+    if values[name] and not os.access(values[name], os.R_OK):
+        raise SettingError(f"{name} is {values[name]!r}, which can't be read.")
+
+
+def _binding(values: Mapping[str, str], name: str) -> None:
+    if values[name] and not all(values[name].partition(":")[::2]):
+        raise SettingError(f"{name} is not KEYID:KEY.")
 
 
 def _master(values: Mapping[str, str], name: str) -> None:
@@ -169,6 +224,12 @@ def origin(values: Mapping[str, str], site: str = "") -> Origin:
     return Origin(site, shared, f"{scheme}://{{}}.{host}" if flag(values, "OCEAN_ORIGINS") else "")
 
 
+def domain_url(values: Mapping[str, str], name: str) -> str:
+    """The address of a domain's site, without a slash at its end: as the view host's own, by the same scheme and port."""
+    here = urlsplit(view_url(values))
+    return f"{here.scheme}://{name}{f':{here.port}' if here.port else ''}"
+
+
 def page_url(values: Mapping[str, str], path: str) -> str:
     """The whole address of a path on the shared host."""
     here = origin(values)
@@ -202,6 +263,10 @@ def _contact(values: Mapping[str, str], name: str) -> None:
 
 _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
+    "listener": listener,
+    "server": server,
+    "file": _file_there,
+    "binding": _binding,
     "networks": networks,
     "master": _master,
     "flag": flag,

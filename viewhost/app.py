@@ -14,6 +14,7 @@ from ocean.core import keys
 from ocean.core.addresses import Origin, path_of
 from ocean.core.patterns import MODES
 from ocean.errors import OceanError
+from ocean.followers import domains as domains_
 from ocean.http import assets
 from ocean.http.answers import as_ocean_error
 from ocean.http.app import app, follow
@@ -24,8 +25,9 @@ from ocean.services.pages.drawn import Page
 from ocean.services.pages.pages import resolve
 from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
 from ocean.store.sqlite import SqliteEngine
-from viewhost import themes
+from viewhost import secure, themes
 from viewhost.cache import HEADERS, Cache, Kept
+from viewhost.domains import Domains
 from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
 
@@ -34,12 +36,15 @@ LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     server = app("ocean-view", settings, max_size=1024 * 1024)
-    hosts = Hosts(settings)
+    secure_for = f"max-age={settings['OCEAN_HSTS']}" if int(settings["OCEAN_HSTS"]) else None
 
     @server.before_server_start
     async def fill(server: Sanic[Any, Any]) -> None:
         ocean = server.ctx.ocean
         server.ctx.cache = Cache(ocean)
+        domains = Domains(ocean)
+        await domains.follow()
+        hosts = server.ctx.hosts = Hosts(settings, domains)
         if isinstance(ocean.engine, SqliteEngine):  # the one engine that can be asked without waiting
             server.ctx.ready = Ready(ocean.engine, server.ctx.cache, hosts)
 
@@ -51,20 +56,28 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
 
     follow(server, keep_counting)
+    follow(server, domains_.run)
+    secure.mount(server)
     themes.mount(server)
     assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"})})
 
     @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
     async def page(request: Request, path: str) -> Any:
-        origin = hosts.check(request.headers.get("host", ""))
-        elsewhere = leads(origin, request.path)
+        hosts: Hosts = request.app.ctx.hosts
+        host, server_name = request.headers.get("host", ""), _server_name(request)
+        origin = await hosts.check(host, server_name)
+        moved = hosts.moved(host, server_name)
+        elsewhere = moved + request.path if moved is not None else leads(origin, request.path)
         if elsewhere is not None:
             query = f"?{request.query_string}" if request.query_string else ""
             return HTTPResponse(b"", 308, {**HEADERS, "location": elsewhere + query}, "text/plain")
         for name, values in request.args.items():
             if name in ("_key", "at") and len(values) > 1:
                 raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
-        return await _respond(request, await _kept(request, origin))
+        kept = await _kept(request, origin)
+        if server_name is not None and secure_for is not None:
+            kept.headers["strict-transport-security"] = secure_for
+        return await _respond(request, kept)
 
     return server
 
@@ -90,10 +103,21 @@ async def _kept(request: Request, origin: Origin) -> Kept:
     kept = Kept(found, body)
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
-    if found.public and not asks and found.file is None and request.path == _canonical(segments[bool(origin.site) :], slash):
+    if found.public and not asks and found.file is None and request.path == _canonical(segments[_depth(origin) :], slash):
         request.ctx.kept_as = name if found.varies else path
         cache.put(request.ctx.kept_as, kept, revision)
     return kept
+
+
+def _server_name(request: Request) -> str | None:
+    """The name that a connection by TLS was opened for; None in the clear."""
+    connection = request.conn_info
+    return connection.server_name if connection is not None and connection.ssl else None
+
+
+def _depth(origin: Origin) -> int:
+    """How many segments of a path an origin stands for."""
+    return origin.site.count("/") + 1 if origin.site else 0
 
 
 def _canonical(segments: list[str], slash: bool) -> str:

@@ -8,25 +8,33 @@ from urllib.parse import urlsplit
 
 from ocean.core.addresses import Origin, has_origin
 from ocean.errors import OceanError
-from ocean.settings import flag, origin
+from ocean.settings import domain_url, flag, listener, origin
+from viewhost.domains import Domains
 
 
 class Hosts:
-    """The view host's names: its public one, loopback and bare addresses; with OCEAN_ORIGINS also FOLDER.NAME. Others are refused."""
+    """The view host's names: its public one, loopback and bare addresses, and live domains; with OCEAN_ORIGINS also FOLDER.NAME. Others are
+    refused.
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    `server_name` is, of a connection by TLS, the name that it was opened for: its Host can be no other. In the clear it is None.
+    """
+
+    def __init__(self, settings: Mapping[str, str], domains: Domains) -> None:
         named = urlsplit(settings["OCEAN_VIEW_URL"]).hostname
+        self._settings = settings
         self._public = named.lower() if named else ""
         self._names = {"localhost", *([self._public] if named else [])}
         self._shared = origin(settings)
         self._looked = self._shared._replace(own="")  # from this machine, where nobody else's name leads: all on one host
         self._parts = bool(named) and flag(settings, "OCEAN_ORIGINS")
+        self._secured = listener(settings) is not None
+        self._given = bool(settings["OCEAN_TLS_CERTIFICATE"])
+        self.domains = domains
 
-    def of(self, host: str) -> Origin | None:
+    def of(self, host: str, server_name: str | None) -> Origin | None:
         """The origin that a Host names; None where it is none of ours."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
+        name = _name(host)
+        if name is None or (server_name is not None and name != server_name):
             return None
         if self._parts and name == self._public:
             return self._shared
@@ -34,23 +42,52 @@ class Hosts:
             site = name.removesuffix("." + self._public)
             return self._shared._replace(site=site) if has_origin(site) else None
         if name in self._names:
-            return self._looked
+            return self._shared if server_name is not None else self._looked
+        if (claim := self.domains.live.get(name)) is not None:
+            return self._shared._replace(site=claim.route, domain=domain_url(self._settings, name))
         try:
             ipaddress.ip_address(name)
         except ValueError:
             return None
         return self._looked
 
-    def check(self, host: str) -> Origin:
+    def moved(self, host: str, server_name: str | None) -> str | None:
+        """The address that a Host's site is at, where it is another: by HTTPS, with `www.` or without."""
+        name = _name(host)
+        if name is None:
+            return None
+        claim = self.domains.live.get(name)
+        main = self.domains.main(claim) if claim is not None else name
+        by_https = self._secured and server_name is None and self._has_certificate(main)
+        return domain_url(self._settings, main) if main != name or by_https else None
+
+    async def check(self, host: str, server_name: str | None) -> Origin:
         """Raises NOT_FOUND (421)."""
-        found = self.of(host)
+        name = _name(host)
+        if name not in self._names:
+            await self.domains.follow()
+        found = self.of(host, server_name)
         if found is None:
-            raise OceanError("NOT_FOUND", f"No site is served for {host[:100]!r}.", "Set OCEAN_VIEW_URL to this address.", status=421)
+            hint = "If it is yours: domain add, and the DNS records it names. If this is your server: OCEAN_VIEW_URL."
+            raise OceanError("NOT_FOUND", f"No site is served for {host[:100]!r}.", hint, status=421)
         return found
+
+    def _has_certificate(self, name: str) -> bool:
+        own = name == self._public or (self._parts and name.endswith("." + self._public))
+        return (self._given and own) or self.domains.secured(name)
+
+
+def _name(host: str) -> str | None:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower().removesuffix(".")
+    except ValueError:
+        return None
 
 
 def kept_as(origin: Origin, path: str) -> str | None:
     """What a page is kept by: its path, and where it is looked at; None where it is not looked at, but another origin's."""
+    if origin.domain:
+        return f"{origin.domain} {origin.site}{path}"
     if origin.site:
         return f"//{origin.site}{path}"
     if leads(origin, path) is not None:

@@ -23,6 +23,7 @@ class _Plain:
     path: str
     accepted: str
     known: str | None
+    of_domain: bool
 
 
 class Ready:
@@ -32,21 +33,29 @@ class Ready:
         self._engine = engine
         self._cache = cache
         self._hosts = hosts
-        self._heads: dict[bytes, _Plain | None] = {}
+        self._heads: dict[tuple[bytes, str | None], _Plain | None] = {}
+        self._version = 0  # of the domains, when the heads were read
 
-    def __call__(self, data: bytes) -> bytes | None:
+    def __call__(self, data: bytes, server_name: str | None) -> bytes | None:
         if len(data) > _LONGEST:
             return None
-        if data not in self._heads:
+        domains = self._hosts.domains
+        if domains.version != self._version:  # what a Host names may be another site by now
+            self._version = domains.version
+            self._heads.clear()
+        asked = (data, server_name)
+        if asked not in self._heads:
             if len(self._heads) >= _REMEMBERED:
                 self._heads.clear()
-            self._heads[data] = self._read(data)
-        plain = self._heads[data]
+            self._heads[asked] = self._read(data, server_name)
+        plain = self._heads[asked]
         if plain is None or self._engine.now(_HEAD)[0][0] != self._cache.revision:
+            return None
+        if plain.of_domain and domains.revision != self._cache.revision:
             return None
         return self._cache.answer(plain.path, plain.accepted, plain.known)
 
-    def _read(self, data: bytes) -> _Plain | None:
+    def _read(self, data: bytes, server_name: str | None) -> _Plain | None:
         """The request, if it is one GET of HTTP/1.1, of our own host, without a query, a body or anything out of the way."""
         request, *lines = data[:-4].split(b"\r\n")
         words = request.split(b" ")
@@ -63,8 +72,11 @@ class Ready:
             found[lower] = value.strip().decode()
         if found.get(b"connection", "keep-alive").lower() != "keep-alive":
             return None
-        origin = self._hosts.of(found.get(b"host", ""))
+        host = found.get(b"host", "")
+        if self._hosts.moved(host, server_name) is not None:
+            return None
+        origin = self._hosts.of(host, server_name)
         page = kept_as(origin, words[1].decode()) if origin is not None else None
         if page is None:
             return None
-        return _Plain(page, found.get(b"accept-encoding", ""), found.get(b"if-none-match"))
+        return _Plain(page, found.get(b"accept-encoding", ""), found.get(b"if-none-match"), bool(origin and origin.domain))

@@ -18,6 +18,7 @@ _ADDRESSES = [
     store,
     click.option("--api", "OCEAN_API", metavar="HOST:PORT", help="where the API server listens"),
     click.option("--view", "OCEAN_VIEW", metavar="HOST:PORT", help="where the view host listens"),
+    click.option("--tls", "OCEAN_TLS", metavar="HOST:PORT", help="where the view host listens for HTTPS; off where a proxy ends TLS"),
     click.option("--mail", "OCEAN_MAIL", metavar="HOST:PORT", help="where the mail host listens for HTTP"),
     click.option("--smtp", "OCEAN_SMTP", metavar="HOST:PORT", help="where the mail host listens for SMTP"),
 ]

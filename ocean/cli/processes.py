@@ -45,7 +45,17 @@ def check_free(values: dict[str, str], names: Iterable[str]) -> None:
             taken[port] = name
 
 
-_WHY = {errno.EADDRINUSE: "another program has it", errno.EADDRNOTAVAIL: "this machine has no such address"}
+def listeners(name: str, values: dict[str, str]) -> tuple[str, ...]:
+    """The settings of the addresses that a process listens at for HTTP."""
+    secure = ("OCEAN_TLS",) if name == "view" and settings.listener(values) is not None else ()
+    return (PROCESSES[name][1], *secure)
+
+
+_WHY = {
+    errno.EADDRINUSE: "another program has it",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EACCES: "ports below 1024 are not for every user (on Linux: setcap, or systemd's AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+}
 
 
 def serve(name: str, values: dict[str, str]) -> None:
@@ -54,7 +64,7 @@ def serve(name: str, values: dict[str, str]) -> None:
     module, listens = PROCESSES[name]
     host, port = settings.address(values, listens)
     if "OCEAN_SUPERVISOR" not in os.environ:  # it has looked already, and says where all are
-        check_free(values, (listens,))
+        check_free(values, listeners(name, values))
         click.echo(f"ocean: the {name} process is at http://{values[listens]}", err=True)
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     server = importlib.import_module(module).create(values)

@@ -15,7 +15,7 @@ import asyncpg
 import click
 
 from ocean import settings
-from ocean.cli.processes import PROCESSES, StartError, check_free
+from ocean.cli.processes import PROCESSES, StartError, check_free, listeners
 from ocean.core import keys
 from ocean.store.schema import migrate
 
@@ -74,7 +74,7 @@ class Supervisor:
             (data / ".writable").unlink()
         except OSError as fault:
             raise StartError(f"The data folder {data} can't be written: {fault.strerror}.") from None
-        check_free(self.values, ("OCEAN_API", "OCEAN_VIEW", "OCEAN_MAIL", "OCEAN_SMTP"))
+        check_free(self.values, ("OCEAN_API", *listeners("view", self.values), "OCEAN_MAIL", "OCEAN_SMTP"))
         try:
             asyncio.run(migrate(settings.store_url(self.values)))
         except (OSError, RuntimeError, asyncpg.PostgresError) as fault:
@@ -108,8 +108,9 @@ class Supervisor:
 
     def _greet(self, first: bool) -> None:
         api, view = f"http://{self.values['OCEAN_API']}", f"http://{self.values['OCEAN_VIEW']}"
+        secure = f", https://{self.values['OCEAN_TLS']}" if settings.listener(self.values) is not None else ""
         click.echo(
-            f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n"
+            f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}{secure}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n"
         )
         if first:
             secret = keys.generate().secret

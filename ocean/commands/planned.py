@@ -27,7 +27,6 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("events ROUTE [start START:text] [end END:text]",), 'events calendar/team start "2026-03-01" end "2026-04-01"'),
     "rsvp": (("rsvp ROUTE @KEY EMAIL:text ANSWER:name",), 'rsvp calendar/team @sprint-42 "bob@example.com" accepted'),
     "calendar feed": (("calendar feed ROUTE",), "calendar feed calendar/team"),
-    "domain add": (("domain add DOMAIN:word to ROUTE",), "domain add mycoolsite.com to mysite"),
     "value create": (
         ("value create ID:text name NAME:text symbol SYMBOL:text [max_supply MAX:integer] [decimals DECIMALS:integer] [scope SCOPE:text]",),
         'value create "gold" name "Gold" symbol "GLD" max_supply 1000000 decimals 2 scope "private"',

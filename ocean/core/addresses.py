@@ -31,24 +31,26 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # of a host name (
 
 
 class Origin(NamedTuple):
-    """Where a page is looked at: on the host that all share, or on the one of a top folder, its `site`.
+    """Where a page is looked at: on the host that all share, or on one of a folder's own, its `site`: a top folder's, or any with a domain.
 
-    `shared` is the shared host's address; `own` the others', with {} for the folder, empty where there are none.
+    `shared` is the shared host's address; `own` those of top folders, with {} for the folder, empty where there are none; `domain` the
+    address of this origin, where it is a domain.
     """
 
     site: str = ""
     shared: str = ""
     own: str = ""
+    domain: str = ""
 
     @property
     def address(self) -> str:
-        return self.own.format(self.site) if self.site else self.shared
+        return self.domain or (self.own.format(self.site) if self.site else self.shared)
 
     def path(self, there: str) -> str:
         """A path on the shared host as a link from here: a path of this origin, or an address on another."""
         top, slash, rest = there.removeprefix("/").partition("/")
-        if self.site and top == self.site:
-            return f"/{rest}"
+        if self.site and f"{there}/".startswith(f"/{self.site}/"):
+            return there.removeprefix(f"/{self.site}") or "/"
         if self.own and has_origin(top):
             return f"{self.own.format(top)}/{rest}" if slash else self.own.format(top)
         return self.shared + there if self.site else there

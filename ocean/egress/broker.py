@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,10 +36,11 @@ class EgressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: `body` is cut at MAX_ANSWER bytes."""
+    """What came back: `body` is cut at MAX_ANSWER bytes; the names of `headers` are in lower case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str]
 
 
 # Addresses of a cloud's own services to the machines in it (Azure), and of relays that are no more (RFC 7526).
@@ -61,10 +63,14 @@ def is_public(address: str) -> bool:
 
 
 class Broker:
-    """Makes requests to other hosts. `allowed` are networks that the operator opens though they are not public."""
+    """Makes requests to other hosts. `allowed` are networks that the operator opens though they are not public; `trusts` the certificate
+    authorities that count, where they are others than the machine's."""
 
-    def __init__(self, allowed: Sequence[Network] = (), resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, allowed: Sequence[Network] = (), resolver: AbstractResolver | None = None, trusts: ssl.SSLContext | None = None
+    ) -> None:
         self._allowed = tuple(allowed)
+        self._trusts = trusts
         self._resolver = resolver or _Names()
         self._session: aiohttp.ClientSession | None = None
 
@@ -96,10 +102,20 @@ class Broker:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = SECONDS) -> Reply:
         """Raises EgressError, and INVALID_VALUE as `check` does."""
+        return await self.request("POST", url, body, headers, seconds=seconds)
+
+    async def request(
+        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, *, seconds: float = SECONDS
+    ) -> Reply:
+        """The same, by any method."""
         address = self.check(url)
         try:
-            async with asyncio.timeout(seconds), self._open().post(address, data=body, headers=headers, allow_redirects=False) as answer:
-                return Reply(answer.status, await answer.content.read(MAX_ANSWER))
+            async with (
+                asyncio.timeout(seconds),
+                self._open().request(method, address, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                told = {name.lower(): value for name, value in answer.headers.items()}
+                return Reply(answer.status, await _most(answer.content), told)
         except TimeoutError:
             raise EgressError(f"There was no answer within {seconds:g} s.") from None
         except _NotPublicError as fault:
@@ -119,7 +135,9 @@ class Broker:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, socket_factory=self._socket)
+            connector = aiohttp.TCPConnector(
+                resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, socket_factory=self._socket, ssl=self._trusts or True
+            )
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None), headers={"user-agent": f"InfiniteOcean/{__version__}"},
@@ -140,6 +158,15 @@ class Broker:
     def _opens(self, literal: str) -> bool:
         ip = ipaddress.ip_address(literal.partition("%")[0])
         return any(ip in network for network in self._allowed)
+
+
+async def _most(content: aiohttp.StreamReader) -> bytes:
+    """What is read of a body: all, up to MAX_ANSWER bytes (`read` alone gives what has come so far)."""
+    parts, size = [], 0
+    while size < MAX_ANSWER and (part := await content.read(MAX_ANSWER - size)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
 
 
 class _Names(AbstractResolver):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from ocean.context import Ocean
+from ocean.followers.waiting import either
 from ocean.services.live.deliveries import LEASE, Deliveries
 
 log = logging.getLogger("ocean.hooks")
@@ -24,18 +25,8 @@ async def run(ocean: Ocean) -> None:
                 log.warning("hooks wait: %r", fault)
                 await asyncio.sleep(1)
             if deliveries.holds:
-                await _either(moved, deliveries.ended, deliveries.pause())
+                await either(moved, deliveries.ended, deliveries.pause())
             else:
                 await asyncio.sleep(LEASE / 3)  # whatever is written meanwhile is another's to tell of
     finally:
         await deliveries.close()
-
-
-async def _either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
-    """Until one of two things happens, or the time is over."""
-    waits = [asyncio.ensure_future(event.wait()) for event in (first, second)]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -19,7 +19,7 @@ from ocean.http.clients import within
 from ocean.http.metrics import Meter
 from ocean.logs import request_line
 
-Ready = Callable[[bytes], bytes | None]  # a whole request -> a whole answer, or None
+Ready = Callable[[bytes, str | None], bytes | None]  # a whole request, and the name that TLS was opened for -> a whole answer, or None
 
 
 class Wire(Http):
@@ -46,7 +46,7 @@ class Protocol(HttpProtocol):
     """
 
     HTTP_CLASS = Wire
-    __slots__ = ("_counted", "_meter", "_ready", "_stall", "_unsent", "_wire")
+    __slots__ = ("_counted", "_meter", "_ready", "_server_name", "_stall", "_unsent", "_wire")
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
@@ -54,6 +54,7 @@ class Protocol(HttpProtocol):
         self._ready: Ready | None = getattr(self.app.ctx, "ready", None)
         self._counted: str | None = None  # the address that this connection is counted for
         self._stall: asyncio.TimerHandle | None = None  # set while the peer is behind with what it was sent
+        self._server_name: str | None = None  # that a connection by TLS was opened for; None in the clear
         self._unsent = 0  # bytes that it had not taken at the last look
         self._wire = self.request_handler
         self.request_handler = self._measured
@@ -66,6 +67,8 @@ class Protocol(HttpProtocol):
             return
         self._counted = ip
         super().connection_made(transport)  # type: ignore[no-untyped-call]
+        if self.conn_info is not None and self.conn_info.ssl:
+            self._server_name = self.conn_info.server_name
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted is None:  # it was not taken; whether its transport is still there says nothing of that
@@ -114,7 +117,7 @@ class Protocol(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._ready is not None and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n") and self.waits:
-            answer = self._ready(data)
+            answer = self._ready(data, self._server_name)
             if answer is not None and self.transport is not None:
                 self._time = time.monotonic()
                 self._meter.ready += 1

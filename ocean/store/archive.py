@@ -46,6 +46,12 @@ TABLES: dict[str, tuple[str, str]] = {
         "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at",
     ),
     "browser": ("id", "id, owner, digest, target, host, created_at"),
+    "domain": ("id", "id, name, owner, route, state, created_at, proven_at, failing_at, due_at, attempts, error, changed"),
+    "certificate": (
+        "name",
+        "name, chain, secret, begins_at, ends_at, renew_at, ask_at, order_url, order_secret, ordered_at, attempts, due_at, error, changed",
+    ),
+    "authority": ("directory", "directory, secret, account"),
     "lease": ("name", "name, holder, fence, until, position"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
 }
@@ -67,7 +73,7 @@ async def backup(engine: Engine, blobs: Blobs, data: Path, target: IO[bytes], se
             _add(tar, "manifest.json", json.dumps({**manifest, "counts": counts}, indent=2).encode())
             files: list[tuple[str, int]] = []
             for table, (order, columns) in TABLES.items():
-                last: Any = "" if order in ("route", "id", "name") and table != "head" else -1
+                last: Any = "" if order in ("route", "id", "name", "directory") and table != "head" else -1
                 done = 0
                 while rows := await read(
                     f"SELECT {columns} FROM {table} WHERE {order} > ? ORDER BY {order} LIMIT ?",

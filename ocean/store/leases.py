@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import uuid_utils
+
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.reader import now
 
@@ -75,3 +77,26 @@ async def release(engine: Engine, lease: Lease) -> None:
 
 def _release(lease: Lease) -> Steps:
     yield Step("UPDATE lease SET until = 0, position = ? WHERE name = ? AND fence = ?", [(lease.position, lease.name, lease.fence)])
+
+
+class Tenure:
+    """A lease as one process has it: taken when it is free, and held for longer when a third of its time is over. For work without a
+    position."""
+
+    def __init__(self, engine: Engine, name: str, seconds: float) -> None:
+        self._engine = engine
+        self._name = name
+        self._seconds = seconds
+        self._me = str(uuid_utils.uuid7())
+        self._lease: Lease | None = None
+
+    async def hold(self) -> Lease | None:
+        """None while another process has it."""
+        if self._lease is None or self._lease.until <= now() + self._seconds * 1000 * 2 / 3:
+            self._lease = await hold(self._engine, self._name, self._me, self._seconds, 0)
+        return self._lease
+
+    async def leave(self) -> None:
+        if self._lease is not None:
+            await release(self._engine, self._lease)
+            self._lease = None

@@ -325,6 +325,79 @@ class Delivery(Model):
         ]
 
 
+class Domain(Model):
+    """A claim to a domain, of one key. `changed` grows with each change of any, so that what is kept in memory can be kept true."""
+
+    id = Name(primary_key=True)  # the name and the owner
+    name = Name()
+    owner = Name()
+    route = Name()
+    state = fields.TextField()
+    created_at = fields.BigIntField()
+    proven_at = fields.BigIntField(null=True)  # when it was live for the first time
+    failing_at = fields.BigIntField(null=True)  # since when what was proven does not hold
+    due_at = fields.BigIntField(null=True)  # when it is looked at next
+    attempts = fields.IntField()
+    error = fields.TextField()
+    changed = fields.BigIntField()
+
+    class Meta:
+        table = "domain"
+        indexes = [
+            Index(fields=("name", "state"), name="domain_name"),
+            Index(fields=("owner", "created_at"), name="domain_owner"),
+            Index(fields=("due_at",), name="domain_due"),
+            Index(fields=("changed",), name="domain_changed"),
+        ]
+
+
+class Certificate(Model):
+    """The certificate of a name and the order for its next one. `secret` and `order_secret` are private keys, wrapped."""
+
+    name = Name(primary_key=True)
+    chain = fields.TextField()
+    secret = fields.TextField()
+    begins_at = fields.BigIntField(null=True)
+    ends_at = fields.BigIntField(null=True)
+    renew_at = fields.BigIntField(null=True)
+    ask_at = fields.BigIntField(null=True)  # when the authority is asked next when to renew
+    order_url = fields.TextField()
+    order_secret = fields.TextField()
+    ordered_at = fields.BigIntField(null=True)
+    attempts = fields.IntField()
+    due_at = fields.BigIntField(null=True)  # when it is tried next, after a failure
+    error = fields.TextField()
+    changed = fields.BigIntField()
+
+    class Meta:
+        table = "certificate"
+        indexes = [Index(fields=("changed",), name="certificate_changed"), Index(fields=("ordered_at",), name="certificate_ordered")]
+
+
+class Challenge(Model):
+    """What a certificate authority looks for at a name of ours, while an order is under way."""
+
+    token = Name(primary_key=True)
+    name = Name()
+    kind = fields.TextField()
+    answer = fields.TextField()
+    until = fields.BigIntField()
+
+    class Meta:
+        table = "challenge"
+
+
+class Authority(Model):
+    """Our account at a certificate authority. `secret` is its key, wrapped."""
+
+    directory = Name(primary_key=True)
+    secret = fields.TextField()
+    account = fields.TextField()
+
+    class Meta:
+        table = "authority"
+
+
 class LeaseRow(Model):
     """What one process does at a time."""
 

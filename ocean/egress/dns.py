@@ -1,0 +1,81 @@
+"""What DNS says of a domain: asked of one name server, the operator's or the machine's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ocean.core.domains import PROOF_AT, Ours, Seen
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
+SECONDS = 5.0  # for one question, all its repetitions together
+SIDE_BY_SIDE = 64  # questions: those of one look go out together
+
+
+class Dns:
+    """`server` is `(address, port)` of a name server that resolves for us; None for the machine's own."""
+
+    def __init__(self, server: tuple[str, int] | None = None) -> None:
+        self._server = server
+        self._resolver: Resolver | None = None
+        self._room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def look(self, name: str) -> Seen:
+        """What there is of a domain. Never raises: what could not be had is said in `fault`."""
+        from dns.exception import DNSException
+
+        try:
+            four, six, texts, zone = await asyncio.gather(
+                self._ask(name, "A"), self._ask(name, "AAAA"), self._ask(f"{PROOF_AT}.{name}", "TXT"), self._ask(name, "SOA")
+            )
+        except DNSException as fault:
+            return Seen(fault=f"DNS did not answer for {name}: {_why(fault)}.")
+        aliases = tuple(dict.fromkeys(_name(record.target) for answer in (four, six) for record in answer if _is(record, "CNAME")))
+        addresses = frozenset(str(record.address) for answer in (four, six) for record in answer if _is(record, "A", "AAAA"))
+        proofs = frozenset(b"".join(record.strings).decode(errors="replace") for record in texts if _is(record, "TXT"))
+        apex = any(_is(record, "SOA") for record in zone) and not any(_is(record, "CNAME") for record in zone)
+        return Seen(aliases, addresses, proofs, apex)
+
+    async def ours(self, host: str) -> Ours:
+        """Where a host of ours leads: what domains have to lead to."""
+        seen = await self.look(host)
+        return Ours(host, seen.addresses)
+
+    async def _ask(self, name: str, kind: str) -> list[Any]:
+        """The records of an answer, with the aliases on the way; none where there is no such name."""
+        from dns.resolver import NXDOMAIN
+
+        async with self._room:
+            try:
+                answer = await self._open().resolve(name, kind, lifetime=SECONDS, search=False, raise_on_no_answer=False)
+            except NXDOMAIN:
+                return []
+        return [record for group in answer.response.answer for record in group]
+
+    def _open(self) -> Resolver:
+        if self._resolver is None:
+            from dns.asyncresolver import Resolver  # where it is used: most never have a domain
+
+            self._resolver = Resolver(configure=self._server is None)
+            if self._server is not None:
+                self._resolver.nameservers = [self._server[0]]
+                self._resolver.port = self._server[1]
+        return self._resolver
+
+
+def _is(record: Any, *kinds: str) -> bool:
+    from dns.rdatatype import to_text
+
+    return to_text(record.rdtype) in kinds
+
+
+def _name(name: Any) -> str:
+    return str(name).rstrip(".").lower()
+
+
+def _why(fault: Exception) -> str:
+    from dns.exception import Timeout
+
+    return "it took too long" if isinstance(fault, Timeout) else type(fault).__name__

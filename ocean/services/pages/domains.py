@@ -1,0 +1,230 @@
+"""Custom domains: claimed for a folder, proven by what DNS says, looked at again and again, and given up."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from ocean.context import Caller, Ocean
+from ocean.core import access
+from ocean.core import domains as names
+from ocean.core.domains import Ours, Seen
+from ocean.core.drop import show_time
+from ocean.core.routes import ancestors
+from ocean.errors import OceanError
+from ocean.services.access.reading import require_write
+from ocean.settings import domain_url, listener, view_url
+from ocean.store import certificates, domains
+from ocean.store.certificates import Certificate
+from ocean.store.domains import GONE, LIVE, WAITING, ContestedError, Domain, domain_id
+from ocean.store.reader import now
+
+MAX_DOMAINS = 100  # of one key
+FIRST, SLOWER, SELDOM = 10_000, 1.5, 6 * 3_600_000  # milliseconds until a waiting one is looked at again, times that, and at most
+GIVEN_UP = 14 * 86_400_000  # milliseconds that one waits
+EVERY = 6 * 3_600_000  # milliseconds between looks at a live one
+FAILING, LET_GO = 3_600_000, 3 * 86_400_000  # between looks at one that leads elsewhere, and until it is served no more
+SILENT = 600_000  # until one is looked at again for which DNS did not answer
+_LISTED = 20  # waiting ones that are looked at for one list
+_KEYED = "Domains belong to a key, and none was given."
+
+
+async def add(ocean: Ocean, caller: Caller, *, domain: str, route: str) -> dict[str, Any]:
+    """Claims a domain for a folder and looks at once whether it is proven; asked again, it looks again, or points it elsewhere.
+
+    Raises INVALID_VALUE, FORBIDDEN, LIMIT_REACHED, and CONFLICT where another key has it live and the caller has not proven more.
+    """
+    owner = caller.required(_KEYED)
+    name = _canonical(ocean, domain)
+    route = await _own_folder(ocean, caller, route)
+    _spend(ocean, caller)
+    claim = _claim(name, owner, route)
+    look = await _look(ocean, claim)
+    await _refuse_held(ocean, look)
+    full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_DOMAINS} domains.", "Take one away: domain remove.")
+    await ocean.log.transact(domains.claimed(claim, MAX_DOMAINS, full))
+    return await _settle(ocean, look)
+
+
+async def check(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
+    """Looks at a domain now. Raises NOT_FOUND."""
+    claim = await _own(ocean, caller, domain)
+    _spend(ocean, caller)
+    look = await _look(ocean, claim)
+    return await _settle(ocean, look) if claim.state == WAITING else await _shown(ocean, claim, look)
+
+
+async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:
+    """The caller's domains; those that wait with what DNS says of them now."""
+    owner = caller.required(_KEYED)
+    _spend(ocean, caller)
+    found = await domains.domains_of(ocean.engine, owner)
+    waiting = [one for one in found if one.state == WAITING][:_LISTED]
+    looks = {one.id: await _look(ocean, one) for one in waiting}
+    shown = [await _shown(ocean, one, looks.get(one.id)) for one in found]
+    return {"domains": shown, "count": len(shown)}
+
+
+async def remove(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
+    """Gives a domain up: it is served no more, and its certificate's key is destroyed. Raises NOT_FOUND."""
+    claim = await _own(ocean, caller, domain)
+    await ocean.log.transact(domains.ended(claim, GONE, ""))
+    return {"deleted": True, "domain": claim.name}
+
+
+async def look_again(ocean: Ocean, claim: Domain) -> None:
+    """What a domain is looked at for when it is due: one that waits may be proven, one that is live may lead elsewhere by now."""
+    if claim.state == WAITING:
+        if claim.created_at + GIVEN_UP < now() and claim.due_at is not None:
+            await ocean.log.transact(domains.ended(claim, GONE, "It was not proven in time."))
+        else:
+            await _settle(ocean, await _look(ocean, claim))
+        return
+    ours = await _ours(ocean)
+    seen = await ocean.dns.look(claim.name)
+    moment = now()
+    if seen.fault:
+        await ocean.log.transact(domains.looked(claim, due_at=moment + SILENT, error=seen.fault, failing_at=claim.failing_at))
+    elif names.leads_here(seen, ours):
+        await ocean.log.transact(domains.looked(claim, due_at=moment + EVERY, error=""))
+    elif claim.failing_at is not None and claim.failing_at + LET_GO < moment:
+        said = f"It led elsewhere for days. {_lacks(claim, seen, ours, '')}"
+        await ocean.log.transact(domains.ended(claim, WAITING, said, moment + FAILING))
+    else:
+        said = _lacks(claim, seen, ours, "")
+        since = claim.failing_at or moment
+        await ocean.log.transact(domains.looked(claim, due_at=moment + FAILING, error=said, failing_at=since))
+
+
+class Look:
+    """A claim, and what DNS and the store say of it at one moment."""
+
+    def __init__(self, claim: Domain, seen: Seen, ours: Ours, token: str, *, strict: bool) -> None:
+        self.claim, self.seen, self.ours, self.token, self.strict = claim, seen, ours, token, strict
+
+    @property
+    def lacks(self) -> str:
+        return names.lacks(self.claim.name, self.seen, self.ours, self.token, strict=self.strict)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [one._asdict() for one in names.wanted(self.claim.name, self.seen, self.ours, self.token, strict=self.strict)]
+
+
+async def _look(ocean: Ocean, claim: Domain) -> Look:
+    ours, seen = await _ours(ocean), await ocean.dns.look(claim.name)
+    strict = bool(await domains.others(ocean.engine, claim.name, claim.owner))
+    token = base64.b32encode(ocean.master.derived(f"domain {claim.id}", 20)).decode().lower()
+    return Look(claim, seen, ours, token, strict=strict)
+
+
+def _lacks(claim: Domain, seen: Seen, ours: Ours, token: str) -> str:
+    return names.lacks(claim.name, seen, ours, token, strict=False)
+
+
+async def _ours(ocean: Ocean) -> Ours:
+    """Where domains have to lead to. Raises NOT_AVAILABLE where this server can't be reached by any."""
+    host = urlsplit(view_url(ocean.settings)).hostname or ""
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return await ocean.dns.ours(host.lower())
+    if address.is_unspecified:
+        hint = "The operator sets OCEAN_VIEW_URL."
+        raise OceanError("NOT_AVAILABLE", "This server has no public address that a domain could lead to.", hint)
+    return Ours("", frozenset((str(address),)))
+
+
+async def _settle(ocean: Ocean, look: Look) -> dict[str, Any]:
+    """Makes a claim live where nothing is lacking; else notes what is."""
+    claim, lacks, moment = look.claim, look.lacks, now()
+    if not lacks:
+        try:
+            await ocean.log.transact(domains.proven(claim, moment + EVERY, moment, strict=look.strict))
+        except ContestedError:
+            return await _settle(ocean, await _look(ocean, claim))
+    else:
+        there = await domains.domain(ocean.engine, claim.name, claim.owner)
+        wait = min(SELDOM, int(FIRST * SLOWER ** (there.attempts if there else 0)))
+        await ocean.log.transact(domains.looked(claim, due_at=moment + wait, error=lacks))
+    return await _shown(ocean, await domains.domain(ocean.engine, claim.name, claim.owner) or claim, look)
+
+
+async def _refuse_held(ocean: Ocean, look: Look) -> None:
+    """Raises CONFLICT where another key has the name live, and the caller has not proven that it is theirs now."""
+    held = await domains.live(ocean.engine, look.claim.name)
+    if held is None or held.owner == look.claim.owner or not look.lacks:
+        return
+    raise OceanError(
+        "CONFLICT", f"The domain {look.claim.name} is another key's.",
+        "If it is yours now, prove it: set the records in 'dns', and ask again.", dns=look.records,
+    )  # fmt: skip
+
+
+def _claim(name: str, owner: str, route: str) -> Domain:
+    moment = now()
+    return Domain(domain_id(name, owner), name, owner, route, WAITING, moment, None, None, moment + FIRST, 0, "", 0)
+
+
+def _canonical(ocean: Ocean, domain: str) -> str:
+    """Raises INVALID_VALUE for what is no domain, and for this server's own names."""
+    name = names.canonical(domain)
+    for setting in ("OCEAN_VIEW_URL", "OCEAN_API_URL"):
+        own = (urlsplit(ocean.settings[setting]).hostname or "").lower()
+        if own and names.beneath(name, own):
+            raise OceanError("INVALID_VALUE", f"{name} is a name of this server's own.", "Add a domain that is yours.")
+    return name
+
+
+async def _own_folder(ocean: Ocean, caller: Caller, route: str) -> str:
+    """The checked route of a folder that the caller owns, or may write to where nobody does. Raises FORBIDDEN."""
+    route = await require_write(ocean, caller, route)
+    rules = await ocean.reader.rules(route)
+    owner = access.owners(ancestors(route), rules)[-1]
+    if owner is not None and not access.is_admin(route, caller.key, rules):
+        raise OceanError("FORBIDDEN", f"The folder {route!r} is another key's.", "Its owner can add a domain for it.")
+    return route
+
+
+async def _own(ocean: Ocean, caller: Caller, domain: str) -> Domain:
+    claim = await domains.domain(ocean.engine, names.canonical(domain), caller.required(_KEYED))
+    if claim is None or claim.state == GONE:
+        raise OceanError("NOT_FOUND", f"There is no domain {domain[:80]!r} of yours.", "domains lists them.")
+    return claim
+
+
+def _spend(ocean: Ocean, caller: Caller) -> None:
+    for holder in caller.holders:
+        ocean.paces.domains.spend(holder)
+
+
+async def _shown(ocean: Ocean, claim: Domain, look: Look | None) -> dict[str, Any]:
+    url = f"{domain_url(ocean.settings, claim.name)}/"
+    told: dict[str, Any] = {"domain": claim.name, "route": claim.route, "state": claim.state, "url": url}
+    if names.shown(claim.name) != claim.name:
+        told["shown"] = names.shown(claim.name)
+    if look is not None:
+        told["dns"] = look.records
+    if claim.error:
+        told["error"] = claim.error
+    if claim.state == LIVE:
+        told["certificate"] = _certificate(ocean, await certificates.certificate(ocean.engine, claim.name))
+    return told
+
+
+def _certificate(ocean: Ocean, found: Certificate | None) -> dict[str, Any]:
+    """Its state: `off` where a proxy ends TLS, `waiting` before the first, `valid` or `expired`; with what went wrong last."""
+    if listener(ocean.settings) is None:
+        return {"state": "off"}
+    if found is None:
+        return {"state": "waiting"}
+    told: dict[str, Any] = {"state": "valid" if found.holds(now()) else "expired" if found.chain else "waiting"}
+    if found.ends_at is not None:
+        told["until"] = show_time(found.ends_at)
+    if found.renew_at is not None:
+        told["renews_at"] = show_time(found.renew_at)
+    if found.error:
+        told |= {"error": found.error, "tried_again_at": show_time(found.due_at or 0)}
+    return told

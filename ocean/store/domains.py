@@ -1,0 +1,149 @@
+"""Domains: who claims a name, for which folder, and how far it is; as rows.
+
+A name is live for one claim at most. What was live once is kept after it ended (GONE): whoever claims that name next has to prove more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ocean.core import domains
+from ocean.store.engine import Engine, Step, Steps
+
+_DOMAIN = "id, name, owner, route, state, created_at, proven_at, failing_at, due_at, attempts, error, changed"
+WAITING, LIVE, GONE = "waiting", "live", "gone"
+MOVES = "UPDATE head SET revision = revision + 1 WHERE id = 1"  # first: it locks the head, and pages are asked for anew
+_NEXT = "SELECT coalesce(max(changed), 0) + 1 FROM domain"
+
+
+class Domain(NamedTuple):
+    """Times in milliseconds since the epoch. `changed` grows with each change of any domain."""
+
+    id: str
+    name: str
+    owner: str
+    route: str
+    state: str
+    created_at: int
+    proven_at: int | None
+    failing_at: int | None
+    due_at: int | None
+    attempts: int
+    error: str
+    changed: int
+
+
+def domain_id(name: str, owner: str) -> str:
+    return f"{name} {owner}"
+
+
+async def _domains(engine: Engine, tail: str, args: tuple[object, ...]) -> list[Domain]:
+    return [Domain(*row) for row in await engine.rows(f"SELECT {_DOMAIN} FROM domain {tail}", args)]
+
+
+async def domain(engine: Engine, name: str, owner: str) -> Domain | None:
+    return next(iter(await _domains(engine, "WHERE id = ?", (domain_id(name, owner),))), None)
+
+
+async def domains_of(engine: Engine, owner: str) -> list[Domain]:
+    return await _domains(engine, "WHERE owner = ? AND state <> ? ORDER BY created_at, id", (owner, GONE))
+
+
+async def live(engine: Engine, name: str) -> Domain | None:
+    return next(iter(await _domains(engine, "WHERE name = ? AND state = ?", (name, LIVE))), None)
+
+
+async def news(engine: Engine, since: int, limit: int = 1000) -> list[Domain]:
+    """What changed after `since`, in order; what is gone too."""
+    return await _domains(engine, "WHERE changed > ? ORDER BY changed LIMIT ?", (since, limit))
+
+
+async def due(engine: Engine, moment: int, limit: int) -> list[Domain]:
+    """Those that are to be looked at: first those that were looked at least often."""
+    return await _domains(engine, "WHERE due_at <= ? ORDER BY attempts, due_at LIMIT ?", (moment, limit))
+
+
+async def others(engine: Engine, name: str, owner: str) -> list[Domain]:
+    """Claims of others that have a say: on the name itself, and live ones on what it lies beneath."""
+    same = await _domains(engine, "WHERE name = ? AND owner <> ? LIMIT 100", (name, owner))
+    marks = ",".join("?" * len(above)) if (above := domains.above(name)) else "NULL"
+    higher = await _domains(engine, f"WHERE name IN ({marks}) AND state = ? AND owner <> ?", (*above, LIVE, owner))
+    return same + higher
+
+
+def claimed(new: Domain, most: int, refuse: Exception) -> Steps:
+    """Steps that add a claim, or point the one there is at another folder. Raise `refuse` where its owner has `most`."""
+    yield Step(MOVES, [()])
+    counts = "SELECT count(*) FROM domain WHERE owner = ? AND state <> ? AND id <> ?"
+    ((count,),) = yield Step(counts, [(new.owner, GONE, new.id)], reads=True)
+    if count >= most:
+        raise refuse
+    ((changed,),) = yield Step(_NEXT, [()], reads=True)
+    yield Step(
+        f"INSERT INTO domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET route = excluded.route, "
+        f"state = CASE WHEN domain.state = '{GONE}' THEN excluded.state ELSE domain.state END, "
+        f"created_at = CASE WHEN domain.state = '{GONE}' THEN excluded.created_at ELSE domain.created_at END, "
+        "due_at = excluded.due_at, attempts = 0, changed = excluded.changed",
+        [tuple(new._replace(changed=changed))],
+    )
+
+
+class ContestedError(Exception):
+    """Others have come to have a say in the name: more has to be proven."""
+
+
+def proven(found: Domain, due_at: int, moment: int, *, strict: bool) -> Steps:
+    """The claim is live; whoever held the name before holds it no more, and the certificate that was theirs is forgotten.
+
+    Raises ContestedError where it was proven as if nobody else had a say (not `strict`), and somebody has.
+    """
+    yield Step(MOVES, [()])
+    if not strict:
+        claims = yield Step("SELECT owner FROM domain WHERE name = ? AND owner <> ? LIMIT 1", [(found.name, found.owner)], reads=True)
+        if claims:
+            raise ContestedError
+    ((changed,),) = yield Step(_NEXT, [()], reads=True)
+    ended = yield Step(
+        "UPDATE domain SET state = ?, due_at = NULL, error = ?, changed = ? WHERE name = ? AND state = ? AND id <> ? RETURNING id",
+        [(GONE, "Another key has proven that the domain is its own now.", changed, found.name, LIVE, found.id)], reads=True,
+    )  # fmt: skip
+    if ended:
+        yield from forgotten(found.name)
+    yield Step(
+        "UPDATE domain SET state = ?, proven_at = coalesce(proven_at, ?), failing_at = NULL, due_at = ?, attempts = 0, error = '', "
+        "changed = ? WHERE id = ? AND state <> ? AND route = ?",
+        [(LIVE, moment, due_at, changed + 1, found.id, GONE, found.route)],
+    )
+
+
+def looked(found: Domain, *, due_at: int | None, error: str, failing_at: int | None = None) -> Steps:
+    """What a look came to that moves nothing."""
+    yield Step(
+        "UPDATE domain SET due_at = ?, attempts = attempts + 1, error = ?, failing_at = ? WHERE id = ? AND state = ?",
+        [(due_at, error, failing_at, found.id, found.state)],
+    )
+
+
+def ended(found: Domain, state: str, error: str, due_at: int | None = None) -> Steps:
+    """The claim is live no more: it waits again (WAITING), or is given up (GONE). One that never was live leaves nothing."""
+    yield Step(MOVES, [()])
+    ((changed,),) = yield Step(_NEXT, [()], reads=True)
+    if state == GONE and found.proven_at is None:
+        yield Step("DELETE FROM domain WHERE id = ?", [(found.id,)])
+        return
+    yield Step(
+        "UPDATE domain SET state = ?, due_at = ?, attempts = 0, failing_at = NULL, error = ?, changed = ? WHERE id = ?",
+        [(state, due_at, error, changed, found.id)],
+    )
+    if state == GONE and found.state == LIVE:
+        yield from forgotten(found.name)
+
+
+def forgotten(name: str) -> Steps:
+    """A name's certificate, its key and its order: whoever has the name next gets one of their own."""
+    yield Step(
+        "UPDATE certificate SET chain = '', secret = '', order_url = '', order_secret = '', begins_at = NULL, ends_at = NULL, "
+        "renew_at = NULL, ask_at = NULL, error = '', changed = (SELECT max(changed) + 1 FROM certificate) WHERE name = ?",
+        [(name,)],
+    )
+    yield Step("DELETE FROM challenge WHERE name = ?", [(name,)])

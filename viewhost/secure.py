@@ -1,0 +1,67 @@
+"""HTTPS mounted on the view host: what an authority looks for, the listener beside Sanic's own, and what both go by, kept true."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+
+from ocean.context import Ocean
+from ocean.errors import OceanError
+from ocean.services.pages.issuing import own_names
+from ocean.settings import listener
+from ocean.store import certificates
+from ocean.store.reader import now
+from viewhost.listening import Listener
+from viewhost.tls import Tls
+
+SOON = 1.0  # seconds between looks at what is new, where nobody tells of it
+log = logging.getLogger("ocean.tls")
+
+
+def mount(server: Sanic[Any, Any]) -> None:
+    settings = server.ctx.settings
+
+    @server.get("/.well-known/acme-challenge/<token>", ignore_body=True)
+    async def challenge(request: Request, token: str) -> HTTPResponse:
+        """RFC 8555, 8.3: whoever asks is the authority, at the name that it is to prove."""
+        found = await certificates.challenge(request.app.ctx.ocean.engine, token)
+        host = (request.headers.get("host", "").partition(":")[0]).lower()
+        if found is None or found.name != host or found.until <= now():
+            raise OceanError("NOT_FOUND", "There is no such challenge.")
+        return HTTPResponse(found.answer, 200, {"cache-control": "no-store"}, "application/octet-stream")
+
+    if listener(settings) is None:
+        return
+
+    @server.after_server_start
+    async def listen(server: Sanic[Any, Any]) -> None:
+        ocean: Ocean = server.ctx.ocean
+        given = settings["OCEAN_TLS_CERTIFICATE"]
+        tls = Tls(ocean.master, server.ctx.hosts.domains, frozenset(own_names(settings)), Path(given) if given else None)
+        server.ctx.secure = Listener(server, listener(settings) or ("", 0), tls.listens)
+        server.ctx.keeping = asyncio.get_running_loop().create_task(_keep_true(ocean, tls, server))
+
+    @server.before_server_stop
+    async def close(server: Sanic[Any, Any]) -> None:
+        server.ctx.keeping.cancel()
+        await server.ctx.secure.close()
+
+
+async def _keep_true(ocean: Ocean, tls: Tls, server: Sanic[Any, Any]) -> None:
+    """A handshake can't wait for a look at the store: what it goes by is looked at whenever the log moves."""
+    while True:
+        moved = ocean.log.moved
+        try:
+            await server.ctx.hosts.domains.follow()
+            tls.watch()
+        except Exception as fault:  # a database away: what is known stands
+            log.warning("certificates are not looked at: %r", fault)
+        try:
+            async with asyncio.timeout(SOON):
+                await moved.wait()
+        except TimeoutError:
+            pass
