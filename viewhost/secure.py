@@ -18,7 +18,6 @@ from ocean.store.reader import now
 from viewhost.listening import Listener
 from viewhost.tls import Tls
 
-SOON = 1.0  # seconds between looks at what is new, where nobody tells of it
 log = logging.getLogger("ocean.tls")
 
 
@@ -61,7 +60,7 @@ async def _keep_true(ocean: Ocean, tls: Tls, server: Sanic[Any, Any]) -> None:
         except Exception as fault:  # a database away: what is known stands
             log.warning("certificates are not looked at: %r", fault)
         try:
-            async with asyncio.timeout(SOON):
+            async with asyncio.timeout(ocean.engine.poll):
                 await moved.wait()
         except TimeoutError:
             pass

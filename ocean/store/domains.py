@@ -116,11 +116,11 @@ def proven(found: Domain, due_at: int, moment: int, *, strict: bool) -> Steps:
     )
 
 
-def looked(found: Domain, *, due_at: int | None, error: str, failing_at: int | None = None) -> Steps:
+def looked(found: Domain, attempts: int, due_at: int, error: str, failing_at: int | None = None) -> Steps:
     """What a look came to that moves nothing."""
     yield Step(
-        "UPDATE domain SET due_at = ?, attempts = attempts + 1, error = ?, failing_at = ? WHERE id = ? AND state = ?",
-        [(due_at, error, failing_at, found.id, found.state)],
+        "UPDATE domain SET attempts = ?, due_at = ?, error = ?, failing_at = ? WHERE id = ? AND state = ?",
+        [(attempts, due_at, error, failing_at, found.id, found.state)],
     )
 
 

@@ -126,7 +126,9 @@ class Authority:
 
 
 @contextmanager
-def peers(folder: Path, http_port: int, tls_port: int, more: dict[str, str] | None = None, **config: object) -> Iterator[tuple[Names, Authority]]:
+def peers(
+    folder: Path, http_port: int, tls_port: int, more: dict[str, str] | None = None, **config: object
+) -> Iterator[tuple[Names, Authority]]:
     dns, acme, management = free_ports(3)
     names = Names(folder, dns, records={VIEW: ["A 127.0.0.1"]})
     authority = Authority(folder, names, acme, http_port, tls_port, management, more or {}, config)

@@ -23,7 +23,7 @@ from ocean.store.reader import now
 
 MAX_DOMAINS = 100  # of one key
 FIRST, SLOWER, SELDOM = 10_000, 1.5, 6 * 3_600_000  # milliseconds until a waiting one is looked at again, times that, and at most
-GIVEN_UP = 14 * 86_400_000  # milliseconds that one waits
+TRIES = 70  # looks after which one that waits is given up: two weeks
 EVERY = 6 * 3_600_000  # milliseconds between looks at a live one
 FAILING, LET_GO = 3_600_000, 3 * 86_400_000  # between looks at one that leads elsewhere, and until it is served no more
 SILENT = 600_000  # until one is looked at again for which DNS did not answer
@@ -76,26 +76,29 @@ async def remove(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]
 
 async def look_again(ocean: Ocean, claim: Domain) -> None:
     """What a domain is looked at for when it is due: one that waits may be proven, one that is live may lead elsewhere by now."""
-    if claim.state == WAITING:
-        if claim.created_at + GIVEN_UP < now() and claim.due_at is not None:
-            await ocean.log.transact(domains.ended(claim, GONE, "It was not proven in time."))
-        else:
-            await _settle(ocean, await _look(ocean, claim))
-        return
-    ours = await _ours(ocean)
-    seen = await ocean.dns.look(claim.name)
-    moment = now()
-    if seen.fault:
-        await ocean.log.transact(domains.looked(claim, due_at=moment + SILENT, error=seen.fault, failing_at=claim.failing_at))
-    elif names.leads_here(seen, ours):
-        await ocean.log.transact(domains.looked(claim, due_at=moment + EVERY, error=""))
-    elif claim.failing_at is not None and claim.failing_at + LET_GO < moment:
-        said = f"It led elsewhere for days. {_lacks(claim, seen, ours, '')}"
-        await ocean.log.transact(domains.ended(claim, WAITING, said, moment + FAILING))
+    if claim.state == LIVE:
+        await _look_after(ocean, claim)
+    elif claim.attempts >= TRIES:
+        await ocean.log.transact(domains.ended(claim, GONE, "It was not proven in time."))
     else:
-        said = _lacks(claim, seen, ours, "")
+        await _settle(ocean, await _look(ocean, claim), claim.attempts + 1)
+
+
+async def _look_after(ocean: Ocean, claim: Domain) -> None:
+    """A live one stays so for days though it leads elsewhere: DNS is edited by people. Its proof may be gone by now, that was read once."""
+    seen, ours, moment = await ocean.dns.look(claim.name), await _ours(ocean), now()
+    if seen.fault:
+        steps = domains.looked(claim, 0, moment + SILENT, seen.fault, claim.failing_at)
+    elif names.leads_here(seen, ours):
+        steps = domains.looked(claim, 0, moment + EVERY, "")
+    else:
+        says = names.lacks(claim.name, seen, ours, "", strict=False)
         since = claim.failing_at or moment
-        await ocean.log.transact(domains.looked(claim, due_at=moment + FAILING, error=said, failing_at=since))
+        if since + LET_GO < moment:
+            steps = domains.ended(claim, WAITING, f"It led elsewhere for days. {says}", moment + FAILING)
+        else:
+            steps = domains.looked(claim, 0, moment + FAILING, says, since)
+    await ocean.log.transact(steps)
 
 
 class Look:
@@ -120,10 +123,6 @@ async def _look(ocean: Ocean, claim: Domain) -> Look:
     return Look(claim, seen, ours, token, strict=strict)
 
 
-def _lacks(claim: Domain, seen: Seen, ours: Ours, token: str) -> str:
-    return names.lacks(claim.name, seen, ours, token, strict=False)
-
-
 async def _ours(ocean: Ocean) -> Ours:
     """Where domains have to lead to. Raises NOT_AVAILABLE where this server can't be reached by any."""
     host = urlsplit(view_url(ocean.settings)).hostname or ""
@@ -137,18 +136,17 @@ async def _ours(ocean: Ocean) -> Ours:
     return Ours("", frozenset((str(address),)))
 
 
-async def _settle(ocean: Ocean, look: Look) -> dict[str, Any]:
-    """Makes a claim live where nothing is lacking; else notes what is."""
+async def _settle(ocean: Ocean, look: Look, attempts: int = 0) -> dict[str, Any]:
+    """Makes a claim live where nothing is lacking; else notes what is, and looks again the sooner the fewer `attempts` there were."""
     claim, lacks, moment = look.claim, look.lacks, now()
     if not lacks:
         try:
             await ocean.log.transact(domains.proven(claim, moment + EVERY, moment, strict=look.strict))
         except ContestedError:
-            return await _settle(ocean, await _look(ocean, claim))
+            return await _settle(ocean, await _look(ocean, claim), attempts)
     else:
-        there = await domains.domain(ocean.engine, claim.name, claim.owner)
-        wait = min(SELDOM, int(FIRST * SLOWER ** (there.attempts if there else 0)))
-        await ocean.log.transact(domains.looked(claim, due_at=moment + wait, error=lacks))
+        wait = min(SELDOM, int(FIRST * SLOWER**attempts))
+        await ocean.log.transact(domains.looked(claim, attempts, moment + wait, lacks))
     return await _shown(ocean, await domains.domain(ocean.engine, claim.name, claim.owner) or claim, look)
 
 
