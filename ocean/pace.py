@@ -38,4 +38,4 @@ class Paces:
         self.events = Pace(3000, "At most 3000 events a minute are taken from one address.")
         self.events_to_one = Pace(600, "At most 600 events a minute are taken from one address.")
         self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
-        self.domains = Pace(30, "At most 30 times a minute domains are looked at for one caller.")
+        self.domains = Pace(120, "At most 120 times a minute domains are looked at for one caller.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from ocean.core.domains import PROOF_AT, Ours, Seen
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
 
 SECONDS = 5.0  # for one question, all its repetitions together
+KNOWN = 30.0
 SIDE_BY_SIDE = 64  # questions: those of one look go out together
 
 
@@ -21,6 +23,7 @@ class Dns:
         self._server = server
         self._resolver: Resolver | None = None
         self._room = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._known: dict[str, tuple[float, Ours]] = {}
 
     async def look(self, name: str) -> Seen:
         """What there is of a domain. Never raises: what could not be had is said in `fault`."""
@@ -39,9 +42,12 @@ class Dns:
         return Seen(aliases, addresses, proofs, apex)
 
     async def ours(self, host: str) -> Ours:
-        """Where a host of ours leads: what domains have to lead to."""
-        seen = await self.look(host)
-        return Ours(host, seen.addresses)
+        """Where a host of ours leads: what domains have to lead to. Known for KNOWN seconds."""
+        until, known = self._known.get(host, (0.0, Ours(host, frozenset())))
+        if until < time.monotonic():
+            known = Ours(host, (await self.look(host)).addresses)
+            self._known[host] = (time.monotonic() + (KNOWN if known.addresses else 0.0), known)
+        return known
 
     async def _ask(self, name: str, kind: str) -> list[Any]:
         """The records of an answer, with the aliases on the way; none where there is no such name."""

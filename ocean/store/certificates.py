@@ -74,7 +74,7 @@ async def wanting(engine: Engine, moment: int, limit: int) -> list[str]:
         "coalesce(c.due_at, d.proven_at, 0) AS since, "
         "row_number() OVER (PARTITION BY d.owner ORDER BY coalesce(c.due_at, d.proven_at, 0), d.name) AS n "
         "FROM domain d LEFT JOIN certificate c ON c.name = d.name WHERE d.state = ? AND d.failing_at IS NULL AND (c.name IS NULL OR "
-        "((c.renew_at IS NULL OR c.renew_at <= ?) AND (c.due_at IS NULL OR c.due_at <= ?)))) w ORDER BY has, n, since, name LIMIT ?",
+        "((c.chain = '' OR c.renew_at IS NULL OR c.renew_at <= ?) AND (c.due_at IS NULL OR c.due_at <= ?)))) w ORDER BY has, n, since, name LIMIT ?",
         (LIVE, moment, moment, limit),
     )
     return [str(name) for (name,) in rows]
@@ -140,10 +140,13 @@ def issued(name: str, chain: str, times: tuple[int, int, int], ask_at: int, leas
     yield Step("DELETE FROM challenge WHERE name = ?", [(name,)])
 
 
-def asked(name: str, renew_at: int, ask_at: int, lease: Lease) -> Steps:
-    """What the authority says of when to renew."""
+def asked(found: Certificate, renew_at: int, ask_at: int, lease: Lease) -> Steps:
+    """What the authority says of when to renew this very certificate."""
     yield from holds(lease)
-    yield Step("UPDATE certificate SET renew_at = ?, ask_at = ? WHERE name = ?", [(renew_at, ask_at, name)])
+    yield Step(
+        "UPDATE certificate SET renew_at = ?, ask_at = ? WHERE name = ? AND changed = ? AND chain <> ''",
+        [(renew_at, ask_at, found.name, found.changed)],
+    )
 
 
 def put(challenge: Challenge, lease: Lease) -> Steps:

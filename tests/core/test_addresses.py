@@ -46,3 +46,14 @@ def test_links_between_origins() -> None:
     }.items():
         assert tuple(origin.path(there) for origin in (at_home, shared, alone)) == links
     assert [has_origin(name) for name in ("a", "a-1", "-a", "a-", "A", "a_b", "", "x" * 64)] == [True, True, *[False] * 6]
+
+
+def test_links_from_a_domain() -> None:
+    """A domain is a folder's, at whatever depth; what lies outside of it is elsewhere."""
+    shop = Origin("agency/shop", "https://view.example", "https://{}.view.example", "https://shop.org")
+    assert shop.address == "https://shop.org"
+    for there, link in {
+        "/agency/shop/": "/", "/agency/shop": "/", "/agency/shop/a/b": "/a/b", "/agency/": "https://agency.view.example/",
+        "/agency/shopping/x": "https://agency.view.example/shopping/x", "/Key_1/x": "https://view.example/Key_1/x",
+    }.items():  # fmt: skip
+        assert shop.path(there) == link

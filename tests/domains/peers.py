@@ -59,10 +59,10 @@ class Names:
                     lines.append(f"txt-record={name},{value}")
         file = self.folder / "dnsmasq.conf"
         file.write_text("\n".join(lines) + "\n")
-        self.process = subprocess.Popen(
+        self.process = _run(
             ["/usr/sbin/dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", f"--port={self.port}", "--listen-address=127.0.0.1",
              "--bind-interfaces", f"--conf-file={file}", "--local=/test/", "--user=root", "--cache-size=0"],
-            stdout=subprocess.DEVNULL, stderr=(self.folder / "dnsmasq.log").open("ab"),
+            self.folder / "dnsmasq.log",
         )  # fmt: skip
         wait_for(self.port)
 
@@ -111,10 +111,9 @@ class Authority:
             "privateKey": str(key), "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": "", **self.config,
         }  # fmt: skip
         file.write_text(json.dumps({"pebble": told}))
-        self.process = subprocess.Popen(
+        self.process = _run(
             ["/usr/bin/pebble", "-config", str(file), "-dnsserver", self.names.server],
-            env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", **self.more},
-            stdout=(self.folder / "pebble.log").open("ab"), stderr=subprocess.STDOUT,
+            self.folder / "pebble.log", {"PEBBLE_VA_NOSLEEP": "1", **self.more},
         )  # fmt: skip
         wait_for(self.port)
 
@@ -139,6 +138,11 @@ def peers(
     finally:
         authority.stop()
         names.stop()
+
+
+def _run(command: list[str], log: Path, more: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(command, env={**os.environ, **(more or {})}, stdout=file, stderr=subprocess.STDOUT)
 
 
 def wait_for(port: int) -> None:

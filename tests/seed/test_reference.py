@@ -50,6 +50,8 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
         await ocean.log.transact(hooks.queued([sent], 10, 1))
         followed = str((await execute(ocean, owner, parse("push subscribe users")))["id"])
         text = named(example).replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
+        if text.startswith("domain "):
+            await execute(ocean, owner, parse("domain add mycoolsite.com to mysite"))
         statements = parse(text)
         check(statements[0], plain(await execute(ocean, owner, statements)))
 

@@ -59,9 +59,10 @@ async def check(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
 async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The caller's domains; those that wait with what DNS says of them now."""
     owner = caller.required(_KEYED)
-    _spend(ocean, caller)
     found = await domains.domains_of(ocean.engine, owner)
     waiting = [one for one in found if one.state == WAITING][:_LISTED]
+    if waiting:
+        _spend(ocean, caller)
     looks = {one.id: await _look(ocean, one) for one in waiting}
     shown = [await _shown(ocean, one, looks.get(one.id)) for one in found]
     return {"domains": shown, "count": len(shown)}

@@ -64,6 +64,7 @@ class Issuing:
         self._tenure = Tenure(ocean.engine, "certificates", LEASE)
         self._orders: dict[str, asyncio.Task[None]] = {}
         self._authority: Authority | None = None
+        self._broker: Broker | None = None
         self._opening = asyncio.Lock()
         self.ended = asyncio.Event()
 
@@ -85,6 +86,8 @@ class Issuing:
         for task in self._orders.values():
             task.cancel()
         await asyncio.gather(*self._orders.values(), return_exceptions=True)
+        if self._broker is not None:
+            await self._broker.close()
         await self._tenure.leave()
 
     async def _has_work(self) -> bool:
@@ -101,7 +104,7 @@ class Issuing:
         wanted = []
         for name in self._own:
             there = await certificates.certificate(self._ocean.engine, name) or Certificate(name)
-            if (there.renew_at or 0) <= moment and (there.due_at or 0) <= moment:
+            if (not there.chain or (there.renew_at or 0) <= moment) and (there.due_at or 0) <= moment:
                 wanted.append(name)
         return wanted + await certificates.wanting(self._ocean.engine, moment, AT_ONCE * 2)
 
@@ -256,7 +259,7 @@ class Issuing:
         try:
             renew_at = min(int(at * 1000), found.ends_at or now()) if at is not None else found.renew_at
             ask_at = max(int(again * 1000), now() + 60_000)
-            await self._write(certificates.asked(found.name, renew_at or now(), ask_at, lease))
+            await self._write(certificates.asked(found, renew_at or now(), ask_at, lease))
         except LostLeaseError:
             log.warning("another process asks when to renew %s", found.name)
 
@@ -274,7 +277,8 @@ class Issuing:
                 await self._write(certificates.with_account(directory, ocean.master.wrap(certs.new_key(), about), ""))
                 there = await certificates.account(ocean.engine, directory)
             assert there is not None
-            authority = Authority(directory, _broker(ocean), ocean.master.unwrap(there[0], about), there[1])
+            self._broker = self._broker or _broker(ocean)
+            authority = Authority(directory, self._broker, ocean.master.unwrap(there[0], about), there[1])
             address = await authority.open(ocean.settings["OCEAN_ACME_CONTACT"], ocean.settings["OCEAN_ACME_EAB"])
             await self._write(certificates.with_account(directory, there[0], address))
             self._authority = authority
