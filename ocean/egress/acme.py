@@ -23,6 +23,7 @@ from ocean.egress.broker import Broker, EgressError
 from ocean.errors import OceanError
 
 SECONDS = 30.0  # for one request
+NONCES = 5  # that are tried
 _PURPOSE = "urn:ietf:params:acme:error:"
 T = TypeVar("T")
 
@@ -182,6 +183,17 @@ class _Network(client.ClientNetwork):
         self._broker = broker
         self._loop = loop
         self.retry_after: float | None = None  # of the last answer that had it
+
+    def post(self, *args: Any, **named: Any) -> requests.Response:
+        """Again with a fresh nonce where the authority takes none that it gave before (RFC 8555, 6.5)."""
+        for _ in range(NONCES):
+            try:
+                return super()._post_once(*args, **named)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+                refused = error
+        raise refused
 
     def _get_nonce(self, url: str, new_nonce_url: str) -> str:
         while True:

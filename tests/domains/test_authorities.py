@@ -84,7 +84,6 @@ def test_an_order_that_a_process_died_in_is_gone_on_with(tmp_path: Path) -> None
         while not there.database("SELECT 1 FROM challenge WHERE name = 'killed.test'"):
             assert time.monotonic() < end
             time.sleep(0.05)  # the store of another process: it tells nobody
-        ((order,),) = there.database("SELECT order_url FROM certificate WHERE name = 'killed.test'")
         os.kill(there.process("view"), signal.SIGKILL)
         there.database("UPDATE lease SET until = 0 WHERE name = 'certificates'")  # it ends by itself, in half a minute
         again(there, "killed.test")
@@ -92,14 +91,22 @@ def test_an_order_that_a_process_died_in_is_gone_on_with(tmp_path: Path) -> None
         assert there.ask("killed.test")[2] == b"alive"
         log = (tmp_path / "pebble.log").read_text()
         assert log.count("Added order") == log.count("set INVALID by invalid authz") + 2  # the view host's own, and this one: none is left
-        # And one that was finished when nobody was there to fetch it: it is fetched, and not made again.
-        made = re.findall(r"Issued certificate serial \w+ for order (\S+)", log)
-        fetched = order.rsplit("/", 1)[0] + "/" + made[-1]
+
+
+def test_an_order_that_was_finished_when_nobody_was_there_is_fetched_and_not_made_again(tmp_path: Path) -> None:
+    with place(tmp_path) as there:
+        there.names.set("fetched.test", ALIAS)
+        secret = site(there, "fetched.test", "fetched")
+        there.certified("fetched.test", secret)
+        serial = there.ask("fetched.test")[3].serial_number
+        log = (tmp_path / "pebble.log").read_text()
+        order = re.findall(r"Issued certificate serial \w+ for order (\S+)", log)[-1]
         there.database(
-            "UPDATE certificate SET order_url = ?, order_secret = secret, chain = '', secret = '' WHERE name = 'killed.test'",
-            fetched,
+            "UPDATE certificate SET order_url = ?, order_secret = secret, chain = '', secret = '' WHERE name = 'fetched.test'",
+            f"{there.authority.directory.removesuffix('/dir')}/my-order/{order}",
         )
-        there.certified("killed.test", secret)
+        there.certified("fetched.test", secret)
+        assert there.ask("fetched.test")[3].serial_number == serial
         assert (tmp_path / "pebble.log").read_text().count("Issued certificate") == log.count("Issued certificate")
 
 
