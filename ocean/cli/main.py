@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ocean.cli import client, new, operator, transfer
+from ocean.cli import client, domain, new, operator, transfer
 from ocean.cli.options import addresses, fail, load
 
 
@@ -64,5 +64,5 @@ def mail(context: click.Context, /, **given: str | None) -> None:
 mail.add_command(operator.mail_queue)
 
 
-for command in (*client.COMMANDS, *new.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):
+for command in (*client.COMMANDS, *domain.COMMANDS, *new.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):
     main.add_command(command)

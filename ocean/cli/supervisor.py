@@ -94,7 +94,7 @@ class Supervisor:
     def _wait_ready(self) -> bool:
         """Whether all three answer; says which does not within half a minute."""
         deadline = time.monotonic() + 30
-        for name, setting in ((name, setting) for name in PROCESSES for setting in listeners(name, self.values)):
+        for name, setting in [(process, setting) for process in PROCESSES for setting in listeners(process, self.values)]:
             while not self.stopping:
                 try:
                     socket.create_connection(settings.address(self.values, setting), 0.5).close()

@@ -74,7 +74,8 @@ async def wanting(engine: Engine, moment: int, limit: int) -> list[str]:
         "coalesce(c.due_at, d.proven_at, 0) AS since, "
         "row_number() OVER (PARTITION BY d.owner ORDER BY coalesce(c.due_at, d.proven_at, 0), d.name) AS n "
         "FROM domain d LEFT JOIN certificate c ON c.name = d.name WHERE d.state = ? AND d.failing_at IS NULL AND (c.name IS NULL OR "
-        "((c.chain = '' OR c.renew_at IS NULL OR c.renew_at <= ?) AND (c.due_at IS NULL OR c.due_at <= ?)))) w ORDER BY has, n, since, name LIMIT ?",
+        "((c.chain = '' OR c.renew_at IS NULL OR c.renew_at <= ?) AND (c.due_at IS NULL OR c.due_at <= ?)))) w "
+        "ORDER BY has, n, since, name LIMIT ?",
         (LIVE, moment, moment, limit),
     )
     return [str(name) for (name,) in rows]
