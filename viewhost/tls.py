@@ -73,7 +73,7 @@ class Tls:
 
     def _kept(self, key: str, of: Any, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext | None:
         kept = self._contexts.get(key)
-        if kept is None or kept[0] != of:
+        if kept is None or kept[0] is not of:
             try:
                 kept = (of, make())
             except (ValueError, ssl.SSLError, OSError):  # under another master key: as if there were none

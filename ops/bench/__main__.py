@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, listeners, pages, pairs, peers, probes, queries, searches
+from ops.bench import flat, listeners, pages, pairs, peers, probes, queries, searches, tls
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -50,6 +50,7 @@ def main() -> None:
         finally:
             stop(running)
         rows += pages.rows()
+        rows += tls.rows()
         rows += listeners.rows(Path(folder))
         rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
         rows += searches.rows(Path(folder) / "searched")
