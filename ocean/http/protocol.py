@@ -67,8 +67,8 @@ class Protocol(HttpProtocol):
             return
         self._counted = ip
         super().connection_made(transport)  # type: ignore[no-untyped-call]
-        if self.conn_info is not None and self.conn_info.ssl:
-            self._server_name = self.conn_info.server_name
+        secure = transport.get_extra_info("ssl_object")
+        self._server_name = getattr(secure, "sanic_server_name", "") if secure is not None else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted is None:  # it was not taken; whether its transport is still there says nothing of that

@@ -72,7 +72,6 @@ EFFECTS: dict[str, Any] = {
     "push subscribe myapp/orders": lambda a: (a["kind"], a["prefix"]) == ("folder", "myapp/orders"),
     "push subscriptions": lambda a: [one["prefix"] for one in a["subscriptions"]] == ["myapp/orders"],
     'push unsubscribe "subscription-id"': lambda a: a["deleted"] is True,
-    "domain add mycoolsite.com to mysite": lambda a: (a["domain"], a["state"], a["route"]) == ("mycoolsite.com", "waiting", "mysite"),
     "status users": lambda a: a["schema"]["fields"]["name"] == {"type": "text", "required": True},
 }  # fmt: skip
 
