@@ -13,6 +13,7 @@ from ocean.context import Caller
 from ocean.core import keys
 from ocean.core.addresses import Origin, path_of
 from ocean.core.patterns import MODES
+from ocean.core.routes import ancestors
 from ocean.errors import OceanError
 from ocean.followers import domains as domains_
 from ocean.http import assets
@@ -21,6 +22,7 @@ from ocean.http.app import app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
 from ocean.services.data.embeds import keep_counting
+from ocean.services.pages.deploys import DEPLOY_KEY
 from ocean.services.pages.drawn import Page
 from ocean.services.pages.pages import resolve
 from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
@@ -30,6 +32,7 @@ from viewhost.cache import HEADERS, Cache, Kept
 from viewhost.domains import Domains
 from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
+from viewhost.visits import Visits, asked
 
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
 
@@ -44,9 +47,10 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         server.ctx.cache = Cache(ocean)
         domains = Domains(ocean)
         await domains.follow()
+        server.ctx.visits = Visits()
         hosts = server.ctx.hosts = Hosts(settings, domains)
         if isinstance(ocean.engine, SqliteEngine):  # the one engine that can be asked without waiting
-            server.ctx.ready = Ready(ocean.engine, server.ctx.cache, hosts)
+            server.ctx.ready = Ready(ocean.engine, server.ctx.cache, hosts, server.ctx.visits)
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
@@ -74,7 +78,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         for name, values in request.args.items():
             if name in ("_key", "at") and len(values) > 1:
                 raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
-        kept = await _kept(request, origin)
+        kept = await _visited(request, origin)
         if server_name is not None and secure_for is not None:
             kept.headers["strict-transport-security"] = secure_for
         return await _respond(request, kept)
@@ -82,13 +86,41 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     return server
 
 
-async def _kept(request: Request, origin: Origin) -> Kept:
+async def _visited(request: Request, origin: Origin) -> Kept:
+    """What is asked for: as it is now, or, of a page's parts, as it was when the page was served and a deploy came in between."""
+    about = asked(request.path, request.headers)
+    if about is None:
+        return await _kept(request, origin)
+    cache, visits = request.app.ctx.cache, request.app.ctx.visits
+    folders = _folders(request.path, origin)
+    if about.is_part:
+        position = visits.position(request.ip, about)
+        behind = position is not None and await request.app.ctx.ocean.reader.deployed(position, folders, DEPLOY_KEY)
+        return await _kept(request, origin, position if behind else None)
+    await cache.follow()
+    position = cache.seq
+    kept = await _kept(request, origin)
+    if await request.app.ctx.ocean.reader.deployed(position, folders, DEPLOY_KEY):  # while the page was made: it may be of either
+        await cache.follow()
+        position = cache.seq
+        kept = await _kept(request, origin)
+    visits.note(request.ip, about, position)
+    return kept
+
+
+def _folders(path: str, origin: Origin) -> list[str]:
+    """All that a path may lie in."""
+    return list(ancestors("/".join(filter(None, _segments(path, origin)[0]))))
+
+
+async def _kept(request: Request, origin: Origin, position: int | None = None) -> Kept:
+    """`position`: as it was there."""
     cache: Cache = request.app.ctx.cache
     path = str(kept_as(origin, request.path))
     wanted = _wanted(request)
     name = request.ctx.kept_as = path if wanted == PLAINLY else f"{path}?mode={wanted.mode}&page={wanted.number}"
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
-    asks = secret is not None or moment is not None
+    asks = secret is not None or moment is not None or position is not None
     if not asks:
         for known_as in dict.fromkeys((path, name)):
             kept = await cache.get(known_as)
@@ -98,11 +130,13 @@ async def _kept(request: Request, origin: Origin) -> Kept:
     revision = cache.revision
     segments, slash = _segments(request.path, origin)
     caller = Caller(keys.public_of(secret) if secret else None, client_ip(request))
-    found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment, wanted, origin)
+    found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment or position, wanted, origin)
     body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
     kept = Kept(found, body)
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
+    if position is not None:
+        kept.headers["cache-control"] = "no-store"  # the next visit has what is there then
     if found.public and not asks and found.file is None and request.path == _canonical(segments[_depth(origin) :], slash):
         request.ctx.kept_as = name if found.varies else path
         cache.put(request.ctx.kept_as, kept, revision)

@@ -91,7 +91,7 @@ class Cache:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._beneath: dict[str, set[str]] = {}
         self._counted: set[str] = set()
-        self._seq = self.revision = -1
+        self.seq = self.revision = -1
         self._sizes: dict[str, int] = {}
         self.bytes = 0
 
@@ -152,13 +152,13 @@ class Cache:
         seq, revision = await self._ocean.reader.head()
         if revision == self.revision:
             return
-        rows = await self._ocean.reader.moved(self._seq, FOLLOWED) if self._seq >= 0 and self._kept else []
+        rows = await self._ocean.reader.moved(self.seq, FOLLOWED) if self.seq >= 0 and self._kept else []
         gone = list(self._kept) if len(rows) >= FOLLOWED else list(self._counted)
         for _, route in rows:
             gone.extend(self._beneath.get(route, ()))
         for path in gone:
             self._drop(path)
-        self._seq = rows[-1][0] if rows and len(rows) < FOLLOWED else max(seq, self._seq)
+        self.seq = rows[-1][0] if rows and len(rows) < FOLLOWED else max(seq, self.seq)
         self.revision = revision
 
     def _drop(self, path: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ocean.store.sqlite import SqliteEngine
 from viewhost.cache import Cache
 from viewhost.hosts import Hosts, kept_as
+from viewhost.visits import HEADERS, Asked, Visits, asked
 
 _REMEMBERED = 4096  # heads
 _LONGEST = 2048  # bytes of a head
@@ -14,7 +15,7 @@ _HEAD = "SELECT revision FROM head WHERE id = 1"
 # A head with one of these is not plain: it goes the long way, where each has its meaning.
 _NOT_PLAIN = frozenset(
     (b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"range", b"if-range", b"if-match", b"cookie",
-     b"authorization", b"x-ocean-key", b"trailer", b"te"),
+     b"authorization", b"x-ocean-key", b"trailer", b"te", b"service-worker"),
 )  # fmt: skip
 
 
@@ -24,36 +25,47 @@ class _Plain:
     accepted: str
     known: str | None
     of_domain: bool
+    asked: Asked | None
 
 
 class Ready:
     """Answers for whole requests, or None. Heads it has read before are known by their bytes."""
 
-    def __init__(self, engine: SqliteEngine, cache: Cache, hosts: Hosts) -> None:
+    def __init__(self, engine: SqliteEngine, cache: Cache, hosts: Hosts, visits: Visits) -> None:
         self._engine = engine
         self._cache = cache
         self._hosts = hosts
+        self._visits = visits
         self._heads: dict[tuple[bytes, str | None], _Plain | None] = {}
         self._version = 0  # of the domains, when the heads were read
 
-    def __call__(self, data: bytes, server_name: str | None) -> bytes | None:
+    def __call__(self, data: bytes, server_name: str | None, ip: str) -> bytes | None:
         if len(data) > _LONGEST:
             return None
         domains = self._hosts.domains
         if domains.version != self._version:  # what a Host names may be another site by now
             self._version = domains.version
             self._heads.clear()
-        asked = (data, server_name)
-        if asked not in self._heads:
+        head = (data, server_name)
+        if head not in self._heads:
             if len(self._heads) >= _REMEMBERED:
                 self._heads.clear()
-            self._heads[asked] = self._read(data, server_name)
-        plain = self._heads[asked]
+            self._heads[head] = self._read(data, server_name)
+        plain = self._heads[head]
         if plain is None or self._engine.now(_HEAD)[0][0] != self._cache.revision:
             return None
         if plain.of_domain and domains.revision != self._cache.revision:
             return None
+        if plain.asked is not None and not self._of_now(ip, plain.asked):
+            return None
         return self._cache.answer(plain.path, plain.accepted, plain.known)
+
+    def _of_now(self, ip: str, asked: Asked) -> bool:
+        """Whether what is asked for is wanted as it is now, and not as of the page that wants it."""
+        if asked.is_part:
+            return (self._visits.position(ip, asked) or self._cache.seq) >= self._cache.seq
+        self._visits.note(ip, asked, self._cache.seq)
+        return True
 
     def _read(self, data: bytes, server_name: str | None) -> _Plain | None:
         """The request, if it is one GET of HTTP/1.1, of our own host, without a query, a body or anything out of the way."""
@@ -79,4 +91,5 @@ class Ready:
         page = kept_as(origin, words[1].decode()) if origin is not None else None
         if page is None:
             return None
-        return _Plain(page, found.get(b"accept-encoding", ""), found.get(b"if-none-match"), bool(origin and origin.domain))
+        about = asked(words[1].decode(), {name: found[name.encode()] for name in HEADERS if name.encode() in found})
+        return _Plain(page, found.get(b"accept-encoding", ""), found.get(b"if-none-match"), bool(origin and origin.domain), about)

@@ -19,7 +19,8 @@ from ocean.http.clients import within
 from ocean.http.metrics import Meter
 from ocean.logs import request_line
 
-Ready = Callable[[bytes, str | None], bytes | None]  # a whole request, and the name that TLS was opened for -> a whole answer, or None
+# A whole request, the name that TLS was opened for, and the peer -> a whole answer, or None.
+Ready = Callable[[bytes, str | None, str], bytes | None]
 
 
 class Wire(Http):
@@ -117,7 +118,7 @@ class Protocol(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._ready is not None and data.startswith(b"GET /") and data.endswith(b"\r\n\r\n") and self.waits:
-            answer = self._ready(data, self._server_name)
+            answer = self._ready(data, self._server_name, self._counted or "")
             if answer is not None and self.transport is not None:
                 self._time = time.monotonic()
                 self._meter.ready += 1

@@ -249,6 +249,13 @@ class Reader:
         """`(seq, route)` of the drops after a position, in order."""
         return await self.engine.rows("SELECT seq, route FROM drops WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
 
+    async def deployed(self, after: int, folders: Sequence[str], key: str) -> bool:
+        """Whether one of these folders was deployed after a position: its record of that, `key`, is newer."""
+        marks = ",".join("?" * len(folders))
+        return bool(
+            await self.engine.rows(f"SELECT 1 FROM record WHERE route IN ({marks}) AND key = ? AND seq > ? LIMIT 1", (*folders, key, after))
+        )
+
     async def newest(self, route: str, deep: bool, before: int, limit: int) -> list[Drop]:
         """Up to `limit` drops of a folder before a position, newest first, with empty payloads in the place of what they hold."""
         where, args = within("d.route", route, deep)

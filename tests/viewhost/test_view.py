@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ import zstandard
 from ocean.core import keys
 from tests.conftest import Running, start, stop
 from tests.services.test_deploys import PNG
+from viewhost.visits import MOST, WINDOW, Visits, asked
 
 PAGE = "<!doctype html><p>" + "ocean " * 400
 
@@ -225,3 +228,64 @@ def test_each_site_has_its_origin_and_no_other_is_served(apart: Running, secret:
     assert "New" in asked("blog.view.example", "/a").text
     told = requests.get(f"{apart.api}/sites", headers={"x-ocean-key": secret}, timeout=9)
     assert told.ok
+
+
+def publish(server: Running, secret: str, route: str, files: dict[str, str]) -> None:
+    manifest = {path: {"sha256": hashlib.sha256(text.encode()).hexdigest(), "size": len(text.encode())} for path, text in files.items()}
+    plan = server.post(f"/publish/{route}", {"files": manifest, "plan": True}, secret).json()
+    for text in files.values():
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest in plan["upload"]:
+            headers = {"x-ocean-key": secret, "content-type": "application/octet-stream"}
+            assert requests.put(f"{server.api}/publish/{route}?sha256={digest}", data=text.encode(), headers=headers, timeout=9).ok
+    assert server.post(f"/publish/{route}", {"files": manifest}, secret).ok
+
+
+def test_a_page_and_its_parts_are_of_one_deploy(server: Running, secret: str) -> None:
+    """A deploy that comes between a page and its style is not seen by that visit, by the next it is; a save is seen at once."""
+    host = urlsplit(server.view).netloc
+
+    def ask(path: str, dest: str, of: str = "", agent: str = "one", split: bool = False) -> bytes:
+        referer = f"Referer: http://{host}{of}\r\n" if of else ""
+        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Dest: {dest}\r\nUser-Agent: {agent}\r\n{referer}\r\n"
+        return raw(server, request, split=split)[2]
+
+    for split in (False, True):
+        route = f"visit{split:d}"
+        publish(server, secret, route, {"index.html": "<p>1", "a.css": "b{order:1}", "gone.css": "b{order:3}"})
+        for _ in range(2):  # the second time by the short way
+            assert ask(f"/{route}/", "document", split=split) == b"<p>1"
+            assert ask(f"/{route}/a.css", "style", f"/{route}/", split=split) == b"b{order:1}"
+        took = WINDOW
+        while took >= WINDOW:  # a busy machine: that was no visit of less than a second
+            publish(server, secret, route, {"index.html": "<p>1", "a.css": "b{order:1}", "gone.css": "b{order:3}"})
+            begun = time.monotonic()
+            ask(f"/{route}/", "document", split=split)
+            publish(server, secret, route, {"index.html": "<p>2", "a.css": "b{order:2}"})
+            parts = [ask(f"/{route}/{name}", "style", f"/{route}/", split=split) for name in ("a.css", "gone.css")]
+            took = time.monotonic() - begun
+        assert parts == [b"b{order:1}", b"b{order:3}"]
+        assert ask(f"/{route}/a.css", "style", f"/{route}/", "another", split=split) == b"b{order:2}"  # who has not seen the page
+        assert ask(f"/{route}/a.css", "empty", f"/{route}/", split=split) == b"b{order:2}"  # a script that asks for what there is now
+        assert ask(f"/{route}/", "document", split=split) == b"<p>2"
+        assert ask(f"/{route}/a.css", "style", f"/{route}/", split=split) == b"b{order:2}"
+        server.drops(f"save {route} @a.css 'b{{order:4}}'", secret)
+        assert ask(f"/{route}/a.css", "style", f"/{route}/", split=split) == b"b{order:4}"
+
+
+def test_a_visit_ends() -> None:
+    visits = Visits()
+    headers = {"sec-fetch-dest": "document", "host": "a.org", "user-agent": "x"}
+    page = asked("/p/", headers)
+    part = asked("/p/a.css", {**headers, "sec-fetch-dest": "style", "referer": "https://a.org/p/?q=1"})
+    assert page is not None
+    assert part is not None
+    assert (page.is_part, part.is_part, part.of) == (False, True, "a.org/p/")
+    visits.note("192.0.2.1", page, 7)
+    assert visits.position("192.0.2.1", part) == 7
+    assert visits.position("192.0.2.2", part) is None
+    for number in range(MOST):
+        visits.note("192.0.2.3", page._replace(address=f"a.org/{number}"), 8)
+    assert visits.position("192.0.2.1", part) is None
+    for odd in ({}, {**headers, "sec-fetch-dest": "empty"}, {**headers, "sec-fetch-dest": "style", "referer": "https://b.org/p/"}):
+        assert asked("/p/a.css", odd) is None

@@ -33,12 +33,21 @@ from ocean.services.pages.visit import (
 
 
 async def resolve(
-    ocean: Ocean, caller: Caller, segments: list[str], slash: bool, at: str | None = None, wanted: Wanted = PLAINLY, origin: Origin = SHARED
+    ocean: Ocean,
+    caller: Caller,
+    segments: list[str],
+    slash: bool,
+    at: str | int | None = None,
+    wanted: Wanted = PLAINLY,
+    origin: Origin = SHARED,
 ) -> Page:
-    """The page of a path, given as decoded segments. Raises NOT_FOUND, GONE, FORBIDDEN, KEY_REQUIRED."""
+    """The page of a path, given as decoded segments; `at` a time, or a place in the log.
+
+    Raises NOT_FOUND, GONE, FORBIDDEN, KEY_REQUIRED.
+    """
     if len(segments) > MAX_SEGMENTS:
         raise OceanError("NOT_FOUND", "There is no page at this address: it is too long.")
-    position = await ocean.reader.position_at(read_time(at)) if at else None
+    position = await ocean.reader.position_at(read_time(at)) if isinstance(at, str) and at else at or None
     visit = Visit(ocean, caller, position, wanted, origin)
     page = await _page(visit, segments, slash, rewrites=0)
     headers = dict(page.headers)
