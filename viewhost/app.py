@@ -63,13 +63,14 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     follow(server, domains_.run)
     secure.mount(server)
     themes.mount(server)
-    assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"})})
+    assets.mount(server, {"/ocean-sw.js": assets.Asset("client/ocean-sw.js", {"service-worker-allowed": "/"}, _check_worker)})
 
     @server.route("/<path:path>", methods=["GET", "HEAD"], ignore_body=True)
     async def page(request: Request, path: str) -> Any:
         hosts: Hosts = request.app.ctx.hosts
         host, server_name = request.headers.get("host", ""), _server_name(request)
         origin = await hosts.check(host, server_name)
+        _check_worker(request)
         moved = hosts.moved(host, server_name)
         elsewhere = moved + request.path if moved is not None else leads(origin, request.path)
         if elsewhere is not None:
@@ -84,6 +85,13 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         return await _respond(request, kept)
 
     return server
+
+
+def _check_worker(request: Request) -> None:
+    """On a name that many sites share, a worker of one would stand before all of them. Raises FORBIDDEN."""
+    if request.headers.get("service-worker") and request.app.ctx.hosts.is_shared(request.headers.get("host", "")):
+        hint = "Give the site an origin of its own: a domain, or OCEAN_ORIGINS."
+        raise OceanError("FORBIDDEN", "There are no service workers on an address that sites share.", hint)
 
 
 async def _visited(request: Request, origin: Origin) -> Kept:

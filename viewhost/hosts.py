@@ -72,6 +72,10 @@ class Hosts:
             raise OceanError("NOT_FOUND", f"No site is served for {host[:100]!r}.", hint, status=421)
         return found
 
+    def is_shared(self, host: str) -> bool:
+        """Whether a Host is the one that all sites share; from this machine it is its developer's."""
+        return bool(self._public) and _name(host) == self._public
+
     def _has_certificate(self, name: str) -> bool:
         own = name == self._public or (self._parts and name.endswith("." + self._public))
         return (self._given and own) or self.domains.secured(name)

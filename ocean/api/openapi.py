@@ -167,4 +167,6 @@ def mount(server: Sanic[Any, Any]) -> None:
         "/ocean.js": assets.Asset("client/ocean.js", ANY_ORIGIN), "/ocean.d.ts": assets.Asset("client/ocean.d.ts", ANY_ORIGIN),
         "/ocean-sw.js": assets.Asset("client/ocean-sw.js", ANY_ORIGIN),
         "/docs": assets.Asset("docs/index.html", _PAGE), "/docs.js": assets.Asset("docs/docs.js"),
+        "/publish": assets.Asset("publish/index.html", _PAGE), "/publish.js": assets.Asset("publish/publish.js"),
+        "/zip.js": assets.Asset("publish/zip.js"),
     })  # fmt: skip

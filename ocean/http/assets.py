@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +15,11 @@ _FRESH = "public, max-age=300, must-revalidate"
 
 
 class Asset(NamedTuple):
-    """A file beneath themes/, and headers of its own."""
+    """A file beneath themes/, and headers of its own; `check` raises where it is not for whoever asks."""
 
     file: str
     headers: Mapping[str, str] = {}
+    check: Callable[[Request], None] | None = None
 
 
 def mount(server: Sanic[Any, Any], assets: Mapping[str, Asset]) -> None:
@@ -36,6 +37,8 @@ def _handler(asset: Asset) -> Any:
     headers = {"etag": tag, "cache-control": _FRESH, "x-content-type-options": "nosniff", **asset.headers}
 
     async def handle(request: Request) -> HTTPResponse:
+        if asset.check is not None:
+            asset.check(request)
         if request.headers.get("if-none-match") == tag:
             return HTTPResponse(b"", 304, headers)
         return HTTPResponse(body, 200, headers, kind)

@@ -222,6 +222,13 @@ def test_each_site_has_its_origin_and_no_other_is_served(apart: Running, secret:
     assert asked("none.view.example", "/").status_code == 404
     assert asked("localhost", "/blog/a").status_code == 200
     assert asked("view.example", "/ocean-sw.js").status_code == 200
+    for host, status in (
+        ("view.example", 403),
+        ("blog.view.example", 200),
+        ("localhost", 200),
+    ):  # where others' sites are too, there are no workers
+        for path in ("/ocean-sw.js", "/Own_1/worker.js" if host == "view.example" else "/ocean-sw.js"):
+            assert get(apart, path, host=host, **{"service-worker": "script"}).status_code == status, (host, path)
     feed = asked("blog.view.example", "/feed.xml").text
     assert "<id>http://blog.view.example/a</id>" in feed
     assert apart.drops('save blog @"a.md" "# New"', secret).ok
