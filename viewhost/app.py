@@ -22,6 +22,7 @@ from ocean.http.app import app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
 from ocean.services.data.embeds import keep_counting
+from ocean.services.pages import tickets
 from ocean.services.pages.deploys import DEPLOY_KEY
 from ocean.services.pages.drawn import Page
 from ocean.services.pages.pages import resolve
@@ -34,6 +35,7 @@ from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
 from viewhost.visits import Visits, asked
 
+SESSION = "ocean_session"  # the cookie's name
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
 
 
@@ -79,6 +81,8 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         for name, values in request.args.items():
             if name in ("_key", "at") and len(values) > 1:
                 raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
+        if (secret := request.args.get("_ticket")) is not None:
+            return await _let_in(request, origin, secret)
         kept = await _visited(request, origin)
         if server_name is not None and secure_for is not None:
             kept.headers["strict-transport-security"] = secure_for
@@ -92,6 +96,29 @@ def _check_worker(request: Request) -> None:
     if request.headers.get("service-worker") and request.app.ctx.hosts.is_shared(request.headers.get("host", "")):
         hint = "Give the site an origin of its own: a domain, or OCEAN_ORIGINS."
         raise OceanError("FORBIDDEN", "There are no service workers on an address that sites share.", hint)
+
+
+async def _let_in(request: Request, origin: Origin, secret: str) -> HTTPResponse | ResponseStream:
+    """A ticket's page: shown once; on an origin that is one site's, a session begins there, and the page is asked for again without it."""
+    segments, slash = _segments(request.path, origin)
+    who = await tickets.redeem(request.app.ctx.ocean, secret, _canonical(segments, slash))
+    if who is None:
+        raise OceanError("FORBIDDEN", "This ticket was used, is over, or is for another page.", "Ask for another: ticket ROUTE @KEY.")
+    if not origin.site:
+        return await _respond(request, await _kept(request, origin, who=who))
+    cookie = await tickets.begin_session(request.app.ctx.ocean, who, origin.address)
+    secure = "; Secure" if origin.address.startswith("https:") else ""
+    headers = {
+        **HEADERS, "cache-control": "no-store", "location": request.path,
+        "set-cookie": f"{SESSION}={cookie}; Path=/; Max-Age={tickets.SESSION // 1000}; HttpOnly; SameSite=Lax{secure}",
+    }  # fmt: skip
+    return HTTPResponse(b"", 303, headers, "text/plain")
+
+
+async def _of_session(request: Request, origin: Origin) -> str | None:
+    """Whose session a request belongs to: there are none where sites share an origin."""
+    secret = request.cookies.get(SESSION) if origin.site and "cookie" in request.headers else None
+    return await tickets.of_session(request.app.ctx.ocean, secret, origin.address) if secret else None
 
 
 async def _visited(request: Request, origin: Origin) -> Kept:
@@ -121,14 +148,15 @@ def _folders(path: str, origin: Origin) -> list[str]:
     return list(ancestors("/".join(filter(None, _segments(path, origin)[0]))))
 
 
-async def _kept(request: Request, origin: Origin, position: int | None = None) -> Kept:
-    """`position`: as it was there."""
+async def _kept(request: Request, origin: Origin, position: int | None = None, who: str | None = None) -> Kept:
+    """`position`: as it was there; `who`: as that key sees it."""
     cache: Cache = request.app.ctx.cache
     path = str(kept_as(origin, request.path))
     wanted = _wanted(request)
     name = request.ctx.kept_as = path if wanted == PLAINLY else f"{path}?mode={wanted.mode}&page={wanted.number}"
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
-    asks = secret is not None or moment is not None or position is not None
+    who = who or await _of_session(request, origin)
+    asks = secret is not None or who is not None or moment is not None or position is not None
     if not asks:
         for known_as in dict.fromkeys((path, name)):
             kept = await cache.get(known_as)
@@ -137,10 +165,12 @@ async def _kept(request: Request, origin: Origin, position: int | None = None) -
                 return kept
     revision = cache.revision
     segments, slash = _segments(request.path, origin)
-    caller = Caller(keys.public_of(secret) if secret else None, client_ip(request))
+    caller = Caller(keys.public_of(secret) if secret else who, client_ip(request))
     found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment or position, wanted, origin)
     body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
     kept = Kept(found, body)
+    if who is not None:
+        kept.headers |= {"referrer-policy": "same-origin", "cache-control": "private, no-store"}
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if position is not None:

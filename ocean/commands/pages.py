@@ -6,7 +6,7 @@ from typing import Any
 
 from ocean.commands.command import ROUTE, Arg, Command, Twin
 from ocean.context import Caller, Ocean
-from ocean.services.pages import deploys, previews
+from ocean.services.pages import deploys, previews, tickets
 
 
 async def _publish(
@@ -32,6 +32,9 @@ COMMANDS = (
             'rollback mysite to "2026-03-10T10:00:00Z"', deploys.rollback,
             (Twin("POST", "/rollback/<route:path>", (ROUTE, Arg("to", "text"))),),
             answer="route: text, changed: integer, removed: integer, to: integer, url: text"),
+    Command("ticket", ("ticket ROUTE [@KEY]",), "An address that shows a private page once, within a minute, without a key in it.",
+            "ticket mysite @about", tickets.ticket,
+            (Twin("POST", "/tickets/<route:path>", (ROUTE, Arg("key", "text")), 201),), answer="url: text, expires_at: text"),
     Command("sites", ("sites",), "The sites that this key published.", "sites", deploys.sites, (Twin("GET", "/sites"),),
             answer="results: site[], count: integer"),
 )  # fmt: skip

@@ -296,3 +296,44 @@ def test_a_visit_ends() -> None:
     assert visits.position("192.0.2.1", part) is None
     for odd in ({}, {**headers, "sec-fetch-dest": "empty"}, {**headers, "sec-fetch-dest": "style", "referer": "https://b.org/p/"}):
         assert asked("/p/a.css", odd) is None
+
+
+def test_a_ticket_shows_a_private_page_once(server: Running, secret: str) -> None:
+    """On an address that sites share there is no cookie: one page, once, and no key in its address."""
+    own = keys.public_of(secret)
+    server.drops(f'save {own} @note "<p>mine"\nsave {own} @other "<p>other"', secret)
+    assert get(server, f"/{own}/note").status_code == 401
+    assert server.post(f"/tickets/{own}", {"key": "note"}, keys.generate().secret).status_code in (401, 403)
+    assert server.post(f"/tickets/{own}", {"key": "note"}).status_code == 401
+    address = server.drops(f"ticket {own} @note", secret).json()["url"].removeprefix(server.view)
+    shown = get(server, address)
+    assert (shown.status_code, shown.text) == (200, "<p>mine")
+    assert (shown.headers["cache-control"], shown.headers.get("set-cookie")) == ("private, no-store", None)
+    assert get(server, address).status_code == 403
+    address = server.drops(f"ticket {own} @note", secret).json()["url"].removeprefix(server.view)
+    assert get(server, address.replace("/note", "/other")).status_code == 403  # and that was its one use
+    assert get(server, address).status_code == 403
+    for odd in ("", "x" * 2000, "%00", "a b"):
+        assert get(server, f"/{own}/note?_ticket={odd}").status_code == 403
+    home = server.drops(f"ticket {own}", secret).json()["url"].removeprefix(server.view)
+    assert get(server, home).status_code in (200, 404)
+
+
+def test_a_ticket_begins_a_session_on_an_origin_of_a_sites_own(apart: Running, secret: str) -> None:
+    assert apart.drops('save closed @index "<p>closed"\nsave closed @a.css "b{}"\nshare closed with @x mode shared', secret).ok
+    assert apart.drops('save second @index "<p>second"\nshare second with @x mode shared', secret).ok
+    host = "closed.view.example"
+    assert get(apart, "/", host=host).status_code in (401, 403)
+    address = apart.drops("ticket closed", secret).json()["url"]
+    assert address.startswith(f"http://{host}/?_ticket=")
+    begun = get(apart, address.removeprefix(f"http://{host}"), host=host)
+    assert (begun.status_code, begun.headers["location"]) == (303, "/")
+    cookie = begun.headers["set-cookie"]
+    assert all(part in cookie for part in ("Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=3600"))
+    given = {"cookie": cookie.partition(";")[0]}
+    for path, text in (("/", "<p>closed"), ("/a.css", "b{}"), ("/", "<p>closed")):
+        seen = get(apart, path, host=host, **given)
+        assert (seen.status_code, seen.text, seen.headers["cache-control"]) == (200, text, "private, no-store")
+    assert get(apart, "/", host=host).status_code in (401, 403)  # nothing of it was kept for others
+    assert get(apart, "/", host="second.view.example", **given).status_code in (401, 403)  # nor does it hold elsewhere
+    assert get(apart, "/", host=host, cookie="ocean_session=forged").status_code in (401, 403)

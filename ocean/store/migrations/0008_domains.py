@@ -103,31 +103,4 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        ops.AlterModelOptions(
-            name="Blob",
-            options={
-                "table": "blob",
-                "app": "models",
-                "pk_attr": "id",
-                "table_description": "A file's bytes, kept in the object store under its id.",
-            },
-        ),
-        ops.AlterModelOptions(
-            name="Checkpoint",
-            options={
-                "table": "checkpoint",
-                "app": "models",
-                "pk_attr": "seq",
-                "table_description": "The head of the chain at a place, signed by a server.",
-            },
-        ),
-        ops.AlterModelOptions(
-            name="Once",
-            options={
-                "table": "once",
-                "app": "models",
-                "pk_attr": "id",
-                "table_description": "What may happen once: an idempotency key with its answer, or the nonce of a signed request.",
-            },
-        ),
     ]

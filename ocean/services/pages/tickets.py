@@ -1,0 +1,51 @@
+"""Tickets: an address that shows a private page once, without a key in it; on an origin of a site's own it begins a session there."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from ocean.context import Caller, Ocean
+from ocean.core.addresses import address_of_folder, address_of_record
+from ocean.core.drop import show_time
+from ocean.core.routes import check_key, check_route
+from ocean.services.access.reading import require_read
+from ocean.settings import page_url
+from ocean.store import passes
+from ocean.store.passes import Pass
+from ocean.store.reader import now
+
+LIVES = 60_000  # milliseconds until a ticket is worth nothing
+SESSION = 3_600_000  # milliseconds that a session lasts
+_TICKET, _SESSION = "ticket", "session"
+
+
+async def ticket(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
+    """An address of a page that the caller may see, for one look within a minute. Raises FORBIDDEN, KEY_REQUIRED."""
+    who = caller.required("A ticket is for who has a key.")
+    route = check_route(route)
+    await require_read(ocean, caller, route, "entity")
+    path = address_of_record(route, check_key(key)) if key is not None else address_of_folder(route)
+    secret, until = secrets.token_urlsafe(24), now() + LIVES
+    await ocean.log.transact(passes.put(_TICKET, secret, Pass(path, who, until)))
+    return {"url": f"{page_url(ocean.settings, path)}?_ticket={secret}", "expires_at": show_time(until)}
+
+
+async def redeem(ocean: Ocean, secret: str, path: str) -> str | None:
+    """Who is let in to a path on the shared host, given as an address; the ticket is used up, wherever it was for."""
+    found: list[Pass] = []
+    await ocean.log.transact(passes.taken(_TICKET, secret, found))
+    return next((one.who for one in found if one.of == path), None)
+
+
+async def begin_session(ocean: Ocean, who: str, origin: str) -> str:
+    """The secret of a session at an origin, for a cookie."""
+    secret = secrets.token_urlsafe(24)
+    await ocean.log.transact(passes.put(_SESSION, secret, Pass(origin, who, now() + SESSION)))
+    return secret
+
+
+async def of_session(ocean: Ocean, secret: str, origin: str) -> str | None:
+    """Whose session it is, at that origin."""
+    found = await passes.held(ocean.engine, _SESSION, secret)
+    return found.who if found is not None and found.of == origin else None

@@ -1,0 +1,36 @@
+"""Passes: what lets somebody in once, or for a while; rows of `once` by the digest of what they are known by."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from ocean.store.engine import Engine, Step, Steps
+from ocean.store.reader import now
+
+
+class Pass(NamedTuple):
+    """`of` says for what, `who` is the public key that it lets in as; `until` in milliseconds."""
+
+    of: str
+    who: str
+    until: int
+
+
+def _id(kind: str, secret: str) -> str:
+    return f"{kind} {hashlib.sha256(secret.encode()).hexdigest()}"
+
+
+def put(kind: str, secret: str, given: Pass) -> Steps:
+    yield Step("INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)", [(_id(kind, secret), *given)])
+
+
+def taken(kind: str, secret: str, found: list[Pass]) -> Steps:
+    """Takes it away; of two who have it, one is let in."""
+    rows = yield Step("DELETE FROM once WHERE id = ? RETURNING request, answer, expires_at", [(_id(kind, secret),)], reads=True)
+    found.extend(Pass(*row) for row in rows if row[2] > now())
+
+
+async def held(engine: Engine, kind: str, secret: str) -> Pass | None:
+    rows = await engine.rows("SELECT request, answer, expires_at FROM once WHERE id = ?", (_id(kind, secret),))
+    return next((Pass(*row) for row in rows if row[2] > now()), None)
