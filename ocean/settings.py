@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ocean.core import keys
+from ocean.core import domains, keys
 from ocean.core.addresses import Origin
+from ocean.errors import OceanError
 
 
 class SettingError(Exception):
@@ -82,7 +84,12 @@ SETTINGS = (
         "master",
         True,
     ),
-    Setting("OCEAN_EGRESS_ALLOW", "", "networks that hooks may call though they are not public, comma-separated", "networks"),
+    Setting(
+        "OCEAN_EGRESS_ALLOW",
+        "",
+        "networks that hooks, and the certificate authority, may be in though they are not public, comma-separated",
+        "networks",
+    ),
     Setting(
         "OCEAN_PUSH_CONTACT",
         "",
@@ -179,9 +186,22 @@ def networks(values: Mapping[str, str], name: str = "OCEAN_TRUSTED_PROXIES") -> 
         raise SettingError(f"{name}: {fault}.") from None
 
 
-def _file_there(values: Mapping[str, str], name: str) -> None:
-    if values[name] and not os.access(values[name], os.R_OK):
-        raise SettingError(f"{name} is {values[name]!r}, which can't be read.")
+def check_files(values: Mapping[str, str]) -> None:
+    """Whether the files that settings name can be read, by the process that needs them. Raises SettingError."""
+    for setting in SETTINGS:
+        if setting.kind == "file" and values[setting.name] and not os.access(values[setting.name], os.R_OK):
+            raise SettingError(f"{setting.name} is {values[setting.name]!r}, which can't be read.")
+    certificate, authorities = values["OCEAN_TLS_CERTIFICATE"], values["OCEAN_ACME_CA"]
+    try:
+        if certificate:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, password=lambda: b"")
+    except (OSError, ValueError):
+        raise SettingError(f"OCEAN_TLS_CERTIFICATE is {certificate!r}, not a chain and its key, without a password, in PEM.") from None
+    try:
+        if authorities:
+            ssl.create_default_context(cafile=authorities)
+    except (OSError, ValueError):
+        raise SettingError(f"OCEAN_ACME_CA is {authorities!r}, which has no certificates in PEM.") from None
 
 
 def _binding(values: Mapping[str, str], name: str) -> None:
@@ -230,6 +250,17 @@ def domain_url(values: Mapping[str, str], name: str) -> str:
     return f"{here.scheme}://{name}{f':{here.port}' if here.port else ''}"
 
 
+def own_names(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of this server that want a certificate: the view host's, where it ends TLS and was given none."""
+    host = (urlsplit(values["OCEAN_VIEW_URL"]).hostname or "").lower()
+    if listener(values) is None or values["OCEAN_TLS_CERTIFICATE"] or not host:
+        return ()
+    try:
+        return (domains.canonical(host),)
+    except OceanError:  # an address, or localhost: no authority certifies it
+        return ()
+
+
 def page_url(values: Mapping[str, str], path: str) -> str:
     """The whole address of a path on the shared host."""
     here = origin(values)
@@ -265,7 +296,6 @@ _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
     "listener": listener,
     "server": server,
-    "file": _file_there,
     "binding": _binding,
     "networks": networks,
     "master": _master,

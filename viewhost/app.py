@@ -18,19 +18,19 @@ from ocean.errors import OceanError
 from ocean.followers import domains as domains_
 from ocean.http import assets
 from ocean.http.answers import as_ocean_error
-from ocean.http.app import app, follow
+from ocean.http.app import PROBES, app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
 from ocean.services.data.embeds import keep_counting
 from ocean.services.pages import tickets
 from ocean.services.pages.deploys import DEPLOY_KEY
 from ocean.services.pages.drawn import Page
+from ocean.services.pages.hosting import Hosting
 from ocean.services.pages.pages import resolve
 from ocean.services.pages.visit import MAX_PAGE, MAX_SEGMENTS, PLAINLY, Wanted
 from ocean.store.sqlite import SqliteEngine
 from viewhost import secure, themes
 from viewhost.cache import HEADERS, Cache, Kept
-from viewhost.domains import Domains
 from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
 from viewhost.visits import Visits, asked
@@ -40,19 +40,18 @@ LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
-    server = app("ocean-view", settings, max_size=1024 * 1024)
-    secure_for = f"max-age={settings['OCEAN_HSTS']}" if int(settings["OCEAN_HSTS"]) else None
+    server = app("ocean-view", settings, max_size=1024 * 1024, probed=False)
 
     @server.before_server_start
     async def fill(server: Sanic[Any, Any]) -> None:
         ocean = server.ctx.ocean
         server.ctx.cache = Cache(ocean)
-        domains = Domains(ocean)
-        await domains.follow()
+        hosting = Hosting(ocean)
+        await hosting.follow()
         server.ctx.visits = Visits()
-        hosts = server.ctx.hosts = Hosts(settings, domains)
+        hosts = server.ctx.hosts = Hosts(settings, hosting)
         if isinstance(ocean.engine, SqliteEngine):  # the one engine that can be asked without waiting
-            server.ctx.ready = Ready(ocean.engine, server.ctx.cache, hosts, server.ctx.visits)
+            server.ctx.ready = Ready(ocean.engine, server.ctx.cache, hosts, server.ctx.visits, secure.lines(settings))
 
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
@@ -72,6 +71,8 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         hosts: Hosts = request.app.ctx.hosts
         host, server_name = request.headers.get("host", ""), _server_name(request)
         origin = await hosts.check(host, server_name)
+        if request.path in PROBES and hosts.tells(host, request.path):
+            return await PROBES[request.path](request)
         _check_worker(request)
         moved = hosts.moved(host, server_name)
         elsewhere = moved + request.path if moved is not None else leads(origin, request.path)
@@ -84,8 +85,6 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         if (secret := request.args.get("_ticket")) is not None:
             return await _let_in(request, origin, secret)
         kept = await _visited(request, origin)
-        if server_name is not None and secure_for is not None:
-            kept.headers["strict-transport-security"] = secure_for
         return await _respond(request, kept)
 
     return server

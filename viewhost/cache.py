@@ -46,7 +46,7 @@ class Kept:
             self.headers["cache-control"] = "private, no-store"
         self.size = len(body) + 2048  # bytes it holds, about
         self._forms: dict[str, bytes] = {"": body}
-        self._heads: dict[tuple[str, bool], bytes] = {}
+        self._heads: dict[tuple[str, bool, str], bytes] = {}
 
     def encoding(self, accepted: str) -> str:
         """The best encoding that the reader takes, or none."""
@@ -66,14 +66,14 @@ class Kept:
             self.size += len(form)
         return form
 
-    def answer(self, encoding: str, unchanged: bool) -> bytes | None:
-        """The whole answer to a plain GET; None where its form has still to be made."""
+    def answer(self, encoding: str, unchanged: bool, more: str) -> bytes | None:
+        """The whole answer to a plain GET, with `more` lines in its head; None where its form has still to be made."""
         body = b"" if unchanged else self._forms.get(encoding)
         if body is None:
             return None
-        head = self._heads.get((encoding, unchanged))
+        head = self._heads.get((encoding, unchanged, more))
         if head is None:
-            head = self._heads[encoding, unchanged] = _head(self, encoding, len(body), unchanged)
+            head = self._heads[encoding, unchanged, more] = _head(self, encoding, len(body), unchanged, more)
             self.size += len(head)
         return head + body
 
@@ -135,14 +135,14 @@ class Cache:
         while self.bytes > BYTES:
             self._drop(next(iter(self._kept)))
 
-    def answer(self, path: str, accepted: str, known: str | None) -> bytes | None:
+    def answer(self, path: str, accepted: str, known: str | None, more: str = "") -> bytes | None:
         """The whole answer to a plain GET, if it can be had without waiting."""
         kept = self.fresh(path)
         if kept is None or kept.page.status != HTTPStatus.OK:
             return None
         self._kept.move_to_end(path)
         size = kept.size
-        answer = kept.answer(kept.encoding(accepted), known is not None and (known == "*" or kept.etag in known))
+        answer = kept.answer(kept.encoding(accepted), known is not None and (known == "*" or kept.etag in known), more)
         if kept.size != size:
             self.weigh(path)
         return answer
@@ -174,7 +174,7 @@ class Cache:
                 del self._beneath[folder]
 
 
-def _head(kept: Kept, encoding: str, length: int, unchanged: bool) -> bytes:
+def _head(kept: Kept, encoding: str, length: int, unchanged: bool, more: str) -> bytes:
     headers = {**kept.headers, "etag": kept.tag(encoding)}
     if not unchanged:
         headers |= {"content-length": str(length), "content-type": kept.page.content_type}
@@ -182,4 +182,4 @@ def _head(kept: Kept, encoding: str, length: int, unchanged: bool) -> bytes:
             headers["content-encoding"] = encoding
     headers["connection"] = "keep-alive"
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {'304 Not Modified' if unchanged else '200 OK'}\r\n{lines}\r\n".encode()
+    return f"HTTP/1.1 {'304 Not Modified' if unchanged else '200 OK'}\r\n{lines}{more}\r\n".encode()

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from ocean.core.addresses import Origin, has_origin
 from ocean.errors import OceanError
+from ocean.services.pages.hosting import Hosting
 from ocean.settings import domain_url, flag, listener, origin
-from viewhost.domains import Domains
 
 
 class Hosts:
@@ -19,7 +19,7 @@ class Hosts:
     `server_name` is, of a connection by TLS, the name that it was opened for: its Host can be no other. In the clear it is None.
     """
 
-    def __init__(self, settings: Mapping[str, str], domains: Domains) -> None:
+    def __init__(self, settings: Mapping[str, str], hosting: Hosting) -> None:
         named = urlsplit(settings["OCEAN_VIEW_URL"]).hostname
         self._settings = settings
         self._public = named.lower() if named else ""
@@ -29,11 +29,11 @@ class Hosts:
         self._parts = bool(named) and flag(settings, "OCEAN_ORIGINS")
         self._secured = listener(settings) is not None
         self._given = bool(settings["OCEAN_TLS_CERTIFICATE"])
-        self.domains = domains
+        self.hosting = hosting
 
     def of(self, host: str, server_name: str | None) -> Origin | None:
         """The origin that a Host names; None where it is none of ours."""
-        name = _name(host)
+        name = name_of(host)
         if name is None or (server_name is not None and name != server_name):
             return None
         if self._parts and name == self._public:
@@ -43,45 +43,56 @@ class Hosts:
             return self._shared._replace(site=site) if has_origin(site) else None
         if name in self._names:
             return self._shared if server_name is not None else self._looked
-        if (claim := self.domains.live.get(name)) is not None:
-            return self._shared._replace(site=claim.route, domain=domain_url(self._settings, name))
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return None
-        return self._looked
+        if (claim := self.hosting.live.get(name)) is not None:
+            return self._shared._replace(site=claim.route, domain=domain_url(self._settings, name), owner=claim.owner)
+        return self._looked if _is_address(name) else None
 
     def moved(self, host: str, server_name: str | None) -> str | None:
         """The address that a Host's site is at, where it is another: by HTTPS, with `www.` or without."""
-        name = _name(host)
+        name = name_of(host)
         if name is None:
             return None
-        claim = self.domains.live.get(name)
-        main = self.domains.main(claim) if claim is not None else name
-        by_https = self._secured and server_name is None and self._has_certificate(main)
-        return domain_url(self._settings, main) if main != name or by_https else None
+        claim = self.hosting.live.get(name)
+        main = self.hosting.main(claim) if claim is not None else name
+        certified = self._secured and self._has_certificate(main)
+        if main != name and (certified or not self._secured):  # not to where nothing could be shown for it
+            return domain_url(self._settings, main)
+        return domain_url(self._settings, name) if server_name is None and self._secured and self._has_certificate(name) else None
 
     async def check(self, host: str, server_name: str | None) -> Origin:
         """Raises NOT_FOUND (421)."""
-        name = _name(host)
+        name = name_of(host)
         if name not in self._names:
-            await self.domains.follow()
+            await self.hosting.follow()
         found = self.of(host, server_name)
         if found is None:
             hint = "If it is yours: domain add, and the DNS records it names. If this is your server: OCEAN_VIEW_URL."
             raise OceanError("NOT_FOUND", f"No site is served for {host[:100]!r}.", hint, status=421)
         return found
 
+    def tells(self, host: str, path: str) -> bool:
+        """Whether it is told at a Host how this server is: on its own names, and what it counts where it is known by its address."""
+        name = name_of(host) or ""
+        return name == "localhost" or _is_address(name) or (name in self._names and path != "/metrics")
+
     def is_shared(self, host: str) -> bool:
         """Whether a Host is the one that all sites share; from this machine it is its developer's."""
-        return bool(self._public) and _name(host) == self._public
+        return bool(self._public) and name_of(host) == self._public
 
     def _has_certificate(self, name: str) -> bool:
         own = name == self._public or (self._parts and name.endswith("." + self._public))
-        return (self._given and own) or self.domains.secured(name)
+        return (self._given and own) or self.hosting.secured(name) is not None
 
 
-def _name(host: str) -> str | None:
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def name_of(host: str) -> str | None:
     try:
         return (urlsplit(f"//{host}").hostname or "").lower().removesuffix(".")
     except ValueError:
@@ -91,7 +102,7 @@ def _name(host: str) -> str | None:
 def kept_as(origin: Origin, path: str) -> str | None:
     """What a page is kept by: its path, and where it is looked at; None where it is not looked at, but another origin's."""
     if origin.domain:
-        return f"{origin.domain} {origin.site}{path}"
+        return f"{origin.domain} {origin.site} {path}"
     if origin.site:
         return f"//{origin.site}{path}"
     if leads(origin, path) is not None:

@@ -14,8 +14,8 @@ from sanic.models.server_types import Signal
 from ocean.http.burden import Burden
 from ocean.http.clients import within
 
-HANDSHAKE = 10.0  # seconds
-HANDSHAKES, HANDSHAKES_OF_ONE = 1000, 100  # that are under way, of all and of one address
+HANDSHAKE = 5.0  # seconds
+HANDSHAKES, HANDSHAKES_OF_ONE = 2000, 32  # that are under way, of all and of one address
 BACKLOG = 1024
 log = logging.getLogger("ocean.tls")
 
@@ -26,10 +26,10 @@ class Listener:
     def __init__(self, server: Sanic[Any, Any], address: tuple[str, int], context: ssl.SSLContext) -> None:
         self._server = server
         self._context = context
-        self._burden = Burden(HANDSHAKES_OF_ONE, HANDSHAKES)
+        self._burden = Burden(HANDSHAKES_OF_ONE, HANDSHAKES * 2)
         self._signal = Signal()
         self._connections: set[Any] = set()
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], None] = {}  # the longest under way first
         self._socket = socket.create_server(address, family=_family(address[0]), backlog=BACKLOG)
         self._socket.setblocking(False)
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
@@ -43,7 +43,7 @@ class Listener:
             task.cancel()
         for connection in list(self._connections):
             connection.close_if_idle()
-        end = asyncio.get_running_loop().time() + self._server.config.GRACEFUL_SHUTDOWN_TIMEOUT
+        end = asyncio.get_running_loop().time() + self._server.config.GRACEFUL_SHUTDOWN_TIMEOUT / 2  # Sanic waits as long for its own
         while self._connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - as Sanic does with its own
             await asyncio.sleep(0.05)
         for connection in list(self._connections):
@@ -63,8 +63,10 @@ class Listener:
                 accepted.close()
                 continue
             task = loop.create_task(self._greet(accepted, ip))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+            self._greeting[task] = None
+            task.add_done_callback(lambda done: self._greeting.pop(done, None))
+            if len(self._greeting) > HANDSHAKES:  # who has not come to an end in all that time gives way to who comes
+                next(iter(self._greeting)).cancel()
 
     async def _greet(self, accepted: socket.socket, ip: str) -> None:
         loop = asyncio.get_running_loop()
@@ -73,6 +75,9 @@ class Listener:
             await loop.connect_accepted_socket(
                 lambda: self._protocol(loop), accepted, ssl=self._context, ssl_handshake_timeout=HANDSHAKE, ssl_shutdown_timeout=HANDSHAKE
             )
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
         except (OSError, ssl.SSLError, TimeoutError):  # a name that is not ours, a peer that says nothing, or no TLS
             accepted.close()
         finally:

@@ -31,20 +31,22 @@ class _Plain:
 class Ready:
     """Answers for whole requests, or None. Heads it has read before are known by their bytes."""
 
-    def __init__(self, engine: SqliteEngine, cache: Cache, hosts: Hosts, visits: Visits) -> None:
+    def __init__(self, engine: SqliteEngine, cache: Cache, hosts: Hosts, visits: Visits, secured: str) -> None:
+        """`secured`: lines of the heads of answers by TLS."""
         self._engine = engine
         self._cache = cache
         self._hosts = hosts
         self._visits = visits
+        self._secured = secured
         self._heads: dict[tuple[bytes, str | None], _Plain | None] = {}
         self._version = 0  # of the domains, when the heads were read
 
     def __call__(self, data: bytes, server_name: str | None, ip: str) -> bytes | None:
         if len(data) > _LONGEST:
             return None
-        domains = self._hosts.domains
-        if domains.version != self._version:  # what a Host names may be another site by now
-            self._version = domains.version
+        hosting = self._hosts.hosting
+        if hosting.version != self._version:  # what a Host names may be another site by now
+            self._version = hosting.version
             self._heads.clear()
         head = (data, server_name)
         if head not in self._heads:
@@ -54,11 +56,11 @@ class Ready:
         plain = self._heads[head]
         if plain is None or self._engine.now(_HEAD)[0][0] != self._cache.revision:
             return None
-        if plain.of_domain and domains.revision != self._cache.revision:
+        if plain.of_domain and hosting.revision != self._cache.revision:
             return None
         if plain.asked is not None and not self._of_now(ip, plain.asked):
             return None
-        return self._cache.answer(plain.path, plain.accepted, plain.known)
+        return self._cache.answer(plain.path, plain.accepted, plain.known, self._secured if server_name is not None else "")
 
     def _of_now(self, ip: str, asked: Asked) -> bool:
         """Whether what is asked for is wanted as it is now, and not as of the page that wants it."""

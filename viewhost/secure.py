@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,21 @@ from sanic import HTTPResponse, Request, Sanic
 
 from ocean.context import Ocean
 from ocean.errors import OceanError
-from ocean.services.pages.issuing import own_names
-from ocean.settings import listener
-from ocean.store import certificates
-from ocean.store.reader import now
+from ocean.services.pages.hosting import answer_to
+from ocean.settings import listener, own_names
+from viewhost.hosts import name_of
 from viewhost.listening import Listener
 from viewhost.tls import Tls
 
 log = logging.getLogger("ocean.tls")
+
+
+_HSTS = "strict-transport-security"
+
+
+def lines(settings: Mapping[str, str]) -> str:
+    """What is added to the heads of answers by TLS (RFC 6797, 7.1)."""
+    return f"{_HSTS}: max-age={settings['OCEAN_HSTS']}\r\n" if int(settings["OCEAN_HSTS"]) else ""
 
 
 def mount(server: Sanic[Any, Any]) -> None:
@@ -27,20 +35,26 @@ def mount(server: Sanic[Any, Any]) -> None:
     @server.get("/.well-known/acme-challenge/<token>", ignore_body=True)
     async def challenge(request: Request, token: str) -> HTTPResponse:
         """RFC 8555, 8.3: whoever asks is the authority, at the name that it is to prove."""
-        found = await certificates.challenge(request.app.ctx.ocean.engine, token)
-        host = (request.headers.get("host", "").partition(":")[0]).lower()
-        if found is None or found.name != host or found.until <= now():
+        answer = await answer_to(request.app.ctx.ocean, token, name_of(request.headers.get("host", "")) or "")
+        if answer is None:
             raise OceanError("NOT_FOUND", "There is no such challenge.")
-        return HTTPResponse(found.answer, 200, {"cache-control": "no-store"}, "application/octet-stream")
+        return HTTPResponse(answer, 200, {"cache-control": "no-store"}, "application/octet-stream")
 
     if listener(settings) is None:
         return
+
+    if lines(settings):
+
+        @server.on_response  # type: ignore[untyped-decorator]
+        async def keep_to_https(request: Request, response: HTTPResponse) -> None:
+            if request.conn_info is not None and request.conn_info.ssl:
+                response.headers[_HSTS] = f"max-age={settings['OCEAN_HSTS']}"
 
     @server.after_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
         ocean: Ocean = server.ctx.ocean
         given = settings["OCEAN_TLS_CERTIFICATE"]
-        tls = Tls(ocean.master, server.ctx.hosts.domains, frozenset(own_names(settings)), Path(given) if given else None)
+        tls = Tls(server.ctx.hosts.hosting, frozenset(own_names(settings)), Path(given) if given else None)
         server.ctx.secure = Listener(server, listener(settings) or ("", 0), tls.listens)
         server.ctx.keeping = asyncio.get_running_loop().create_task(_keep_true(ocean, tls, server))
 
@@ -55,7 +69,7 @@ async def _keep_true(ocean: Ocean, tls: Tls, server: Sanic[Any, Any]) -> None:
     while True:
         moved = ocean.log.moved
         try:
-            await server.ctx.hosts.domains.follow()
+            await server.ctx.hosts.hosting.follow()
             tls.watch()
         except Exception as fault:  # a database away: what is known stands
             log.warning("certificates are not looked at: %r", fault)

@@ -5,44 +5,45 @@ The callback that chooses is synchronous and is asked for each connection: a con
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
+import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ocean.core import certs
 from ocean.core.certs import ACME_TLS
 from ocean.core.domains import covers
+from ocean.services.pages.hosting import Hosting
 from ocean.store.certificates import Challenge
 from ocean.store.reader import now
-from ocean.store.secrets import MasterKey
-from viewhost.domains import Domains
 
 CONTEXTS = 2000  # that are kept: others are made again
 _ASKS = bytes([len(ACME_TLS)]) + ACME_TLS.encode()  # as a ClientHello has it (RFC 7301, 3.1)
+log = logging.getLogger("ocean.tls")
 _REFUSED = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
 
 class Tls:
     """`given` is a certificate that the operator keeps in a file; it is read again when it changes."""
 
-    def __init__(self, master: MasterKey, domains: Domains, own: frozenset[str], given: Path | None) -> None:
-        self._master = master
-        self._domains = domains
+    def __init__(self, hosting: Hosting, own: frozenset[str], given: Path | None) -> None:
+        self._hosting = hosting
         self._own = own
         self._given = _Given(given) if given is not None else None
         self._contexts: OrderedDict[str, tuple[Any, ssl.SSLContext]] = OrderedDict()  # by name, with what they are made of
         self._asks = False  # whether the handshake that is being looked at is an authority's, for a challenge
         self.listens = _context()
         self.listens.sni_callback = self._choose
+        sys.unraisablehook = _unraisable
 
     def watch(self) -> None:
         """Looks into handshakes while there are challenges, and only then: an authority is known by the protocol that it asks for."""
-        self.listens._msg_callback = self._hear if self._domains.challenges else None  # type: ignore[attr-defined]
+        self.listens._msg_callback = self._hear if self._hosting.challenges else None  # type: ignore[attr-defined]
 
     def _hear(self, connection: Any, direction: str, version: Any, content: Any, message: Any, data: bytes) -> None:
         if direction == "read" and getattr(message, "name", "") == "CLIENT_HELLO":
@@ -60,13 +61,13 @@ class Tls:
 
     def context(self, name: str) -> ssl.SSLContext | None:
         """What a connection for a name is made by; None where there is nothing to show for it."""
-        found = self._domains.certificates.get(name)
-        if found is not None and found.holds(now()) and (name in self._domains.live or name in self._own):
-            return self._kept(name, found, lambda: _made(found.chain, self._master.unwrap(found.secret, f"certificate {name}")))
+        found = self._hosting.secured(name)
+        if found is not None and (name in self._hosting.live or name in self._own):
+            return self._kept(name, found, lambda: _made(found.chain, found.key))
         return self._given.context(name) if self._given is not None else None
 
     def _challenge(self, name: str) -> ssl.SSLContext | None:
-        challenge = self._domains.challenges.get(name)
+        challenge = self._hosting.challenges.get(name)
         if challenge is None or challenge.until <= now():
             return None
         return self._kept(f"{ACME_TLS} {name}", challenge, lambda: _answering(challenge))
@@ -76,13 +77,19 @@ class Tls:
         if kept is None or kept[0] is not of:
             try:
                 kept = (of, make())
-            except (ValueError, ssl.SSLError, OSError):  # under another master key: as if there were none
+            except (ssl.SSLError, OSError):  # no descriptor is left, or what is there is none: as if there were none
                 return None
             self._contexts[key] = kept
             if len(self._contexts) > CONTEXTS:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(key)
         return kept[1]
+
+
+def _unraisable(fault: Any) -> None:
+    """A name that is no text is refused by OpenSSL's own callback, before ours; it is no fault to tell of."""
+    if not (isinstance(fault.exc_value, UnicodeDecodeError) and isinstance(fault.object, bytes)):
+        sys.__unraisablehook__(fault)
 
 
 class _Given:
@@ -95,11 +102,14 @@ class _Given:
         self._context: ssl.SSLContext | None = None
 
     def context(self, name: str) -> ssl.SSLContext | None:
-        with suppress(OSError, ValueError):
+        try:
             changed = self._path.stat().st_mtime_ns
             if changed != self._read:
+                self._read = changed
                 names = certs.names_of(self._path.read_text())
-                self._names, self._context, self._read = names, _context(self._path), changed
+                self._names, self._context = names, _context(self._path)
+        except (OSError, ValueError) as fault:
+            log.error("%s can't be read: %s", self._path, fault)
         return self._context if covers(self._names, name) else None
 
 
@@ -123,11 +133,16 @@ def _answering(challenge: Challenge) -> ssl.SSLContext:
     return _made(*certs.challenge_certificate(challenge.name, challenge.answer, certs.moment(now())), ACME_TLS)
 
 
+def _no_password() -> bytes:
+    """OpenSSL would ask for one on the terminal, and wait."""
+    raise ValueError("the key has a password")
+
+
 def _context(file: Path | None = None, protocol: str = "http/1.1") -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols([protocol])
     if file is not None:
-        context.load_cert_chain(file)
+        context.load_cert_chain(file, password=_no_password)
     return context

@@ -92,9 +92,18 @@ def _waits_for(told: dict[str, Any]) -> str:
 
 
 def _records(told: dict[str, Any]) -> None:
-    show.table(
-        [{**{name: one[name] for name in ("type", "name", "value")}, "seen": "yes" if one["there"] else "not yet"} for one in told["dns"]]
-    )
+    """Each on a line of its own, whole: they are copied."""
+    _lines(told["dns"])
+    if told.get("or_dns"):
+        click.echo("\nor, for a name that can have no CNAME, such as example.com:\n")
+        _lines(told["or_dns"])
+    click.echo()
+
+
+def _lines(records: list[dict[str, Any]]) -> None:
+    for one in records:
+        seen = click.style("seen", fg="green") if one["there"] else click.style("not yet", dim=True)
+        click.echo(f"  {one['type']:5}  {one['name']}  {one['value']}  {seen}")
 
 
 def _state(told: dict[str, Any]) -> None:

@@ -21,6 +21,14 @@ PROCESSES = {
 }
 
 
+def check_files(values: dict[str, str]) -> None:
+    """Raises StartError."""
+    try:
+        settings.check_files(values)
+    except settings.SettingError as fault:
+        raise StartError(str(fault)) from None
+
+
 class StartError(Exception):
     """Why nothing was started, in a sentence."""
 
@@ -45,7 +53,7 @@ def check_free(values: dict[str, str], names: Iterable[str]) -> None:
             taken[port] = name
 
 
-def listeners(name: str, values: dict[str, str]) -> tuple[str, ...]:
+def addresses_of(name: str, values: dict[str, str]) -> tuple[str, ...]:
     """The settings of the addresses that a process listens at for HTTP."""
     secure = ("OCEAN_TLS",) if name == "view" and settings.listener(values) is not None else ()
     return (PROCESSES[name][1], *secure)
@@ -64,7 +72,9 @@ def serve(name: str, values: dict[str, str]) -> None:
     module, listens = PROCESSES[name]
     host, port = settings.address(values, listens)
     if "OCEAN_SUPERVISOR" not in os.environ:  # it has looked already, and says where all are
-        check_free(values, listeners(name, values))
+        check_free(values, addresses_of(name, values))
+    if name == "view":
+        check_files(values)
         click.echo(f"ocean: the {name} process is at http://{values[listens]}", err=True)
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     server = importlib.import_module(module).create(values)
@@ -84,7 +94,8 @@ def _settle(server: object) -> None:
 
 
 def _end_with_parent(server: object) -> None:
-    """A supervisor hands down a pipe; when it closes, the supervisor is gone and so are we."""
+    """A supervisor hands down a pipe; when it closes, the supervisor wants an end, or is gone itself. Unlike a signal that is never too
+    early: Sanic hears none before it serves."""
     pipe = os.environ.get("OCEAN_SUPERVISOR")
     if not pipe:
         return
@@ -93,4 +104,10 @@ def _end_with_parent(server: object) -> None:
     async def watch(app: object) -> None:
         import asyncio
 
-        asyncio.get_running_loop().add_reader(int(pipe), app.stop)  # type: ignore[attr-defined]
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.remove_reader(int(pipe))
+            app.stop(terminate=False)  # type: ignore[attr-defined]
+
+        loop.add_reader(int(pipe), end)

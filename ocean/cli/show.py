@@ -120,7 +120,8 @@ def error(body: dict[str, Any]) -> str:
     """An error's code, sentence and way out."""
     fault = body.get("error", {})
     fault = fault if isinstance(fault, dict) else {"message": fault}
-    hint = f"\n  {fault['hint']}" if fault.get("hint") else ""
+    told = "In a terminal: export OCEAN_KEY=... (ocean keys makes one)." if fault.get("code") == "KEY_REQUIRED" else fault.get("hint")
+    hint = f"\n  {told}" if told else ""
     place = f" (line {fault['line']}, column {fault['column']})" if "line" in fault and "line " not in str(fault.get("message")) else ""
     said = visible(f"{fault.get('message', body)}{place}{hint}")
     return f"{click.style(visible(str(fault.get('code', 'ERROR'))), fg='red', bold=True)}  {said}"

@@ -15,7 +15,7 @@ import asyncpg
 import click
 
 from ocean import settings
-from ocean.cli.processes import PROCESSES, StartError, check_free, listeners
+from ocean.cli.processes import PROCESSES, StartError, addresses_of, check_files, check_free
 from ocean.core import keys
 from ocean.store.schema import migrate
 
@@ -74,7 +74,8 @@ class Supervisor:
             (data / ".writable").unlink()
         except OSError as fault:
             raise StartError(f"The data folder {data} can't be written: {fault.strerror}.") from None
-        check_free(self.values, ("OCEAN_API", *listeners("view", self.values), "OCEAN_MAIL", "OCEAN_SMTP"))
+        check_files(self.values)
+        check_free(self.values, ("OCEAN_API", *addresses_of("view", self.values), "OCEAN_MAIL", "OCEAN_SMTP"))
         try:
             asyncio.run(migrate(settings.store_url(self.values)))
         except (OSError, RuntimeError, asyncpg.PostgresError) as fault:
@@ -94,7 +95,7 @@ class Supervisor:
     def _wait_ready(self) -> bool:
         """Whether all three answer; says which does not within half a minute."""
         deadline = time.monotonic() + 30
-        for name, setting in [(process, setting) for process in PROCESSES for setting in listeners(process, self.values)]:
+        for name, setting in [(process, setting) for process in PROCESSES for setting in addresses_of(process, self.values)]:
             while not self.stopping:
                 try:
                     socket.create_connection(settings.address(self.values, setting), 0.5).close()
@@ -123,9 +124,7 @@ class Supervisor:
 
     def _stop(self) -> int:
         click.echo("\nocean: stopping ...", err=True)
-        for child in self.children.values():
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
+        os.close(self._pipe[1])  # which tells them all
         deadline = time.monotonic() + GRACE
         for child in self.children.values():
             try:

@@ -62,7 +62,7 @@ SHAPES = {
     "deployed": "route: text, changed: integer, removed: integer, files: integer, url: text, deploy?: text",
     "dns_record": "type: text, name: text, value: text, there: flag",
     "certificate": "state: text, until?: text, renews_at?: text, error?: text, tried_again_at?: text",
-    "domain": "domain: text, route: text, state: text, url: text, shown?: text, dns?: dns_record[], error?: text, "
+    "domain": "domain: text, route: text, state: text, url: text, shown?: text, dns?: dns_record[], or_dns?: dns_record[], error?: text, "
     "certificate?: certificate",
     "plan": "upload: text[], change: text[], new: text[], remove: text[], keep: integer",
     "unpublished": "deleted: true, drop_id?: text, count?: integer, keypair?: keypair",

@@ -12,8 +12,10 @@ from ocean.errors import OceanError
 
 
 async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dict[str, Any]:
-    """The commands that run, or one of them with its forms."""
-    shown = [c for c in COMMANDS.values() if c.forms and c.name not in planned.NAMES and (word is None or c.name == word)]
+    """The commands that run, or those that begin with a word, with their forms."""
+    shown = [
+        c for c in COMMANDS.values() if c.forms and c.name not in planned.NAMES and (word is None or f"{c.name} ".startswith(f"{word} "))
+    ]
     if not shown:
         raise OceanError("NOT_FOUND", f"There is no command {word!r}.", "help lists them all.")
     return {"commands": [{"name": c.name, "forms": list(c.forms), "about": c.about, "example": c.example} for c in shown]}

@@ -34,13 +34,14 @@ class Origin(NamedTuple):
     """Where a page is looked at: on the host that all share, or on one of a folder's own, its `site`: a top folder's, or any with a domain.
 
     `shared` is the shared host's address; `own` those of top folders, with {} for the folder, empty where there are none; `domain` the
-    address of this origin, where it is a domain.
+    address of this origin, where it is a domain, and `owner` the key that has it.
     """
 
     site: str = ""
     shared: str = ""
     own: str = ""
     domain: str = ""
+    owner: str = ""
 
     @property
     def address(self) -> str:

@@ -9,7 +9,7 @@ import idna
 
 from ocean.errors import OceanError
 
-MAX_NAME = 253  # characters (RFC 1035, 2.3.4, without the root's dot)
+MAX_NAME = 253 - len("_ocean.")  # characters (RFC 1035, 2.3.4, without the root's dot): its proof has a name too
 PROOF_AT = "_ocean"  # the label that a domain's proof stands beneath
 PROOF_IS = "ocean-domain="
 _SUCH = "Such as example.com or www.example.com."
@@ -20,15 +20,15 @@ def canonical(text: str) -> str:
 
     Raises INVALID_VALUE for what is no name of a host in public DNS.
     """
-    given = text.strip().removesuffix(".")
+    given = text.strip()
     try:
-        if not given or len(given) > MAX_NAME:
+        if not given or len(given) > MAX_NAME + 1:
             raise idna.IDNAError
-        name = idna.encode(given, uts46=True, std3_rules=True, strict=True).decode().lower()
+        name = idna.encode(given, uts46=True, std3_rules=True, strict=True).decode().lower().removesuffix(".")  # dots of other scripts too
     except (idna.IDNAError, UnicodeError):
         raise _no_name(text) from None
     labels = name.split(".")
-    if len(labels) < 2 or len(name) > MAX_NAME or labels[-1].isdigit() or labels[-1] in ("localhost", "arpa", "onion"):
+    if len(labels) < 2 or "" in labels or len(name) > MAX_NAME or labels[-1].isdigit() or labels[-1] in ("localhost", "arpa", "onion"):
         raise _no_name(text)
     return name
 
@@ -62,10 +62,12 @@ def sibling(name: str) -> str:
 
 
 class Ours(NamedTuple):
-    """Where a domain has to lead: to the name of the view host, or to its addresses. `host` is empty where it has no name."""
+    """Where a domain has to lead: to the name of the view host, or to its addresses. `host` is empty where it has no name; `fault` is a
+    sentence where it is not known."""
 
     host: str
     addresses: frozenset[str]
+    fault: str = ""
 
 
 class Seen(NamedTuple):
@@ -92,14 +94,20 @@ class Wanted(NamedTuple):
 
 def wanted(name: str, seen: Seen, ours: Ours, token: str, *, strict: bool) -> list[Wanted]:
     """The records to set. `strict`: others have, or had, a say in this name, so an alias alone proves nothing."""
-    alias = bool(ours.host) and not seen.apex
-    if alias:
-        records = [Wanted("CNAME", name, ours.host, leads_here(seen, ours))]
-    else:
-        records = [Wanted("AAAA" if ":" in a else "A", name, a, a in seen.addresses) for a in sorted(ours.addresses, key=_v4_first)]
-    if needs_token(seen, ours, strict=strict):
-        records.append(Wanted("TXT", f"{PROOF_AT}.{name}", PROOF_IS + token, has_token(seen, token)))
-    return records
+    if not ours.host or seen.apex or (seen.addresses and leads_here(seen, ours) and ours.host not in seen.aliases):
+        return by_address(name, seen, ours, token)
+    alias = [Wanted("CNAME", name, ours.host, ours.host in seen.aliases)]
+    return [*alias, _proof(name, seen, token)] if needs_token(seen, ours, strict=strict) else alias
+
+
+def by_address(name: str, seen: Seen, ours: Ours, token: str) -> list[Wanted]:
+    """The same without an alias, which DNS takes for no name that a zone begins with."""
+    places = [Wanted("AAAA" if ":" in a else "A", name, a, a in seen.addresses) for a in sorted(ours.addresses, key=_v4_first)]
+    return [*places, _proof(name, seen, token)]
+
+
+def _proof(name: str, seen: Seen, token: str) -> Wanted:
+    return Wanted("TXT", f"{PROOF_AT}.{name}", PROOF_IS + token, has_token(seen, token))
 
 
 def needs_token(seen: Seen, ours: Ours, *, strict: bool) -> bool:
@@ -120,12 +128,13 @@ def leads_here(seen: Seen, ours: Ours) -> bool:
 
 def lacks(name: str, seen: Seen, ours: Ours, token: str, *, strict: bool) -> str:
     """What is missing yet, as a sentence; empty where the domain is proven to be meant for us."""
-    if seen.fault:
-        return seen.fault
+    if seen.fault or ours.fault:
+        return seen.fault or ours.fault
     if not leads_here(seen, ours):
         return _leads_elsewhere(name, seen, ours)
     if needs_token(seen, ours, strict=strict) and not has_token(seen, token):
-        return f"The TXT record of {PROOF_AT}.{name} is not there yet, or has another value."
+        why = " Another key has this name, had it, or asks for it too, so its owner has to say whose it is." if strict else ""
+        return f"The TXT record of {PROOF_AT}.{name} is not there yet, or has another value.{why}"
     return ""
 
 

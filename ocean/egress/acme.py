@@ -6,8 +6,10 @@ Imported where an order is made: `acme` takes long to import.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,23 +22,13 @@ from josepy.jwa import ES256
 from josepy.jwk import JWK, JWKEC
 
 from ocean.egress.broker import Broker, EgressError
+from ocean.egress.refusals import AcmeError
 from ocean.errors import OceanError
 
 SECONDS = 30.0  # for one request
 NONCES = 5  # that are tried
 _PURPOSE = "urn:ietf:params:acme:error:"
 T = TypeVar("T")
-
-
-class AcmeError(Exception):
-    """Why the authority did not do what was asked, as a sentence. `retry_after` in seconds where it says when to come again; `over` where
-    the order is no more, `stranger` where the authority does not know our account."""
-
-    def __init__(self, says: str, *, retry_after: float | None = None, over: bool = False, stranger: bool = False) -> None:
-        super().__init__(says)
-        self.retry_after = retry_after
-        self.over = over
-        self.stranger = stranger
 
 
 class Order(NamedTuple):
@@ -142,10 +134,10 @@ class Authority:
             at, again = self._open().renewal_time(chain.encode())
             return (at.timestamp() if at is not None else None), again.timestamp()
 
-        try:
-            return await self._do(work)
-        except AcmeError:
-            return None, time.time() + 6 * 3600
+        return await self._do(work)
+
+    def close(self) -> None:
+        self._network.close()
 
     def _open(self) -> client.ClientV2:
         if self._client is None:
@@ -159,20 +151,18 @@ class Authority:
         return self._post(url, None).json()
 
     async def _do(self, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.to_thread(work)
-        except AcmeError:
-            raise
-        except messages.Error as fault:
-            raise _refused(fault, self._network.retry_after) from fault
-        except (EgressError, OceanError) as fault:
-            raise AcmeError(f"The certificate authority can't be reached: {fault}") from fault
-        except errors.ClientError as fault:
-            said = getattr(fault.args[0] if fault.args else None, "status_code", None)
-            says = f"The certificate authority answered {said}." if said else "The certificate authority answered what is not ACME."
-            raise AcmeError(says, retry_after=self._network.retry_after) from fault
-        except Exception as fault:  # whatever a server can answer that is not ACME
-            raise AcmeError("The certificate authority answered what is not ACME.") from fault
+        """In a thread, and what goes wrong told there: of several that run, each has what its own answers said."""
+
+        def told() -> T:
+            self._network.begin()
+            try:
+                return work()
+            except AcmeError:
+                raise
+            except Exception as fault:
+                raise _told(fault, self._network.retry_after) from fault
+
+        return await asyncio.to_thread(told)
 
 
 class _Network(client.ClientNetwork):
@@ -182,7 +172,23 @@ class _Network(client.ClientNetwork):
         super().__init__(key, alg=ES256)
         self._broker = broker
         self._loop = loop
-        self.retry_after: float | None = None  # of the last answer that had it
+        self._here = threading.local()
+        self._waiting: set[Future[Any]] = set()
+
+    def close(self) -> None:
+        """Ends what threads wait for: they would hold the process."""
+        for future in list(self._waiting):
+            future.cancel()
+
+    def begin(self) -> None:
+        """A piece of work begins in this thread."""
+        self._here.retry_after = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """What the last answer in this thread said, in seconds."""
+        found: float | None = getattr(self._here, "retry_after", None)
+        return found
 
     def post(self, *args: Any, **named: Any) -> requests.Response:
         """Again with a fresh nonce where the authority takes none that it gave before (RFC 8555, 6.5)."""
@@ -206,12 +212,17 @@ class _Network(client.ClientNetwork):
         data = named.get("data")
         body = data.encode() if isinstance(data, str) else data
         asked = self._broker.request(method, url, body, _headers(named.get("headers")), seconds=SECONDS)
-        reply = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        self._waiting.add(future)
+        try:
+            reply = future.result(SECONDS + 5)
+        finally:
+            self._waiting.discard(future)
         response = requests.Response()
         response.status_code, response.url, response.encoding = reply.status, url, "utf-8"
         response._content = reply.body
         response.headers.update(reply.headers)
-        self.retry_after = _seconds(reply.headers.get("retry-after"))
+        self._here.retry_after = _seconds(reply.headers.get("retry-after"))
         return response
 
 
@@ -230,6 +241,19 @@ def _seconds(told: str | None) -> float | None:
     except ValueError:
         return None
     return min(max(at.timestamp() - time.time(), 0.0), 86_400.0)
+
+
+def _told(fault: Exception, retry_after: float | None) -> AcmeError:
+    if isinstance(fault, CancelledError):
+        return AcmeError("This server is being stopped.")
+    if isinstance(fault, messages.Error):
+        return _refused(fault, retry_after)
+    if isinstance(fault, (EgressError, OceanError)):
+        hint = f" {fault.hint}" if isinstance(fault, OceanError) and fault.hint else ""
+        return AcmeError(f"The certificate authority can't be reached: {fault}{hint}")
+    status = getattr(fault.args[0] if fault.args else None, "status_code", None) if isinstance(fault, errors.ClientError) else None
+    says = f"The certificate authority answered {status}." if status else "The certificate authority answered what is not ACME."
+    return AcmeError(says, retry_after=retry_after)
 
 
 def _refused(fault: messages.Error, retry_after: float | None) -> AcmeError:

@@ -73,6 +73,7 @@ class Broker:
         self._trusts = trusts
         self._resolver = resolver or _Names()
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     def check(self, url: str) -> URL:
         """The address, parsed. Raises INVALID_VALUE where nothing may ever be sent to it."""
@@ -109,6 +110,8 @@ class Broker:
     ) -> Reply:
         """The same, by any method."""
         address = self.check(url)
+        if self._closed:
+            raise EgressError("This server is being stopped.")
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -129,6 +132,8 @@ class Broker:
             raise EgressError(str(cause) if cause else f"It could not be reached ({type(fault).__name__}).") from None
 
     async def close(self) -> None:
+        """From now on nothing is sent."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -11,7 +11,7 @@ from ocean.core.domains import PROOF_AT, Ours, Seen
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
 
-SECONDS = 5.0  # for one question, all its repetitions together
+SECONDS = 3.0  # for one question, all its repetitions together
 KNOWN = 30.0
 SIDE_BY_SIDE = 64  # questions: those of one look go out together
 
@@ -29,10 +29,12 @@ class Dns:
         """What there is of a domain. Never raises: what could not be had is said in `fault`."""
         from dns.exception import DNSException
 
+        kinds = ((name, "A"), (name, "AAAA"), (f"{PROOF_AT}.{name}", "TXT"), (name, "SOA"))
         try:
-            four, six, texts, zone = await asyncio.gather(
-                self._ask(name, "A"), self._ask(name, "AAAA"), self._ask(f"{PROOF_AT}.{name}", "TXT"), self._ask(name, "SOA")
-            )
+            async with asyncio.timeout(SECONDS * 2):  # its turn among other looks included
+                four, six, texts, zone = await asyncio.gather(*(self._ask(*kind) for kind in kinds))
+        except TimeoutError:
+            return Seen(fault=f"DNS did not answer for {name}: it took too long.")
         except DNSException as fault:
             return Seen(fault=f"DNS did not answer for {name}: {_why(fault)}.")
         aliases = tuple(dict.fromkeys(_name(record.target) for answer in (four, six) for record in answer if _is(record, "CNAME")))
@@ -42,11 +44,16 @@ class Dns:
         return Seen(aliases, addresses, proofs, apex)
 
     async def ours(self, host: str) -> Ours:
-        """Where a host of ours leads: what domains have to lead to. Known for KNOWN seconds."""
+        """Where a host of ours leads: what domains have to lead to. Looked at again after KNOWN seconds; what was known stands until there
+        is a better answer."""
         until, known = self._known.get(host, (0.0, Ours(host, frozenset())))
         if until < time.monotonic():
-            known = Ours(host, (await self.look(host)).addresses)
-            self._known[host] = (time.monotonic() + (KNOWN if known.addresses else 0.0), known)
+            seen = await self.look(host)
+            if seen.addresses:
+                known = Ours(host, seen.addresses)
+                self._known[host] = (time.monotonic() + KNOWN, known)
+            elif not known.addresses:
+                return Ours(host, frozenset(), seen.fault or f"This server's own name, {host}, does not lead anywhere.")
         return known
 
     async def _ask(self, name: str, kind: str) -> list[Any]:

@@ -7,7 +7,8 @@ import logging
 
 from ocean.context import Ocean
 from ocean.followers.waiting import either
-from ocean.services.pages.issuing import Issuing, own_names
+from ocean.services.pages.issuing import Issuing
+from ocean.settings import own_names
 
 LEAST = 1.0  # seconds between steps, however fast the log moves
 log = logging.getLogger("ocean.certificates")

@@ -19,8 +19,20 @@ from ocean.http.protocol import Protocol
 from ocean.store.schema import migrate
 
 
-def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any]:
-    """A Sanic application over the store; `app.ctx.ocean` is open while it serves."""
+async def health(request: Request) -> HTTPResponse:
+    seq, _ = await request.app.ctx.ocean.reader.head()
+    return json_({"status": "ok", "process": request.app.ctx.meter.process, "seq": seq})
+
+
+async def metrics(request: Request) -> HTTPResponse:
+    return HTTPResponse(await request.app.ctx.meter.text(), 200, None, "text/plain; version=0.0.4; charset=utf-8")
+
+
+PROBES = {"/health": health, "/metrics": metrics}  # what tells how a process is
+
+
+def app(name: str, settings: dict[str, str], *, max_size: int, probed: bool = True) -> Sanic[Any, Any]:
+    """A Sanic application over the store; `app.ctx.ocean` is open while it serves. Not `probed`: it answers PROBES itself, where it may."""
     server: Sanic[Any, Any] = Sanic(name, configure_logging=False, request_class=OneRequest)
     server.config.update(
         ACCESS_LOG=False, REQUEST_MAX_SIZE=max_size, KEEP_ALIVE_TIMEOUT=75, REQUEST_TIMEOUT=60, RESPONSE_TIMEOUT=60,
@@ -43,15 +55,9 @@ def app(name: str, settings: dict[str, str], *, max_size: int) -> Sanic[Any, Any
     async def close(server: Sanic[Any, Any]) -> None:
         await server.ctx.ocean.close()
 
-    @server.get("/health")
-    async def health(request: Request) -> HTTPResponse:
-        seq, _ = await request.app.ctx.ocean.reader.head()
-        return json_({"status": "ok", "process": request.app.ctx.meter.process, "seq": seq})
-
-    @server.get("/metrics")
-    async def metrics(request: Request) -> HTTPResponse:
-        return HTTPResponse(await request.app.ctx.meter.text(), 200, None, "text/plain; version=0.0.4; charset=utf-8")
-
+    if probed:
+        for path, probe in PROBES.items():
+            server.add_route(probe, path, methods=["GET"], name=path.removeprefix("/"))
     return server
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from ocean.core import domains
 from ocean.store.engine import Engine, Step, Steps
 
-_DOMAIN = "id, name, owner, route, state, created_at, proven_at, failing_at, due_at, attempts, error, changed"
+_DOMAIN = "id, name, owner, route, state, created_at, proven_at, failing_at, due_at, attempts, error, changed, round"
 WAITING, LIVE, GONE = "waiting", "live", "gone"
 MOVES = "UPDATE head SET revision = revision + 1 WHERE id = 1"  # first: it locks the head, and pages are asked for anew
-_NEXT = "SELECT coalesce(max(changed), 0) + 1 FROM domain"
+PLACE = "SELECT revision FROM head WHERE id = 1"  # what a change of now is known by: it only ever grows
 
 
 class Domain(NamedTuple):
@@ -31,6 +31,7 @@ class Domain(NamedTuple):
     attempts: int
     error: str
     changed: int
+    round: int  # how often it was given up
 
 
 def domain_id(name: str, owner: str) -> str:
@@ -53,9 +54,13 @@ async def live(engine: Engine, name: str) -> Domain | None:
     return next(iter(await _domains(engine, "WHERE name = ? AND state = ?", (name, LIVE))), None)
 
 
-async def news(engine: Engine, since: int, limit: int = 1000) -> list[Domain]:
-    """What changed after `since`, in order; what is gone too."""
-    return await _domains(engine, "WHERE changed > ? ORDER BY changed LIMIT ?", (since, limit))
+async def any_there(engine: Engine) -> bool:
+    return bool(await engine.rows("SELECT 1 FROM domain LIMIT 1"))
+
+
+async def news(engine: Engine, after: tuple[int, str], limit: int) -> list[Domain]:
+    """What changed behind a place, `(changed, id)`, in order; what is gone too."""
+    return await _domains(engine, "WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?", (*after, limit))
 
 
 async def due(engine: Engine, moment: int, limit: int) -> list[Domain]:
@@ -63,12 +68,17 @@ async def due(engine: Engine, moment: int, limit: int) -> list[Domain]:
     return await _domains(engine, "WHERE due_at <= ? ORDER BY attempts, due_at LIMIT ?", (moment, limit))
 
 
-async def others(engine: Engine, name: str, owner: str) -> list[Domain]:
-    """Claims of others that have a say: on the name itself, and live ones on what it lies beneath."""
-    same = await _domains(engine, "WHERE name = ? AND owner <> ? LIMIT 100", (name, owner))
-    marks = ",".join("?" * len(above)) if (above := domains.above(name)) else "NULL"
-    higher = await _domains(engine, f"WHERE name IN ({marks}) AND state = ? AND owner <> ?", (*above, LIVE, owner))
-    return same + higher
+def _others(name: str, owner: str) -> tuple[str, tuple[str, ...]]:
+    """The condition on claims of others that have a say: on the name itself, and live ones on what it lies beneath."""
+    higher = domains.above(name)
+    above = f" OR (name IN ({','.join('?' * len(higher))}) AND state = '{LIVE}')" if higher else ""
+    return f"owner <> ? AND (name = ?{above})", (owner, name, *higher)
+
+
+async def contested(engine: Engine, name: str, owner: str) -> bool:
+    """Whether others have a say in a name."""
+    where, args = _others(name, owner)
+    return bool(await engine.rows(f"SELECT 1 FROM domain WHERE {where} LIMIT 1", args))
 
 
 def claimed(new: Domain, most: int, refuse: Exception) -> Steps:
@@ -78,9 +88,9 @@ def claimed(new: Domain, most: int, refuse: Exception) -> Steps:
     ((count,),) = yield Step(counts, [(new.owner, GONE, new.id)], reads=True)
     if count >= most:
         raise refuse
-    ((changed,),) = yield Step(_NEXT, [()], reads=True)
+    ((changed,),) = yield Step(PLACE, [()], reads=True)
     yield Step(
-        f"INSERT INTO domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET route = excluded.route, "
+        f"INSERT INTO domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET route = excluded.route, "
         f"state = CASE WHEN domain.state = '{GONE}' THEN excluded.state ELSE domain.state END, "
         f"created_at = CASE WHEN domain.state = '{GONE}' THEN excluded.created_at ELSE domain.created_at END, "
         "due_at = excluded.due_at, attempts = 0, changed = excluded.changed",
@@ -98,52 +108,61 @@ def proven(found: Domain, due_at: int, moment: int, *, strict: bool) -> Steps:
     Raises ContestedError where it was proven as if nobody else had a say (not `strict`), and somebody has.
     """
     yield Step(MOVES, [()])
-    if not strict:
-        claims = yield Step("SELECT owner FROM domain WHERE name = ? AND owner <> ? LIMIT 1", [(found.name, found.owner)], reads=True)
-        if claims:
-            raise ContestedError
-    ((changed,),) = yield Step(_NEXT, [()], reads=True)
+    where, args = _others(found.name, found.owner)
+    if not strict and (yield Step(f"SELECT 1 FROM domain WHERE {where} LIMIT 1", [args], reads=True)):
+        raise ContestedError
+    there = yield Step("SELECT state FROM domain WHERE id = ? AND route = ?", [(found.id, found.route)], reads=True)
+    if not there or there[0][0] == GONE:
+        return
+    ((changed,),) = yield Step(PLACE, [()], reads=True)
+    says = "Another key has proven that the domain is its own now."
     ended = yield Step(
-        "UPDATE domain SET state = ?, due_at = NULL, error = ?, changed = ? WHERE name = ? AND state = ? AND id <> ? RETURNING id",
-        [(GONE, "Another key has proven that the domain is its own now.", changed, found.name, LIVE, found.id)], reads=True,
+        "UPDATE domain SET state = ?, due_at = NULL, error = ?, changed = ?, round = round + 1 WHERE name = ? AND state = ? AND id <> ? "
+        "RETURNING id",
+        [(GONE, says, changed, found.name, LIVE, found.id)], reads=True,
     )  # fmt: skip
     if ended:
-        yield from forgotten(found.name)
+        yield from _forgotten(found.name, changed)
     yield Step(
         "UPDATE domain SET state = ?, proven_at = coalesce(proven_at, ?), failing_at = NULL, due_at = ?, attempts = 0, error = '', "
-        "changed = ? WHERE id = ? AND state <> ? AND route = ?",
-        [(LIVE, moment, due_at, changed + 1, found.id, GONE, found.route)],
+        "changed = ? WHERE id = ?",
+        [(LIVE, moment, due_at, changed, found.id)],
     )
 
 
 def looked(found: Domain, attempts: int, due_at: int, error: str, failing_at: int | None = None) -> Steps:
-    """What a look came to that moves nothing."""
+    """What a look came to that moves nothing. No fence: of two looks side by side either may be the last."""
     yield Step(
         "UPDATE domain SET attempts = ?, due_at = ?, error = ?, failing_at = ? WHERE id = ? AND state = ?",
         [(attempts, due_at, error, failing_at, found.id, found.state)],
     )
 
 
-def ended(found: Domain, state: str, error: str, due_at: int | None = None) -> Steps:
-    """The claim is live no more: it waits again (WAITING), or is given up (GONE). One that never was live leaves nothing."""
+def ended(found: Domain, state: str, error: str, due_at: int | None = None, *, whatever: bool = False) -> Steps:
+    """The claim is live no more: it waits again (WAITING), or is given up (GONE), and its certificate is forgotten. One that never was live
+    leaves nothing. Nothing where it is not any more as it was `found`, unless `whatever` it is."""
     yield Step(MOVES, [()])
-    ((changed,),) = yield Step(_NEXT, [()], reads=True)
-    if state == GONE and found.proven_at is None:
+    rows = yield Step("SELECT state, proven_at FROM domain WHERE id = ?", [(found.id,)], reads=True)
+    if not rows or rows[0][0] == GONE or (rows[0][0] != found.state and not whatever):
+        return
+    was, proven_at = rows[0]
+    if state == GONE and proven_at is None:
         yield Step("DELETE FROM domain WHERE id = ?", [(found.id,)])
         return
+    ((changed,),) = yield Step(PLACE, [()], reads=True)
     yield Step(
-        "UPDATE domain SET state = ?, due_at = ?, attempts = 0, failing_at = NULL, error = ?, changed = ? WHERE id = ?",
-        [(state, due_at, error, changed, found.id)],
+        "UPDATE domain SET state = ?, due_at = ?, attempts = 0, failing_at = NULL, error = ?, changed = ?, round = round + ? WHERE id = ?",
+        [(state, due_at, error, changed, int(state == GONE), found.id)],
     )
-    if state == GONE and found.state == LIVE:
-        yield from forgotten(found.name)
+    if was == LIVE:
+        yield from _forgotten(found.name, changed)
 
 
-def forgotten(name: str) -> Steps:
-    """A name's certificate, its key and its order: whoever has the name next gets one of their own."""
+def _forgotten(name: str, changed: int) -> Steps:
+    """A name's certificate, its key and its order: whoever has the name next gets one of their own, and begins anew."""
     yield Step(
-        "UPDATE certificate SET chain = '', secret = '', order_url = '', order_secret = '', begins_at = NULL, ends_at = NULL, "
-        "renew_at = NULL, ask_at = NULL, error = '', changed = (SELECT max(changed) + 1 FROM certificate) WHERE name = ?",
-        [(name,)],
+        "UPDATE certificate SET chain = '', secret = '', order_url = '', order_secret = '', directory = '', begins_at = NULL, "
+        "ends_at = NULL, renew_at = NULL, ask_at = NULL, attempts = 0, due_at = NULL, error = '', changed = ? WHERE name = ?",
+        [(changed, name)],
     )
     yield Step("DELETE FROM challenge WHERE name = ?", [(name,)])

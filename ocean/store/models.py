@@ -340,6 +340,7 @@ class Domain(Model):
     attempts = fields.IntField()
     error = fields.TextField()
     changed = fields.BigIntField()
+    round = fields.IntField()  # how often it was given up: a proof of before is none any more
 
     class Meta:
         table = "domain"
@@ -347,7 +348,7 @@ class Domain(Model):
             Index(fields=("name", "state"), name="domain_name"),
             Index(fields=("owner", "created_at"), name="domain_owner"),
             Index(fields=("due_at",), name="domain_due"),
-            Index(fields=("changed",), name="domain_changed"),
+            Index(fields=("changed", "id"), name="domain_changed"),
         ]
 
 
@@ -363,7 +364,7 @@ class Certificate(Model):
     ask_at = fields.BigIntField(null=True)  # when the authority is asked next when to renew
     order_url = fields.TextField()
     order_secret = fields.TextField()
-    ordered_at = fields.BigIntField(null=True)
+    directory = Name()  # the authority's that it is of, or is ordered from
     attempts = fields.IntField()
     due_at = fields.BigIntField(null=True)  # when it is tried next, after a failure
     error = fields.TextField()
@@ -371,7 +372,19 @@ class Certificate(Model):
 
     class Meta:
         table = "certificate"
-        indexes = [Index(fields=("changed",), name="certificate_changed"), Index(fields=("ordered_at",), name="certificate_ordered")]
+        indexes = [Index(fields=("changed", "name"), name="certificate_changed"), Index(fields=("ask_at",), name="certificate_asking")]
+
+
+class Ordering(Model):
+    """An order that was begun for a name, and for whom: they are counted."""
+
+    id = Name(primary_key=True)
+    name = Name()
+    owner = Name()
+    begun_at = fields.BigIntField(db_index=True)
+
+    class Meta:
+        table = "ordering"
 
 
 class Challenge(Model):

@@ -15,13 +15,13 @@ from unittest import mock
 from ocean import settings
 from ocean.context import Ocean
 from ocean.core import certs, keys
+from ocean.services.pages.hosting import Hosting
 from ocean.store import certificates, domains
 from ocean.store.domains import LIVE, Domain, domain_id
 from ocean.store.reader import now
 from ocean.store.schema import migrate
 from ops.bench.table import Row
 from tests.conftest import free_ports, start, stop
-from viewhost.domains import Domains
 
 NAMES = 1000
 HANDSHAKES = 1000
@@ -65,11 +65,11 @@ async def _fill(data: Path, names: list[str], own: dict[str, str]) -> tuple[floa
         later = moment + 60 * 86_400_000
         wrapped = ocean.master.wrap(key, f"certificate {name}")
         claims.append(tuple(Domain(domain_id(name, owner), name, owner, "site", LIVE, moment, moment, None, later, 0, "", place)))
-        made.append((name, chain, wrapped, moment, later, later, later, "", "", None, 0, None, "", place))
+        made.append((name, chain, wrapped, moment, later, later, later, "", "", "", 0, None, "", place))
     await ocean.log.put(f"INSERT INTO domain ({domains._DOMAIN}) VALUES ({','.join('?' * 12)})", claims)
     await ocean.log.put(f"INSERT INTO certificate ({certificates._CERTIFICATE}) VALUES ({','.join('?' * 14)})", made)
     begun = time.perf_counter()
-    known = Domains(ocean)
+    known = Hosting(ocean)
     await known.follow()
     took = time.perf_counter() - begun
     begun = time.perf_counter()

@@ -43,7 +43,7 @@ BARE = Ours("", frozenset({"192.0.2.1"}))
         ("Bücher.example", "xn--bcher-kva.example"),
         ("xn--bcher-kva.example", "xn--bcher-kva.example"), ("ＥＸＡＭＰＬＥ.com", "example.com"), ("faß.de", "xn--fa-hia.de"),
         ("a\u3002c.com", "a.c.com"),
-        ("KÖLN.de", "xn--kln-sna.de"),
+        ("a.test\u3002", "a.test"), ("a.test\uff0e", "a.test"), ("a\uff61test\u3002", "a.test"), ("KÖLN.de", "xn--kln-sna.de"),
     ],
 )  # fmt: skip
 def test_a_name_has_one_spelling(given: str, kept: str) -> None:
@@ -54,7 +54,9 @@ def test_a_name_has_one_spelling(given: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", ".", "com", "a..com", "-a.com", "a-.com", "a_b.com", "1.2.3.4", "[::1]", "x.localhost", "a.onion", "1.in-addr.arpa",
+    ["", ".", "com", "a.com..", "a.com.\u3002", "a.com\u3002\u3002", "a..com", "-a.com", "a-.com", "a_b.com", "1.2.3.4", "[::1]",
+     "x.localhost", "a.onion",
+     "1.in-addr.arpa",
      "*.a.com", "a.com/x",
      "a b.com", "a.com:80", "user@a.com", "xn--zz.com", "☃.net",
      "a" * 64 + ".com", "a." * 130 + "com", "a\x00.com", "é" * 300 + ".com", "a.123"],
@@ -107,6 +109,7 @@ def test_an_alias_of_ours_is_enough_and_an_address_is_not() -> None:
     assert "TXT record" in lacks("a.org", ADDRESS._replace(texts=frozenset({"ocean-domain=other"})), OURS, "t", strict=False)
     assert "TXT record" in lacks("a.org", ADDRESS, BARE, "t", strict=False)
     assert lacks("a.org", Seen(fault="DNS is away."), OURS, "t", strict=False) == "DNS is away."
+    assert lacks("a.org", ALIAS, OURS._replace(fault="Ours is away."), "t", strict=False) == "Ours is away."
 
 
 def test_where_it_leads_is_said() -> None:
@@ -132,6 +135,11 @@ def test_the_records_to_set() -> None:
         Wanted("TXT", "_ocean.a.org", "ocean-domain=t", False),
     ]  # fmt: skip
     assert [one.type for one in wanted("a.org", Seen(), BARE, "t", strict=False)] == ["A", "TXT"]
+    assert [(one.type, one.there) for one in wanted("a.org", ADDRESS, OURS, "t", strict=False)] == [
+        ("A", True),
+        ("AAAA", False),
+        ("TXT", False),
+    ]
     assert not needs_token(Seen(), OURS, strict=False)
     assert needs_token(ADDRESS, OURS, strict=False)
     assert has_token(Seen(texts=frozenset({"x", "ocean-domain=t"})), "t")

@@ -39,6 +39,7 @@ def test_a_domain_is_served_by_https_a_moment_after_its_dns_is_set(there: Place)
     answer = told.json()
     assert (answer["domain"], answer["state"], answer["url"]) == ("mycoolsite.test", "waiting", f"https://mycoolsite.test:{there.tls}/")
     assert answer["dns"] == [{"type": "CNAME", "name": "mycoolsite.test", "value": VIEW, "there": False}]
+    assert [one["type"] for one in answer["or_dns"]] == ["A", "TXT"]  # where it can have no alias
     assert "does not lead anywhere yet" in answer["error"]
     assert there.plain("mycoolsite.test")[0] == 421
     there.names.set("mycoolsite.test", ALIAS)
@@ -96,7 +97,7 @@ def test_it_renews_and_survives_a_restart(there: Place) -> None:
     first = there.ask("lasting.test")[3]
     there.restart()
     assert there.ask("lasting.test")[3] == first
-    there.database("UPDATE certificate SET renew_at = 1 WHERE name = 'lasting.test'")
+    there.database("UPDATE certificate SET renew_at = 1, due_at = NULL WHERE name = 'lasting.test'")
     there.wait("lasting.test", secret, lambda d: d["certificate"]["renews_at"] > "2000")
     status, _, body, second = there.ask("lasting.test")
     assert (status, body) == (200, b"still here")
@@ -110,7 +111,7 @@ def test_a_second_account_is_refused_until_dns_says_it_is_theirs(there: Place) -
     there.certified("sold.test", seller)
     buyer = keys.generate().secret
     there.running.drops('save bought @index "the buyer\'s"', buyer)
-    for spelling in ("sold.test", "SOLD.test", "sold.test.", "Sold.TEST."):
+    for spelling in ("sold.test", "SOLD.test", "sold.test.", "Sold.TEST.", "sold.test\u3002", "sold\uff0etest\uff61"):
         refused = there.running.post("/domains", {"domain": spelling, "route": "bought"}, buyer)
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
     (proof,) = [one for one in refused.json()["error"]["dns"] if one["type"] == "TXT"]
@@ -163,10 +164,10 @@ def test_ten_thousand_names_of_nobody(there: Place) -> None:
                     length = int(line.split(b":")[1]) if line.lower().startswith(b"content-length") else length
                 read.read(length)
 
-    refuse(2000)
+    refuse(5000)
     held = memory()
-    refuse(8000)
-    assert memory() - held < 8
+    refuse(5000)
+    assert memory() - held < 32  # a few hundred bytes a name would be 5 MB
     assert there.database("SELECT count(*), sum(attempts) FROM certificate") == before
 
 
@@ -188,10 +189,12 @@ def test_a_connection_is_for_the_name_that_it_was_opened_for(there: Place) -> No
 def test_this_servers_own_names_and_other_peoples_folders_are_nobodys_to_add(there: Place) -> None:
     secret, other = keys.generate().secret, keys.generate().secret
     there.running.drops('save mine @index "mine"\nshare mine with @x', secret)
-    for name in (VIEW, f"x.{VIEW}", VIEW.upper()):
+    for name in (VIEW, f"x.{VIEW}", VIEW.upper(), f"{VIEW}\u3002", f"x.{VIEW}\uff0e"):
         assert there.running.post("/domains", {"domain": name, "route": "mine"}, secret).json()["error"]["code"] == "INVALID_VALUE"
     assert there.running.post("/domains", {"domain": "x.test", "route": "mine"}, other).status_code == 403
     assert there.running.post("/domains", {"domain": "x.test", "route": "mine"}).status_code == 401
+    nobodys = there.running.post("/domains", {"domain": "x.test", "route": "nobody/has/it"}, secret).json()["error"]
+    assert (nobodys["code"], nobodys["message"]) == ("NOT_FOUND", "There is nothing in 'nobody/has/it' yet, so it is nobody's.")
     assert there.running.post("/domains", {"domain": "x.test", "route": "a//b"}, secret).json()["error"]["code"] == "INVALID_ROUTE"
     for path in ("/domains/not-mine.test", "/domains/a_b"):
         assert requests.delete(there.running.api + path, headers={"x-ocean-key": secret}, timeout=9).status_code in (400, 404)
@@ -203,3 +206,81 @@ def test_the_view_hosts_own_name_has_a_certificate_too(there: Place) -> None:
     assert there.ask(VIEW, "/own/")[2] == b"own"
     assert there.plain(f"{VIEW}:{there.http}", "/own/")[1]["location"] == f"https://{VIEW}:{there.tls}/own/"
     assert there.plain("127.0.0.1", "/own/")[2] == b"own"  # from this machine, in the clear
+
+
+def test_a_domain_that_moves_leaves_nothing_of_what_was_kept(there: Place) -> None:
+    """Pages are kept by folder and path: `a` + `/b/c` is not `a/b` + `/c`; and what was removed beside it hides no change."""
+    there.names.set("moving.test", ALIAS)
+    secret = keys.generate().secret
+    there.running.drops('save nest @"sub/two" "<p>outer"\nsave nest/sub @two "<p>inner"\nsave nest @index "<p>home"', secret)
+    there.running.drops("domain add moving.test to nest", secret)
+    there.certified("moving.test", secret)
+    for number in range(4):
+        there.running.drops(f"domain add nothing{number}.test to nest", secret)
+    for _ in range(3):
+        assert there.ask("moving.test")[2] == b"<p>home"
+        assert there.ask("moving.test", "/sub/two")[0] == 200
+    for number in range(4):
+        there.running.drops(f"domain remove nothing{number}.test", secret)
+    there.running.drops("domain add moving.test to nest/sub", secret)
+    for _ in range(3):
+        assert there.ask("moving.test", "/two")[2] == b"<p>inner"
+        assert there.ask("moving.test", "/sub/two")[0] == 404
+    assert "/nest/" not in there.ask("moving.test", "/nope")[2].decode()
+    there.running.drops('save nest/sub @_redirects "/old /two 302"', secret)
+    assert there.ask("moving.test", "/old")[1]["location"] == "/two"
+
+
+def test_a_folder_that_is_anothers_by_now_is_served_no_more(there: Place) -> None:
+    there.names.set("sublet.test", ALIAS)
+    secret, other = keys.generate().secret, keys.generate().secret
+    there.running.drops('save sublet @index "<p>mine"', secret)
+    there.running.drops("domain add sublet.test to sublet", secret)
+    there.certified("sublet.test", secret)
+    for _ in range(3):
+        assert there.ask("sublet.test")[2] == b"<p>mine"
+    there.running.drops("revoke sublet", secret)
+    there.running.drops('save sublet @other "<p>another\'s"', other)
+    for path in ("/", "/other"):
+        assert there.ask("sublet.test", path)[0] == 404
+
+
+def test_what_the_server_counts_is_told_on_no_site(there: Place) -> None:
+    there.names.set("quiet.test", ALIAS)
+    secret = site(there, "quiet.test", "quiet")
+    there.certified("quiet.test", secret)
+    assert there.ask("quiet.test", "/metrics")[0] == 404
+    assert there.ask("quiet.test", "/metrics", host="127.0.0.1")[0] == 421
+    there.running.drops('save quiet-test @health "<p>how I am"', secret)
+    assert there.ask("quiet.test", "/health")[2] == b"<p>how I am"
+    assert there.ask(VIEW, "/metrics")[0] == 404
+    assert there.plain("127.0.0.1", "/metrics")[0] == 200
+
+
+def test_what_is_said_of_https_alone_is_said_in_every_way(there: Place) -> None:
+    """A page that was kept before is no other by TLS; in the clear nothing is said (RFC 6797, 7.2)."""
+    there.names.set("strict.test", ALIAS)
+    secret = site(there, "strict.test", "strict")
+    while there.plain("strict.test")[0] != 308:  # kept in the clear, until there is a certificate
+        pass
+    there.certified("strict.test", secret)
+    for path in ("/", "/", "/", "/nope"):
+        assert there.ask("strict.test", path)[1]["strict-transport-security"] == "max-age=600"
+    assert "strict-transport-security" not in there.plain("strict.test")[1]
+
+
+def test_handshakes_of_one_are_no_burden_to_others(there: Place) -> None:
+    """Silent connections have few places of one address, and end soon."""
+    held = []
+    try:
+        for _ in range(40):
+            plain = socket.socket()
+            plain.bind(("127.0.0.9", 0))
+            plain.settimeout(5)
+            plain.connect(("127.0.0.1", there.tls))
+            held.append(plain)
+        assert held[-1].recv(1) == b""  # over the 32 of one address
+        assert there.ask(VIEW, "/")[0] in (200, 404)
+    finally:
+        for plain in held:
+            plain.close()

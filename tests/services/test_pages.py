@@ -41,7 +41,7 @@ async def test_clean_addresses_and_types(ocean: Ocean, alice: Caller) -> None:
     assert (await page(ocean, alice, "s/plain")).content_type == "text/html; charset=utf-8"
 
 
-async def test_a_folder_without_index_is_listed_and_one_that_was_unpublished_is_not(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+async def test_a_folder_without_index_is_listed_whether_it_had_one_or_not(ocean: Ocean, alice: Caller, bob: Caller) -> None:
     await say(
         ocean,
         alice,
@@ -54,7 +54,8 @@ async def test_a_folder_without_index_is_listed_and_one_that_was_unpublished_is_
     await say(ocean, alice, 'save l @index "i"')
     assert (await page(ocean, bob, "l/")).body == b"i"
     await say(ocean, alice, "unpublish l @index")
-    assert await code(ocean, bob, "l/") == (404, "NOT_FOUND")
+    assert (await page(ocean, bob, "l/")).listing is not None
+    assert await code(ocean, bob, "l/index") == (404, "NOT_FOUND")
     assert await code(ocean, bob, "nothing/") == (404, "NOT_FOUND")
 
 

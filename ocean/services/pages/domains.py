@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ipaddress
 from typing import Any
@@ -12,9 +13,8 @@ from ocean.core import access
 from ocean.core import domains as names
 from ocean.core.domains import Ours, Seen
 from ocean.core.drop import show_time
-from ocean.core.routes import ancestors
+from ocean.core.routes import ancestors, check_route
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_write
 from ocean.settings import domain_url, listener, view_url
 from ocean.store import certificates, domains
 from ocean.store.certificates import Certificate
@@ -27,7 +27,7 @@ TRIES = 70  # looks after which one that waits is given up: two weeks
 EVERY = 6 * 3_600_000  # milliseconds between looks at a live one
 FAILING, LET_GO = 3_600_000, 3 * 86_400_000  # between looks at one that leads elsewhere, and until it is served no more
 SILENT = 600_000  # until one is looked at again for which DNS did not answer
-_LISTED = 20  # waiting ones that are looked at for one list
+_LISTED = 5  # waiting ones that are looked at for one list
 _KEYED = "Domains belong to a key, and none was given."
 
 
@@ -41,7 +41,7 @@ async def add(ocean: Ocean, caller: Caller, *, domain: str, route: str) -> dict[
     route = await _own_folder(ocean, caller, route)
     _spend(ocean, caller)
     claim = _claim(name, owner, route)
-    look = await _look(ocean, claim)
+    look = await _own_look(ocean, caller, claim)
     await _refuse_held(ocean, look)
     full = OceanError("LIMIT_REACHED", f"One key has at most {MAX_DOMAINS} domains.", "Take one away: domain remove.")
     await ocean.log.transact(domains.claimed(claim, MAX_DOMAINS, full))
@@ -52,7 +52,7 @@ async def check(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
     """Looks at a domain now. Raises NOT_FOUND."""
     claim = await _own(ocean, caller, domain)
     _spend(ocean, caller)
-    look = await _look(ocean, claim)
+    look = await _own_look(ocean, caller, claim)
     return await _settle(ocean, look) if claim.state == WAITING else await _shown(ocean, claim, look)
 
 
@@ -62,8 +62,8 @@ async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     found = await domains.domains_of(ocean.engine, owner)
     waiting = [one for one in found if one.state == WAITING][:_LISTED]
     if waiting:
-        _spend(ocean, caller)
-    looks = {one.id: await _look(ocean, one) for one in waiting}
+        _spend(ocean, caller, len(waiting))
+    looks = dict(zip((one.id for one in waiting), await asyncio.gather(*(_own_look(ocean, caller, one) for one in waiting)), strict=True))
     shown = [await _shown(ocean, one, looks.get(one.id)) for one in found]
     return {"domains": shown, "count": len(shown)}
 
@@ -71,7 +71,7 @@ async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:
 async def remove(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
     """Gives a domain up: it is served no more, and its certificate's key is destroyed. Raises NOT_FOUND."""
     claim = await _own(ocean, caller, domain)
-    await ocean.log.transact(domains.ended(claim, GONE, ""))
+    await ocean.log.transact(domains.ended(claim, GONE, "", whatever=True))
     return {"deleted": True, "domain": claim.name}
 
 
@@ -88,8 +88,8 @@ async def look_again(ocean: Ocean, claim: Domain) -> None:
 async def _look_after(ocean: Ocean, claim: Domain) -> None:
     """A live one stays so for days though it leads elsewhere: DNS is edited by people. Its proof may be gone by now, that was read once."""
     seen, ours, moment = await ocean.dns.look(claim.name), await _ours(ocean), now()
-    if seen.fault:
-        steps = domains.looked(claim, 0, moment + SILENT, seen.fault, claim.failing_at)
+    if fault := seen.fault or ours.fault:
+        steps = domains.looked(claim, 0, moment + SILENT, fault, claim.failing_at)
     elif names.leads_here(seen, ours):
         steps = domains.looked(claim, 0, moment + EVERY, "")
     else:
@@ -113,14 +113,30 @@ class Look:
         return names.lacks(self.claim.name, self.seen, self.ours, self.token, strict=self.strict)
 
     @property
+    def instead(self) -> list[dict[str, Any]]:
+        """What to set where the name can have no alias, which DNS has not said yet."""
+        if self.seen.apex or self.seen.aliases or self.seen.addresses:
+            return []
+        records = [one._asdict() for one in names.by_address(self.claim.name, self.seen, self.ours, self.token)]
+        return [] if records == self.records else records
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         return [one._asdict() for one in names.wanted(self.claim.name, self.seen, self.ours, self.token, strict=self.strict)]
 
 
+async def _own_look(ocean: Ocean, caller: Caller, claim: Domain) -> Look:
+    """For a caller, who takes turns with themselves: names that don't answer are nobody else's."""
+    async with ocean.turns.of(*caller.holders):
+        return await _look(ocean, claim)
+
+
 async def _look(ocean: Ocean, claim: Domain) -> Look:
     ours, seen = await _ours(ocean), await ocean.dns.look(claim.name)
-    strict = bool(await domains.others(ocean.engine, claim.name, claim.owner))
-    token = base64.b32encode(ocean.master.derived(f"domain {claim.id}", 20)).decode().lower()
+    strict = await domains.contested(ocean.engine, claim.name, claim.owner)
+    there = await domains.domain(ocean.engine, claim.name, claim.owner)
+    about = f"domain {claim.id} {there.round if there is not None else 0}"
+    token = base64.b32encode(ocean.master.derived(about, 20)).decode().lower()
     return Look(claim, seen, ours, token, strict=strict)
 
 
@@ -164,7 +180,7 @@ async def _refuse_held(ocean: Ocean, look: Look) -> None:
 
 def _claim(name: str, owner: str, route: str) -> Domain:
     moment = now()
-    return Domain(domain_id(name, owner), name, owner, route, WAITING, moment, None, None, moment + FIRST, 0, "", 0)
+    return Domain(domain_id(name, owner), name, owner, route, WAITING, moment, None, None, moment + FIRST, 0, "", 0, 0)
 
 
 def _canonical(ocean: Ocean, domain: str) -> str:
@@ -178,13 +194,17 @@ def _canonical(ocean: Ocean, domain: str) -> str:
 
 
 async def _own_folder(ocean: Ocean, caller: Caller, route: str) -> str:
-    """The checked route of a folder that the caller owns, or may write to where nobody does. Raises FORBIDDEN."""
-    route = await require_write(ocean, caller, route)
+    """The checked route of a folder that is the caller's: whoever writes in it publishes on the domain. Raises FORBIDDEN, NOT_FOUND."""
+    route = check_route(route)
     rules = await ocean.reader.rules(route)
-    owner = access.owners(ancestors(route), rules)[-1]
-    if owner is not None and not access.is_admin(route, caller.key, rules):
+    if access.is_admin(route, caller.key, rules):
+        return route
+    if access.owners(ancestors(route), rules)[-1] is not None:
         raise OceanError("FORBIDDEN", f"The folder {route!r} is another key's.", "Its owner can add a domain for it.")
-    return route
+    if any(rule is not None for rule in rules.values()):
+        hint = "Publish in a folder of your own."
+        raise OceanError("FORBIDDEN", f"The folder {route!r} was left open: whoever writes there would publish on your domain.", hint)
+    raise OceanError("NOT_FOUND", f"There is nothing in {route!r} yet, so it is nobody's.", "Save or publish something there first.")
 
 
 async def _own(ocean: Ocean, caller: Caller, domain: str) -> Domain:
@@ -194,9 +214,9 @@ async def _own(ocean: Ocean, caller: Caller, domain: str) -> Domain:
     return claim
 
 
-def _spend(ocean: Ocean, caller: Caller) -> None:
+def _spend(ocean: Ocean, caller: Caller, looks: int = 1) -> None:
     for holder in caller.holders:
-        ocean.paces.domains.spend(holder)
+        ocean.paces.domains.spend(holder, amount=looks)
 
 
 async def _shown(ocean: Ocean, claim: Domain, look: Look | None) -> dict[str, Any]:
@@ -206,6 +226,8 @@ async def _shown(ocean: Ocean, claim: Domain, look: Look | None) -> dict[str, An
         told["shown"] = names.shown(claim.name)
     if look is not None:
         told["dns"] = look.records
+        if claim.state != LIVE and look.instead:
+            told["or_dns"] = look.instead
     if claim.error:
         told["error"] = claim.error
     if claim.state == LIVE:

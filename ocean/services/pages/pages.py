@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from ocean.context import Caller, Ocean
 from ocean.core import site
-from ocean.core.addresses import Origin
+from ocean.core.addresses import Origin, address_of_folder
 from ocean.core.drop import read_time
 from ocean.errors import OceanError
 from ocean.services.pages.drawn import CSP, Page, drawn
@@ -71,9 +71,10 @@ async def _page(visit: Visit, segments: list[str], slash: bool, rewrites: int) -
     if page is not None:
         unlisted = {"x-robots-tag": "noindex"} if PREVIEW in segments else {}
         return replace(page, headers={**page.headers, **await _headers(visit, path), **unlisted})
+    here = visit.origin.path("/" + "/".join(segments))
     if visit.gone:
-        raise OceanError("GONE", f"The page at /{'/'.join(segments)} is gone for good.")
-    raise OceanError("NOT_FOUND", f"There is no page at /{'/'.join(segments)}.")
+        raise OceanError("GONE", f"The page at {here} is gone for good.")
+    raise OceanError("NOT_FOUND", f"There is no page at {here}.")
 
 
 async def _found(visit: Visit, path: Path, slash: bool) -> Page | None:
@@ -107,7 +108,7 @@ async def _follow(visit: Visit, way: tuple[str, str, int], rewrites: int) -> Pag
         segments = [*folder.split("/"), *filter(None, rest.split("/"))]
         page = await _page(visit, segments[: MAX_SEGMENTS + 1], rest.endswith("/") or not rest, rewrites + 1)
         return replace(page, status=status if page.status == 200 else page.status)
-    location = visit.home(folder).removesuffix("/") + target if inside else target
+    location = visit.origin.path(address_of_folder(folder).removesuffix("/") + target) if inside else target
     return Page(status, "text/plain", location=location)
 
 
@@ -126,7 +127,7 @@ async def _folder(visit: Visit, path: Path) -> Page | None:
         return Page(301, "text/plain", location=last)
     if path.slash and len(path.segments) > 1 and await _found(visit, path, False) is not None:
         return Page(301, "text/plain", location="../" + quote(path.segments[-1]))
-    if visit.position is not None or visit.withdrawn:
+    if visit.position is not None:
         return None
     if path.slash and (themed := await folder_page(visit, path)) is not None:
         return themed

@@ -48,7 +48,6 @@ class Visit:
     wanted: Wanted = PLAINLY
     origin: Origin = SHARED
     gone: bool = False
-    withdrawn: bool = False  # a page was here and was unpublished: its folder is not listed in its place
     public: bool = True
     until: int | None = None  # when the first of all that was met expires
     depends: set[str] = field(default_factory=set)
@@ -101,6 +100,8 @@ async def look_along(visit: Visit, segments: list[str], slash: bool) -> Path:
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     visit.depends.update(folders)
     rules = await visit.ocean.reader.rules(folders[-1])
+    if visit.origin.owner and not access.is_admin(visit.origin.site, visit.origin.owner, rules):
+        raise OceanError("NOT_FOUND", "Nothing is served here: the folder of this domain is not its owner's any more.")
     owners = access.owners(folders, rules)
     ours = [folder for folder, owner in zip(folders, owners, strict=True) if owner == owners[-1]][::-1]
     pairs = [(folder, key) for folder in ours for key in (*SETTINGS, *names(segments, folder, False), *names(segments, folder, True))]
@@ -128,7 +129,6 @@ async def record(visit: Visit, route: str, key: str) -> Drop | None:
     if drop is None or not drop.live(now()):
         if drop is not None and refusal is None:
             visit.gone = visit.gone or drop.kind not in (REMOVED, UNPUBLISHED)
-            visit.withdrawn = visit.withdrawn or drop.kind == UNPUBLISHED
         return None
     if refusal is not None:
         raise refusal
