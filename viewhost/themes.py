@@ -18,7 +18,7 @@ from ocean.core.site import THEMES
 from ocean.core.universal import moment
 from ocean.http.assets import THEMES as FOLDER
 from ocean.services.pages.folderpages import FORMS
-from ocean.services.pages.views import FolderView, RecordView
+from ocean.services.pages.views import FolderView, MissingView, RecordView
 
 _END = 253_402_300_800_000  # of the year 9999, in milliseconds: times beyond have no form
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -61,10 +61,12 @@ def listing(listed: Any) -> bytes:
     return _ENVIRONMENT.get_template("listing/listing.html").render(listing=listed).encode()
 
 
-def draw(view: RecordView | FolderView, origin: str) -> bytes:
+def draw(view: RecordView | FolderView | MissingView, origin: str) -> bytes:
     """The view as HTML, a feed or a sitemap; `origin`: the view host's address, without a slash at its end."""
     if isinstance(view, RecordView):
         return _page("page" if view.mode == "full" else "preview", view, origin, card=view.card)
+    if isinstance(view, MissingView):
+        return _page("missing", view, origin, card=Card("There is no such page"))
     if view.form == "json":
         return _json_feed(view, origin)
     if view.form != "html":
@@ -77,7 +79,7 @@ def draw(view: RecordView | FolderView, origin: str) -> bytes:
     return _page("folder", view, origin, card=card)
 
 
-def _page(template: str, view: RecordView | FolderView, origin: str, *, card: Card) -> bytes:
+def _page(template: str, view: RecordView | FolderView | MissingView, origin: str, *, card: Card) -> bytes:
     address = origin + view.address
     image = urljoin(address, card.image) if card.image else None
     told = card.json_ld(address) | ({"image": image} if image else {})

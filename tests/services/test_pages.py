@@ -11,6 +11,7 @@ from ocean.errors import OceanError
 from ocean.services.pages.pages import Page, resolve
 from ocean.store.purge import purge
 from ocean.store.reader import now
+from viewhost import themes
 
 
 async def say(ocean: Ocean, who: Caller, text: str) -> None:
@@ -41,7 +42,9 @@ async def test_clean_addresses_and_types(ocean: Ocean, alice: Caller) -> None:
     assert (await page(ocean, alice, "s/plain")).content_type == "text/html; charset=utf-8"
 
 
-async def test_a_folder_without_index_is_listed_whether_it_had_one_or_not(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+async def test_a_folder_without_index_is_listed_and_one_that_was_unpublished_is_not_but_by_a_theme(
+    ocean: Ocean, alice: Caller, bob: Caller
+) -> None:
     await say(
         ocean,
         alice,
@@ -54,7 +57,9 @@ async def test_a_folder_without_index_is_listed_whether_it_had_one_or_not(ocean:
     await say(ocean, alice, 'save l @index "i"')
     assert (await page(ocean, bob, "l/")).body == b"i"
     await say(ocean, alice, "unpublish l @index")
-    assert (await page(ocean, bob, "l/")).listing is not None
+    assert await code(ocean, bob, "l/") == (404, "NOT_FOUND")
+    await say(ocean, alice, 'save l @_config theme: "blog"')
+    assert (await page(ocean, bob, "l/")).view is not None  # a list was asked for
     assert await code(ocean, bob, "l/index") == (404, "NOT_FOUND")
     assert await code(ocean, bob, "nothing/") == (404, "NOT_FOUND")
 
@@ -138,3 +143,17 @@ async def test_a_page_is_kept_no_longer_than_the_settings_it_was_made_with(ocean
     shown = await page(ocean, alice, "s/")
     assert shown.until is not None
     assert "content-security-policy" in shown.headers
+
+
+async def test_a_themed_site_says_itself_that_a_page_is_missing(ocean: Ocean, alice: Caller) -> None:
+    await say(ocean, alice, 'save t @_config { theme: "blog", title: "Tides" }\nsave t @a "<p>a"\nsave bare @a "<p>a"')
+    missing = await page(ocean, alice, "t/deep/nope")
+    assert missing.status == 404
+    assert missing.view is not None
+    drawn = themes.draw(missing.view, "https://view.example").decode()
+    assert "There is no such page" in drawn
+    assert 'content="noindex"' in drawn
+    assert 'href="/t/"' in drawn
+    assert await code(ocean, alice, "bare/nope") == (404, "NOT_FOUND")
+    await say(ocean, alice, 'save t @404.html "<p>ours"')
+    assert (await page(ocean, alice, "t/deep/nope")).body == b"<p>ours"

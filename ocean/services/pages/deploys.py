@@ -137,7 +137,15 @@ async def _place(ocean: Ocean, route: str, to: str) -> int:
     """The place of a time, or behind the last drop of a deploy: all that one commit writes has one time."""
     notes = await ocean.reader.history(route, DEPLOY_KEY, 1000) if len(to) >= 8 and "T" not in to else []
     meant = [note.created_at for note in notes if note.drop_id.startswith(to)]
-    return await ocean.reader.position_at(meant[0] if len(meant) == 1 else _past(to))
+    if len(meant) == 1:
+        return await ocean.reader.position_at(meant[0])
+    try:
+        return await ocean.reader.position_at(_past(to))
+    except OceanError as fault:
+        if "T" in to or to[:4].isdigit():
+            raise
+        hint = f"deploys {route} lists them; a time looks like 2026-03-10T10:00:00Z."
+        raise OceanError("INVALID_VALUE", f"{to[:60]!r} is neither the id of one deploy of {route!r} nor a time.", hint) from fault
 
 
 def _past(to: str) -> int:

@@ -19,7 +19,7 @@ from ocean.core.shown import Link, shortened, title_of
 from ocean.errors import OceanError
 from ocean.services.pages import patterned
 from ocean.services.pages.listing import Listing
-from ocean.services.pages.views import FolderView, RecordView, Site, site_of
+from ocean.services.pages.views import FolderView, MissingView, RecordView, Site, site_of
 from ocean.services.pages.visit import PREVIEW, Path, Visit, setting
 
 MARKDOWN = ".md"
@@ -46,7 +46,7 @@ class Page:
     body: bytes = b""
     file: Reference | None = None
     listing: Listing | None = None
-    view: RecordView | FolderView | None = None
+    view: RecordView | FolderView | MissingView | None = None
     location: str | None = None
     public: bool = True
     counted: bool = False

@@ -10,9 +10,10 @@ from ocean.core import site
 from ocean.core.addresses import Origin, address_of_folder
 from ocean.core.drop import read_time
 from ocean.errors import OceanError
-from ocean.services.pages.drawn import CSP, Page, drawn
+from ocean.services.pages.drawn import CSP, Page, drawn, look_of
 from ocean.services.pages.folderpages import FORMS, folder_page, place_of
 from ocean.services.pages.listing import listing
+from ocean.services.pages.views import MissingView
 from ocean.services.pages.visit import (
     HIDDEN,
     MAX_SEGMENTS,
@@ -133,7 +134,7 @@ async def _folder(visit: Visit, path: Path) -> Page | None:
         return themed
     if not path.slash and await place_of(visit, path) is not None:
         return Page(301, "text/plain", location=last)
-    if path.route is None:
+    if path.route is None or visit.withdrawn:  # only a theme that was asked for stands in the place of a page that was taken away
         return None
     listed = await listing(visit.ocean, visit.caller, path.route, HIDDEN)
     if listed is None:
@@ -150,7 +151,7 @@ async def _generated(visit: Visit, path: Path) -> Page | None:
 
 
 async def _missing(visit: Visit, path: Path) -> Page | None:
-    """The nearest 404.html up the path."""
+    """The nearest 404.html up the path, or what the nearest theme says."""
     if visit.gone:
         return None
     for folder in path.folders:
@@ -158,4 +159,8 @@ async def _missing(visit: Visit, path: Path) -> Page | None:
             drop = await record(visit, folder, NOT_FOUND_PAGE)
             if drop is not None:
                 return replace(await drawn(visit, path, folder, drop), status=404)
+    for folder in path.folders:
+        if (look := await look_of(visit, path, folder)).theme is not None:
+            address = visit.origin.path("/" + "/".join(path.segments))
+            return Page(404, "text/html; charset=utf-8", view=MissingView(look, address))
     return None

@@ -71,6 +71,14 @@ class FolderView:
     form: str = "html"
 
 
+@dataclass(frozen=True, slots=True)
+class MissingView:
+    """What a themed site shows where there is nothing."""
+
+    site: Site
+    address: str
+
+
 def site_of(folder: str, home: str, config: Any) -> Site:
     """The site of a folder at an address, by the `_config` in it. What is none of a setting's kind is passed over."""
     said: Mapping[str, Any] = config if isinstance(config, dict) else {}

@@ -48,6 +48,7 @@ class Visit:
     wanted: Wanted = PLAINLY
     origin: Origin = SHARED
     gone: bool = False
+    withdrawn: bool = False  # a page was here and was unpublished
     public: bool = True
     until: int | None = None  # when the first of all that was met expires
     depends: set[str] = field(default_factory=set)
@@ -129,6 +130,7 @@ async def record(visit: Visit, route: str, key: str) -> Drop | None:
     if drop is None or not drop.live(now()):
         if drop is not None and refusal is None:
             visit.gone = visit.gone or drop.kind not in (REMOVED, UNPUBLISHED)
+            visit.withdrawn = visit.withdrawn or drop.kind == UNPUBLISHED
         return None
     if refusal is not None:
         raise refusal
