@@ -46,6 +46,7 @@ class Card:
     kind: str = "Article"
     dated: bool = False  # it says itself when it was published
     draft: bool = False
+    pattern: bool = False  # the record names one
 
     def json_ld(self, url: str) -> dict[str, Any]:
         """The record in the words of schema.org (JSON-LD 1.1)."""
@@ -84,6 +85,7 @@ def card_of_object(key: str, body: Mapping[str, Any], link: Link) -> Card:
         "Event" if start and title_of(body) else "Product" if amount else "Article",
         dated is not None,
         body.get("draft") is True,
+        pattern=isinstance(body.get("pattern"), str),
     )
 
 

@@ -337,3 +337,28 @@ async def test_a_draft_is_no_page_but_in_a_preview(ocean: Ocean, alice: Caller) 
     assert [entry.card.title for entry in (await folder(ocean, "notes/")).entries] == ["E"]
     await say(ocean, alice, 'save notes/_preview/x @"d.md" "---\ndraft: true\n---\n# D"')
     assert (await view(ocean, "notes/_preview/x/d")).card.title == "D"
+
+
+async def test_a_folder_lists_its_records_by_their_patterns_preview(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    """Without a theme too; others' markup is not put into the list, nor a template of theirs."""
+    await say(ocean, alice, 'define todo fields title: "text" done: "boolean"')
+    await say(ocean, alice, "save views @'todo/preview' '<b class=mine>{{title}}</b>'")
+    await say(ocean, alice, 'save todos @milk pattern: "todo" title: "Milk <x>" done: false')
+    await say(ocean, alice, 'save todos @tea pattern: "todo" title: "Tea" done: true')
+    await say(ocean, bob, "save views @'foreign/preview' '<b class=theirs>{{title}}</b>'\ndefine foreign fields title: 'text'")
+    drawn = await listed(ocean, "todos/")
+    assert drawn.count('<b class="mine">') == 2
+    assert "Milk &lt;x&gt;" in drawn
+    assert 'href="/todos/milk"' in drawn
+    await say(ocean, alice, 'save todos @odd pattern: "foreign" title: "Odd"')
+    drawn = await listed(ocean, "todos/")
+    assert "theirs" not in drawn
+    assert 'href="/todos/odd"' in drawn
+    await say(ocean, alice, 'save todos @text "no record"')
+    assert (await resolve(ocean, bob, ["todos"], True)).listing is not None  # not all of it are records: a plain list
+
+
+async def listed(ocean: Ocean, path: str) -> str:
+    page = await resolve(ocean, Caller(None), path.strip("/").split("/"), True)
+    assert page.view is not None
+    return themes.draw(page.view, "https://view.example").decode()

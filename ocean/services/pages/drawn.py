@@ -158,6 +158,19 @@ async def _record(visit: Visit, site: Site, drop: Drop, pattern: patterned.Patte
     return Page(200, view=view, headers=headers, counted=True, varies=True)
 
 
+async def preview_of(visit: Visit, drop: Drop, owner: str) -> str | None:
+    """A record as its pattern's preview shows it, for a page of `owner`; None where they wrote none, or it is a whole page."""
+    body = await patterned.resolved(visit, drop)
+    pattern = await patterned.pattern_of(visit, body)
+    try:
+        template = await patterned.template_of(visit, pattern, "preview", owner) if pattern is not None else None
+    except OceanError:  # it can't be read: the page of a record says so
+        return None
+    if template is None or template[1] or template[0].document:
+        return None
+    return await asyncio.to_thread(template[0].render, body, visit.link)
+
+
 def card_of(drop: Drop, link: Link, body: Any = None) -> Card:
     """The card of any record that a page is made of; `body` where it was read already."""
     key = drop.key or ""

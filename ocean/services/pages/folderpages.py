@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urljoin
 
+from ocean.core.access import owners
 from ocean.core.cards import Card, named
 from ocean.core.drop import Drop, show_time
 from ocean.core.media import type_of
+from ocean.core.routes import ancestors
 from ocean.core.shown import Link
 from ocean.core.universal import moment
 from ocean.services.access.reading import gated
-from ocean.services.pages.drawn import Page, card_of, look_of
+from ocean.services.pages.drawn import Page, card_of, look_of, preview_of
 from ocean.services.pages.views import FolderView, Listed, Site
 from ocean.services.pages.visit import Path, Visit, refusal_of
 from ocean.services.query.folders import at_places, outlines
@@ -40,14 +42,14 @@ class Place(NamedTuple):
     pages: list[Drop]
 
 
-async def place_of(visit: Visit, path: Path, form: str = "html") -> Place | None:
-    """The deepest folder that has pages at a path; as a page itself only where its owner chose a theme: others have a plain list."""
+async def place_of(visit: Visit, path: Path, form: str = "html", *, themed: bool = True) -> Place | None:
+    """The deepest folder that has pages at a path; if `themed`, as a page itself only where its owner chose a theme."""
     if refusal_of(visit, path) is not None or visit.position is not None:
         return None
     for folder in path.folders:
         rest = "/".join(path.segments[folder.count("/") + 1 :])
         site = await look_of(visit, path, folder)
-        if form == "html" and site.theme is None:
+        if form == "html" and themed and site.theme is None:
             continue
         found = await outlines(visit.ocean, visit.caller, folder, f"{rest}/" if rest else "")
         if pages := [drop for drop in found if _is_page(drop.key or "")]:
@@ -55,9 +57,9 @@ async def place_of(visit: Visit, path: Path, form: str = "html") -> Place | None
     return None
 
 
-async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | None:
+async def folder_page(visit: Visit, path: Path, form: str = "html", *, themed: bool = True) -> Page | None:
     """The list of what lies at a path; None where there is nothing."""
-    place = await place_of(visit, path, form)
+    place = await place_of(visit, path, form, themed=themed)
     if place is None:
         return None
     folder, rest, site, pages = place
@@ -74,8 +76,24 @@ async def folder_page(visit: Visit, path: Path, form: str = "html") -> Page | No
         entries = [entry for entry in entries if entry.card.dated]
     size, number = (AT_ONCE, visit.wanted.number) if form == "html" else (IN_FEED, 1)
     some = entries[(number - 1) * size : number * size]
+    if form == "html":
+        some = await _previewed(visit, path, folder, some, {visit.link(drop.route, drop.key or ""): drop for drop in pages})
     view = FolderView(site, title, address, tuple(some), number, len(entries) > number * size, form)
     return Page(200 if some else 404, TYPES[form], view=view, counted=True, varies=form == "html")
+
+
+async def _previewed(visit: Visit, path: Path, folder: str, some: list[Listed], drops: dict[str, Drop]) -> list[Listed]:
+    """Entries with their pattern's own preview, where the folder's owner wrote its template: others' markup is not put into their page."""
+    owner = owners(ancestors(folder), path.rules)[-1]
+    wanted = [drops[entry.address].seq for entry in some if entry.card.pattern and not gated(visit.caller, drops[entry.address])]
+    if owner is None or not wanted:
+        return some
+    previews = {}
+    for drop in await at_places(visit.ocean, visit.caller, folder, wanted):
+        html = await preview_of(visit, drop, owner)
+        if html is not None:
+            previews[visit.link(drop.route, drop.key or "")] = html
+    return [replace(entry, html=previews.get(entry.address)) for entry in some]
 
 
 async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
+from ocean.core.patterns import named_in
 from ocean.services.access.reading import gated
 from ocean.services.query.folders import entities, folders_beneath
 
@@ -25,11 +26,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`more`: there is more than is listed."""
+    """`more`: there is more than is listed; `records`: all of it are records that name a pattern, and none a file, a text or a folder."""
 
     route: str
     entries: tuple[Entry, ...]
     more: bool
+    records: bool
 
 
 async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[str]) -> Listing | None:
@@ -46,4 +48,5 @@ async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[st
         entries.append(Entry(drop.key, drop.key, size, show_time(drop.created_at), drop.shown_price))
     if not entries:
         return None
-    return Listing(route, tuple(entries), len(drops) == MOST or len(folders) == MOST)
+    records = all(named_in(drop.payload or "null") for drop in drops if drop.key not in hidden and not gated(caller, drop))
+    return Listing(route, tuple(entries), len(drops) == MOST or len(folders) == MOST, records and len(entries) > len(folders) == 0)

@@ -139,7 +139,10 @@ async def _folder(visit: Visit, path: Path) -> Page | None:
     listed = await listing(visit.ocean, visit.caller, path.route, HIDDEN)
     if listed is None:
         return None
-    return Page(200, listing=listed, counted=True) if path.slash else Page(301, "text/plain", location=last, counted=True)
+    if not path.slash:
+        return Page(301, "text/plain", location=last, counted=True)
+    cards = await folder_page(visit, path, themed=False) if listed.records else None  # as its records are drawn, so is their list
+    return cards or Page(200, listing=listed, counted=True)
 
 
 async def _generated(visit: Visit, path: Path) -> Page | None:

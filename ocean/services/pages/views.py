@@ -50,12 +50,14 @@ class RecordView:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A record in a list; `changed`: when it was written, RFC 3339."""
+    """A record in a list; `changed`: when it was written, RFC 3339; `html`: its pattern's own preview, filled, safe to be put into the page
+    as it is."""
 
     card: Card
     address: str
     changed: str
     price: float | int | None = None
+    html: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
