@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 
-.PHONY: env up test check docs format bench faults lock clean
+.PHONY: env up test check docs format bench shots faults lock clean
 
 env: $(STAMP)
 
@@ -23,6 +23,10 @@ up: env
 # Two files at a time: more would share this many cores with the servers they start.
 test: env
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report term
+
+# Pictures of the themes, in ./shots.
+shots: env
+	@$(BIN)/python -m ops.shots shots
 
 # The fault runs at their full length: 100 kills of each process, 100,000 statements.
 faults: env
