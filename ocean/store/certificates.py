@@ -151,11 +151,11 @@ def issued(order: Certificate, chain: str, times: tuple[int, int, int], moment: 
 
 
 def asked(found: Certificate, renew_at: int, ask_at: int, lease: Lease) -> Steps:
-    """When to renew this very certificate, and when to ask again."""
+    """When to renew this very certificate, and when to ask again; nothing where somebody has said so since it was read."""
     yield from holds(lease)
     yield Step(
-        "UPDATE certificate SET renew_at = ?, ask_at = ? WHERE name = ? AND changed = ? AND chain <> ''",
-        [(renew_at, ask_at, found.name, found.changed)],
+        "UPDATE certificate SET renew_at = ?, ask_at = ? WHERE name = ? AND changed = ? AND ask_at = ?",
+        [(renew_at, ask_at, found.name, found.changed, found.ask_at)],
     )
 
 

@@ -54,6 +54,14 @@ async def live(engine: Engine, name: str) -> Domain | None:
     return next(iter(await _domains(engine, "WHERE name = ? AND state = ?", (name, LIVE))), None)
 
 
+async def of_folders(engine: Engine, routes: tuple[str, ...]) -> list[Domain]:
+    """The live domains of folders, the deepest folder's first, and of each the one that was added first."""
+    marks = ",".join("?" * len(routes))
+    return await _domains(
+        engine, f"WHERE route IN ({marks}) AND state = ? ORDER BY length(route) DESC, created_at, id LIMIT 20", (*routes, LIVE)
+    )
+
+
 async def any_there(engine: Engine) -> bool:
     return bool(await engine.rows("SELECT 1 FROM domain LIMIT 1"))
 

@@ -144,7 +144,7 @@ def test_an_authority_that_is_away_leaves_the_old_certificate(tmp_path: Path) ->
         there.authority.roots = lambda: roots  # type: ignore[method-assign]
         leaf = there.ask("old.test")[3]
         there.authority.stop()
-        there.database("UPDATE certificate SET renew_at = 1, due_at = NULL WHERE name = 'old.test'")
+        there.database("UPDATE certificate SET renew_at = 1, due_at = NULL, ask_at = NULL WHERE name = 'old.test'")
         error, _, _ = until(there, "old.test", lambda s: s[0])
         assert error.startswith("The certificate authority can't be reached: It could not be reached")
         told = there.domain("old.test", secret)["certificate"]

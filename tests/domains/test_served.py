@@ -97,7 +97,7 @@ def test_it_renews_and_survives_a_restart(there: Place) -> None:
     first = there.ask("lasting.test")[3]
     there.restart()
     assert there.ask("lasting.test")[3] == first
-    there.database("UPDATE certificate SET renew_at = 1, due_at = NULL WHERE name = 'lasting.test'")
+    there.database("UPDATE certificate SET renew_at = 1, due_at = NULL, ask_at = NULL WHERE name = 'lasting.test'")
     there.wait("lasting.test", secret, lambda d: d["certificate"]["renews_at"] > "2000")
     status, _, body, second = there.ask("lasting.test")
     assert (status, body) == (200, b"still here")
@@ -284,3 +284,21 @@ def test_handshakes_of_one_are_no_burden_to_others(there: Place) -> None:
     finally:
         for plain in held:
             plain.close()
+
+
+def test_whoever_is_told_of_a_site_is_told_its_domain(there: Place) -> None:
+    """A publish, a ticket, a preview: as soon as there is something to show at the domain, and no longer than it is there."""
+    there.names.set("told.test", ALIAS)
+    secret = keys.generate().secret
+    there.running.drops('save told/site @index "<p>told"', secret)
+    before = there.running.drops("ticket told/site", secret).json()["url"]
+    assert before.startswith(f"https://{VIEW}:{there.tls}/told/site/?_ticket=")
+    there.running.drops("domain add told.test to told/site", secret)
+    there.certified("told.test", secret)
+    address = there.running.drops("ticket told/site @index", secret).json()["url"]
+    assert address.startswith(f"https://told.test:{there.tls}/?_ticket=")
+    status, headers, _, _ = there.ask("told.test", address.removeprefix(f"https://told.test:{there.tls}"))
+    assert (status, headers["location"]) == (303, "/")
+    assert all(part in headers["set-cookie"] for part in ("secure", "httponly", "samesite=lax"))  # `ask` gives them in lower case
+    there.running.drops("domain remove told.test", secret)
+    assert there.running.drops("ticket told/site", secret).json()["url"].startswith(f"https://{VIEW}:{there.tls}/told/site/")

@@ -17,7 +17,7 @@ from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.access import reading
 from ocean.services.live.vapid import sealed, unwrapped
-from ocean.settings import page_url
+from ocean.services.pages.places import url_of
 from ocean.store import browsers
 from ocean.store.browsers import Browser
 from ocean.store.hooks import DONE, FAILED, PUSH, Delivery, Hook, Outcome
@@ -84,10 +84,10 @@ async def _told(ocean: Ocean, delivery: Delivery, hook: Hook) -> str | None:
     owner = Caller(hook.owner)
     async for drop in ocean.reader.at([delivery.place]):
         if not drop.removal and reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
-            found = told_of(drop.route, None if reading.gated(owner, drop) else loads(drop.body()), _page(ocean, drop))
+            found = told_of(drop.route, None if reading.gated(owner, drop) else loads(drop.body()), await _page(ocean, drop))
             return orjson.dumps(found).decode()
     return None
 
 
-def _page(ocean: Ocean, drop: Drop) -> str:
-    return page_url(ocean.settings, address_of_record(drop.route, drop.key) if drop.key else address_of_folder(drop.route))
+async def _page(ocean: Ocean, drop: Drop) -> str:
+    return await url_of(ocean, drop.route, address_of_record(drop.route, drop.key) if drop.key else address_of_folder(drop.route))

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core.addresses import address_of_folder
 from ocean.core.drop import REMOVED, Drop, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
@@ -21,7 +20,7 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.files import blobs
-from ocean.settings import page_url
+from ocean.services.pages.places import url_of_folder
 from ocean.store.reader import now
 
 DEPLOY_KEY = "_deploy"
@@ -75,7 +74,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
     removed = taken_away(there, manifest)
     if not changed and not removed:
-        return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": address_of(ocean, route)}
+        return {"route": route, "changed": 0, "removed": 0, "files": len(manifest), "url": await url_of_folder(ocean, route)}
     staged = dict(await staged_by(ocean, who))
     ops = [note_of(route, before, {"files": len(manifest), "changed": len(changed), "removed": len(removed)})]
     contents = Contents(ocean, who, route)
@@ -90,7 +89,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     for sha256 in {manifest[path][0] for path in changed}:
         await ocean.blobs.remove(stage_name(who, sha256))
     told = {"route": route, "changed": len(changed), "removed": len(removed), "files": len(manifest)}
-    return {**told, "deploy": results[0]["drop_id"], "url": address_of(ocean, route)}
+    return {**told, "deploy": results[0]["drop_id"], "url": await url_of_folder(ocean, route)}
 
 
 async def unpublish(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
@@ -126,7 +125,7 @@ async def rollback(ocean: Ocean, caller: Caller, *, route: str, to: str | None =
     back = [seq for key, seq in then.items() if today.get(key) != seq]
     async for drop in ocean.reader.at(back):
         ops.append(Op("save", route, drop.key, drop.payload or "null", price=drop.price, restoring=True))
-    answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": address_of(ocean, route)}
+    answer = {"route": route, "changed": len(back), "removed": len(ops) - len(back), "to": place, "url": await url_of_folder(ocean, route)}
     if ops:
         note = {"files": len(then), "changed": len(back), "removed": len(ops) - len(back), "restores": place}
         await write(ocean, caller, [note_of(route, before, note), *ops])
@@ -174,7 +173,13 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
         note = loads(payload)
         files = note.get("files") if isinstance(note, dict) else None
         shown.append(
-            {"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": address_of(ocean, route)}
+            {
+                "route": route,
+                "files": files,
+                "deploys": version,
+                "published_at": show_time(created_at),
+                "url": await url_of_folder(ocean, route),
+            }
         )
     return {"results": shown, "count": len(shown)}
 
@@ -333,7 +338,3 @@ async def _before_last(ocean: Ocean, route: str) -> int:
 def _no_deploy(route: str) -> OceanError:
     hint = f"deploys {route} lists them: go to one by its id, or to a time such as 2026-03-10T10:00:00Z."
     return OceanError("NOT_FOUND", f"The site {route!r} has no deploy before the one it shows.", hint)
-
-
-def address_of(ocean: Ocean, route: str) -> str:
-    return page_url(ocean.settings, address_of_folder(route))

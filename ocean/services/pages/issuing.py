@@ -157,8 +157,9 @@ class Issuing:
 
     async def _ask(self, found: Certificate, lease: Lease) -> None:
         """Asks the authority when to renew (ARI); where it does not say, what was reckoned stands."""
-        renew_at, again = found.renew_at or now(), time.time() + ASK
-        await self._ocean.log.transact(certificates.asked(found, renew_at, int(again * 1000), lease))  # whatever comes of it
+        renew_at, later = found.renew_at or now(), int((time.time() + ASK) * 1000)
+        await self._ocean.log.transact(certificates.asked(found, renew_at, later, lease))  # whatever comes of it
+        found = found._replace(ask_at=later)
         try:
             at, again = await (await self._account.open()).renewal(found.chain)
         except AcmeError as fault:

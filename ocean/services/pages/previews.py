@@ -14,6 +14,7 @@ from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.pages import deploys
 from ocean.services.pages.deploys import DEPLOY_KEY, KEYED
+from ocean.services.pages.places import url_of_folder
 from ocean.services.pages.visit import PREVIEW
 from ocean.store.reader import beneath, now
 
@@ -42,7 +43,7 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
         price, ttl = (there.price, deploys.left(there)) if there is not None else (None, None)  # what costs something does so here too
         ops.append(Op("save", target, path, payload, price=price, ttl=ttl))
     await write(ocean, caller, ops)
-    return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": deploys.address_of(ocean, target)}
+    return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": await url_of_folder(ocean, target)}
 
 
 async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> 
     ops += [Op("unpublish", route, path) for path in removed]
     ops += [Op("unpublish", target, path) for path in (DEPLOY_KEY, *wanted)]
     results = await write(ocean, caller, ops)
-    return {"route": route, **told, "deploy": results[0]["drop_id"], "url": deploys.address_of(ocean, route)}
+    return {"route": route, **told, "deploy": results[0]["drop_id"], "url": await url_of_folder(ocean, route)}
 
 
 async def list_(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
@@ -97,4 +98,4 @@ async def _previews(ocean: Ocean, route: str) -> list[dict[str, Any]]:
         "SELECT route, created_at FROM record WHERE key = ? AND removed = 0 AND route > ? AND route < ? ORDER BY seq DESC LIMIT ?",
         (DEPLOY_KEY, low, high, MOST),
     )
-    return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": deploys.address_of(ocean, row[0])} for row in rows]
+    return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": await url_of_folder(ocean, row[0])} for row in rows]

@@ -10,7 +10,7 @@ from ocean.core.addresses import address_of_folder, address_of_record
 from ocean.core.drop import show_time
 from ocean.core.routes import check_key, check_route
 from ocean.services.access.reading import require_read
-from ocean.settings import page_url
+from ocean.services.pages.places import url_of
 from ocean.store import passes
 from ocean.store.passes import Pass
 from ocean.store.reader import now
@@ -28,7 +28,7 @@ async def ticket(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
     path = address_of_record(route, check_key(key)) if key is not None else address_of_folder(route)
     secret, until = secrets.token_urlsafe(24), now() + LIVES
     await ocean.log.transact(passes.put(_TICKET, secret, Pass(path, who, until)))
-    return {"url": f"{page_url(ocean.settings, path)}?_ticket={secret}", "expires_at": show_time(until)}
+    return {"url": f"{await url_of(ocean, route, path)}?_ticket={secret}", "expires_at": show_time(until)}
 
 
 async def redeem(ocean: Ocean, secret: str, path: str) -> str | None:

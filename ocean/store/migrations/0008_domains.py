@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["name", "state"], name="domain_name"),
                     Index(fields=["owner", "created_at"], name="domain_owner"),
+                    Index(fields=["route"], name="domain_route"),
                     Index(fields=["due_at"], name="domain_due"),
                     Index(fields=["changed", "id"], name="domain_changed"),
                 ],
