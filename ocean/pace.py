@@ -39,3 +39,4 @@ class Paces:
         self.events_to_one = Pace(600, "At most 600 events a minute are taken from one address.")
         self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
         self.domains = Pace(120, "At most 120 times a minute domains are looked at for one caller.")
+        self.tickets = Pace(60, "At most 60 tickets a minute are made for one caller.")

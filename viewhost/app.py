@@ -35,7 +35,7 @@ from viewhost.hosts import Hosts, kept_as, leads
 from viewhost.ready import Ready
 from viewhost.visits import Visits, asked
 
-SESSION = "ocean_session"  # the cookie's name
+KEPT = (200, 301, 302, 303, 307, 308)  # what is at no address is made anew each time: there is no end of addresses
 LARGE = 64 * 1024  # bytes: what is more is compressed in a thread
 
 
@@ -71,7 +71,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         hosts: Hosts = request.app.ctx.hosts
         host, server_name = request.headers.get("host", ""), _server_name(request)
         origin = await hosts.check(host, server_name)
-        if request.path in PROBES and hosts.tells(host, request.path):
+        if request.path in PROBES and hosts.tells(host, request.path, request.ip or ""):
             return await PROBES[request.path](request)
         _check_worker(request)
         moved = hosts.moved(host, server_name)
@@ -98,26 +98,14 @@ def _check_worker(request: Request) -> None:
 
 
 async def _let_in(request: Request, origin: Origin, secret: str) -> HTTPResponse | ResponseStream:
-    """A ticket's page: shown once; on an origin that is one site's, a session begins there, and the page is asked for again without it."""
+    """A ticket's page, shown once. Who only looks whether there is something (HEAD) does not use it up."""
+    if request.method == "HEAD":
+        return HTTPResponse(b"", 200, {**HEADERS, "cache-control": "no-store"}, "text/html; charset=utf-8")
     segments, slash = _segments(request.path, origin)
     who = await tickets.redeem(request.app.ctx.ocean, secret, _canonical(segments, slash))
     if who is None:
         raise OceanError("FORBIDDEN", "This ticket was used, is over, or is for another page.", "Ask for another: ticket ROUTE @KEY.")
-    if not origin.site:
-        return await _respond(request, await _kept(request, origin, who=who))
-    cookie = await tickets.begin_session(request.app.ctx.ocean, who, origin.address)
-    secure = "; Secure" if origin.address.startswith("https:") else ""
-    headers = {
-        **HEADERS, "cache-control": "no-store", "location": request.path,
-        "set-cookie": f"{SESSION}={cookie}; Path=/; Max-Age={tickets.SESSION // 1000}; HttpOnly; SameSite=Lax{secure}",
-    }  # fmt: skip
-    return HTTPResponse(b"", 303, headers, "text/plain")
-
-
-async def _of_session(request: Request, origin: Origin) -> str | None:
-    """Whose session a request belongs to: there are none where sites share an origin."""
-    secret = request.cookies.get(SESSION) if origin.site and "cookie" in request.headers else None
-    return await tickets.of_session(request.app.ctx.ocean, secret, origin.address) if secret else None
+    return await _respond(request, await _kept(request, origin, who=who))
 
 
 async def _visited(request: Request, origin: Origin) -> Kept:
@@ -154,7 +142,6 @@ async def _kept(request: Request, origin: Origin, position: int | None = None, w
     wanted = _wanted(request)
     name = request.ctx.kept_as = path if wanted == PLAINLY else f"{path}?mode={wanted.mode}&page={wanted.number}"
     secret, moment = request.args.get("_key") or request.headers.get("x-ocean-key"), request.args.get("at")
-    who = who or await _of_session(request, origin)
     asks = secret is not None or who is not None or moment is not None or position is not None
     if not asks:
         for known_as in dict.fromkeys((path, name)):
@@ -169,12 +156,18 @@ async def _kept(request: Request, origin: Origin, position: int | None = None, w
     body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
     kept = Kept(found, body)
     if who is not None:
-        kept.headers |= {"referrer-policy": "same-origin", "cache-control": "private, no-store"}
+        kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}
     if request.args.get("_key"):
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if position is not None:
         kept.headers["cache-control"] = "no-store"  # the next visit has what is there then
-    if found.public and not asks and found.file is None and request.path == _canonical(segments[_depth(origin) :], slash):
+    if (
+        found.public
+        and found.status in KEPT
+        and not asks
+        and found.file is None
+        and request.path == _canonical(segments[_depth(origin) :], slash)
+    ):
         request.ctx.kept_as = name if found.varies else path
         cache.put(request.ctx.kept_as, kept, revision)
     return kept
@@ -208,7 +201,7 @@ def _segments(path: str, origin: Origin) -> tuple[list[str], bool]:
         raise OceanError("NOT_FOUND", "The address is not UTF-8.") from None
     if segments == [""]:
         raise OceanError("NOT_FOUND", "The sites here have addresses of their own.", "A record FOLDER @KEY is the page /FOLDER/KEY.")
-    if not segments[0] or any("/" in s for s in segments):
+    if not segments[0] or any("/" in s or "\0" in s for s in segments):
         raise OceanError("NOT_FOUND", "There is no page at this address.")
     return segments, path.endswith("/")
 

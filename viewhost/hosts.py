@@ -70,14 +70,17 @@ class Hosts:
             raise OceanError("NOT_FOUND", f"No site is served for {host[:100]!r}.", hint, status=421)
         return found
 
-    def tells(self, host: str, path: str) -> bool:
-        """Whether it is told at a Host how this server is: on its own names, and what it counts where it is known by its address."""
+    def tells(self, host: str, path: str, peer: str) -> bool:
+        """Whether a peer is told at a Host how this server is; what it counts only from beside it, where it is known by its address."""
         name = name_of(host) or ""
-        return name == "localhost" or _is_address(name) or (name in self._names and path != "/metrics")
+        if name in self._names or _is_address(name):
+            return path != "/metrics" or (name != self._public and _is_address(peer) and not ipaddress.ip_address(peer).is_global)
+        return False
 
     def is_shared(self, host: str) -> bool:
-        """Whether a Host is the one that all sites share; from this machine it is its developer's."""
-        return bool(self._public) and name_of(host) == self._public
+        """Whether sites share the origin that a Host names; on this machine it is their developer's."""
+        name = name_of(host) or ""
+        return name == self._public if self._public in (name, "") else _is_address(name) and not ipaddress.ip_address(name).is_loopback
 
     def _has_certificate(self, name: str) -> bool:
         own = name == self._public or (self._parts and name.endswith("." + self._public))

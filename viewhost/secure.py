@@ -12,6 +12,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 from ocean.context import Ocean
 from ocean.errors import OceanError
+from ocean.http.answers import Answer
 from ocean.services.pages.hosting import answer_to
 from ocean.settings import listener, own_names
 from viewhost.hosts import name_of
@@ -47,7 +48,11 @@ def mount(server: Sanic[Any, Any]) -> None:
 
         @server.on_response  # type: ignore[untyped-decorator]
         async def keep_to_https(request: Request, response: HTTPResponse) -> None:
-            if request.conn_info is not None and request.conn_info.ssl:
+            if request.conn_info is None or not request.conn_info.ssl:
+                return
+            if isinstance(response, Answer):
+                response.head += lines(settings).encode()
+            else:
                 response.headers[_HSTS] = f"max-age={settings['OCEAN_HSTS']}"
 
     @server.after_server_start

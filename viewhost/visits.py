@@ -49,16 +49,17 @@ class Visits:
     """Pages that were served in the last moment, and where the log stood."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, tuple[str, str], str], tuple[float, int]] = OrderedDict()
+        self._seen: OrderedDict[int, tuple[float, int]] = OrderedDict()  # by the hash of who and what: they may be long
 
     def note(self, ip: str, page: Asked, position: int) -> None:
-        key = (ip, page.browser, page.address)
-        self._seen[key] = (time.monotonic(), position)
+        moment = time.monotonic()
+        key = hash((ip, page.browser, page.address))
+        self._seen[key] = (moment, position)
         self._seen.move_to_end(key)
-        if len(self._seen) > MOST:
+        while len(self._seen) > MOST or next(iter(self._seen.values()))[0] < moment - WINDOW:
             self._seen.popitem(last=False)
 
     def position(self, ip: str, part: Asked) -> int | None:
         """Where the log stood when the page was served that wants this part; None where that is longer ago than a visit lasts."""
-        at, position = self._seen.get((ip, part.browser, part.of), (0.0, 0))
+        at, position = self._seen.get(hash((ip, part.browser, part.of)), (0.0, 0))
         return position if time.monotonic() - at <= WINDOW else None

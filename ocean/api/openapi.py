@@ -27,7 +27,10 @@ _KINDS: dict[str, dict[str, Any]] = {
     "object": {"type": "object"}, "list": {"type": "array"}, "any": {}, "etag": {"type": "string"}, "absent": {"const": "*"},
 }  # fmt: skip
 _ALWAYS = (400, 401, 403, 404, 408, 409, 410, 412, 413, 429, 503, 507)  # errors that any address may answer
-_PAGE = {"content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"}
+_PAGE = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}
 _IDEMPOTENT = Arg("idempotency-key", "text", "header")
 _WAIT = Arg("wait", "flag", "query")
 _PAIR = Arg("generate_keypair", "flag", "query")

@@ -31,7 +31,7 @@ class Domain(NamedTuple):
     attempts: int
     error: str
     changed: int
-    round: int  # how often it was given up
+    round: int  # grows when what proved it is to prove it no more
 
 
 def domain_id(name: str, owner: str) -> str:
@@ -110,8 +110,9 @@ class ContestedError(Exception):
     """Others have come to have a say in the name: more has to be proven."""
 
 
-def proven(found: Domain, due_at: int, moment: int, *, strict: bool) -> Steps:
-    """The claim is live; whoever held the name before holds it no more, and the certificate that was theirs is forgotten.
+def proven(found: Domain, due_at: int, moment: int, *, strict: bool, displaces: bool) -> Steps:
+    """The claim is live; if it `displaces` whoever held the name before, they hold it no more, and the certificate that was theirs is
+    forgotten; else theirs stays, and this one waits. What others proved before proves nothing any more.
 
     Raises ContestedError where it was proven as if nobody else had a say (not `strict`), and somebody has.
     """
@@ -122,15 +123,20 @@ def proven(found: Domain, due_at: int, moment: int, *, strict: bool) -> Steps:
     there = yield Step("SELECT state FROM domain WHERE id = ? AND route = ?", [(found.id, found.route)], reads=True)
     if not there or there[0][0] == GONE:
         return
+    if not displaces and (
+        yield Step("SELECT 1 FROM domain WHERE name = ? AND state = ? AND id <> ?", [(found.name, LIVE, found.id)], reads=True)
+    ):
+        yield Step("UPDATE domain SET due_at = ?, error = ? WHERE id = ?", [(due_at, "Another key has proven it meanwhile.", found.id)])
+        return
     ((changed,),) = yield Step(PLACE, [()], reads=True)
     says = "Another key has proven that the domain is its own now."
     ended = yield Step(
-        "UPDATE domain SET state = ?, due_at = NULL, error = ?, changed = ?, round = round + 1 WHERE name = ? AND state = ? AND id <> ? "
-        "RETURNING id",
+        "UPDATE domain SET state = ?, due_at = NULL, error = ?, changed = ? WHERE name = ? AND state = ? AND id <> ? RETURNING id",
         [(GONE, says, changed, found.name, LIVE, found.id)], reads=True,
     )  # fmt: skip
     if ended:
         yield from _forgotten(found.name, changed)
+    yield Step("UPDATE domain SET round = round + 1 WHERE name = ? AND id <> ?", [(found.name, found.id)])
     yield Step(
         "UPDATE domain SET state = ?, proven_at = coalesce(proven_at, ?), failing_at = NULL, due_at = ?, attempts = 0, error = '', "
         "changed = ? WHERE id = ?",
@@ -160,7 +166,7 @@ def ended(found: Domain, state: str, error: str, due_at: int | None = None, *, w
     ((changed,),) = yield Step(PLACE, [()], reads=True)
     yield Step(
         "UPDATE domain SET state = ?, due_at = ?, attempts = 0, failing_at = NULL, error = ?, changed = ?, round = round + ? WHERE id = ?",
-        [(state, due_at, error, changed, int(state == GONE), found.id)],
+        [(state, due_at, error, changed, int(was == LIVE), found.id)],
     )
     if was == LIVE:
         yield from _forgotten(found.name, changed)

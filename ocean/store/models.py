@@ -340,7 +340,7 @@ class Domain(Model):
     attempts = fields.IntField()
     error = fields.TextField()
     changed = fields.BigIntField()
-    round = fields.IntField()  # how often it was given up: a proof of before is none any more
+    round = fields.IntField()  # grows when what proved it is to prove it no more
 
     class Meta:
         table = "domain"

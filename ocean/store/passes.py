@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from ocean.store.engine import Engine, Step, Steps
+from ocean.store.engine import Step, Steps
 from ocean.store.reader import now
 
 
@@ -18,7 +18,7 @@ class Pass(NamedTuple):
 
 
 def _id(kind: str, secret: str) -> str:
-    return f"{kind} {hashlib.sha256(secret.encode()).hexdigest()}"
+    return f"{kind} {hashlib.sha256(secret.encode(errors='replace')).hexdigest()}"
 
 
 def put(kind: str, secret: str, given: Pass) -> Steps:
@@ -29,8 +29,3 @@ def taken(kind: str, secret: str, found: list[Pass]) -> Steps:
     """Takes it away; of two who have it, one is let in."""
     rows = yield Step("DELETE FROM once WHERE id = ? RETURNING request, answer, expires_at", [(_id(kind, secret),)], reads=True)
     found.extend(Pass(*row) for row in rows if row[2] > now())
-
-
-async def held(engine: Engine, kind: str, secret: str) -> Pass | None:
-    rows = await engine.rows("SELECT request, answer, expires_at FROM once WHERE id = ?", (_id(kind, secret),))
-    return next((Pass(*row) for row in rows if row[2] > now()), None)

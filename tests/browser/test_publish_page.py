@@ -42,6 +42,12 @@ def choose(page: Page, name: str, body: bytes) -> None:
     page.set_input_files("#zip", {"name": name, "mimeType": "application/zip", "buffer": body})
 
 
+def twice(archive: bytes) -> bytes:
+    """The second entry of a directory where the first one is."""
+    at = archive.rindex(b"PK\x01\x02")
+    return archive[: at + 42] + b"\0\0\0\0" + archive[at + 46 :]
+
+
 SITE = {"site/index.html": "<h1>Dropped</h1><link rel=stylesheet href=a.css>", "site/a.css": "b{}" * 900, "site/.env": "secret",
         "site/sub/päge.html": "sub", "__MACOSX/site/._a.css": "x"}  # fmt: skip
 
@@ -94,6 +100,8 @@ def test_a_folder_and_a_key_made_in_the_browser(page: Page, server: Running, tmp
     [
         (b"no zip at all", "That is no zip."), (packed({"../x.html": "x"}), "a file outside of it"), (packed({}), "nothing to publish"),
         (packed({"a.html": "x" * 999})[:-30] + packed({"b.html": "y"})[-22:], "damaged"), (packed({".env": "x"}), "nothing to publish"),
+        (twice(packed({"a.html": "x" * 99, "b.html": "y" * 99}, zipfile.ZIP_STORED)), "a file twice"),
+        (packed({"a.html": "x" * 99}, zipfile.ZIP_STORED).replace(b"c\0\0\0" * 2, b"c\0\0\0\0\0\0\0"), "damaged"),
         (packed({"a.html": "x"}, zipfile.ZIP_BZIP2), "in a way that is not known"),
     ],
 )  # fmt: skip

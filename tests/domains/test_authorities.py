@@ -27,6 +27,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import certs, keys
 from ocean.core.domains import Seen
 from ocean.egress.dns import Dns
+from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.pages import domains
 from ocean.services.pages.hosting import Hosting
@@ -665,3 +666,37 @@ def _hello(name: bytes) -> bytes:
     with pytest.raises(ssl.SSLWantReadError):
         secure.do_handshake()
     return outgoing.read().replace(b"x" * len(name), name)
+
+
+async def test_a_look_that_nobody_asked_for_takes_nothing_from_anybody(held: tuple[Ocean, Said]) -> None:
+    """A seller whose old proof is still in DNS does not get the name back, by a look or by asking: it proved what was then."""
+    ocean, said = held
+    seller, buyer = (Caller(keys.generate().public) for _ in range(2))
+    ocean.settings = {**ocean.settings, "OCEAN_TLS": "off"}
+    await taken(ocean, said, seller, "sold.test")
+    said.of["sold.test"] = Seen((), frozenset({"203.0.113.5"}))
+    await ocean.log.put("UPDATE domain SET due_at = 1, failing_at = 1", [()])
+    issuing = Issuing(ocean)
+    await issuing.step()
+    await issuing.idle()
+    await records.save(ocean, buyer, route="b", key="index", payload="x")
+
+    async def token(who: Caller, route: str) -> str:
+        try:
+            told = (await domains.add(ocean, who, domain="sold.test", route=route))["dns"]
+        except OceanError as fault:
+            told = fault.details["dns"]
+        return str(next(r["value"] for r in told if r["type"] == "TXT"))
+
+    said.of["sold.test"] = HERE
+    both = frozenset({await token(buyer, "b"), await token(seller, "a")})
+    said.of["sold.test"] = HERE._replace(texts=both)
+    assert (await domains.check(ocean, buyer, domain="sold.test"))["state"] == "live"
+    await ocean.log.put("UPDATE domain SET due_at = 1", [()])
+    await issuing.step()
+    await issuing.idle()
+    with pytest.raises(OceanError, match="another key's"):
+        await domains.add(ocean, seller, domain="sold.test", route="a")
+    assert [one["state"] for one in (await domains.list_(ocean, buyer))["domains"]] == ["live"]
+    assert [one["state"] for one in (await domains.list_(ocean, seller))["domains"]] == ["waiting"]
+    await issuing.close()

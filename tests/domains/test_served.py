@@ -264,6 +264,7 @@ def test_what_is_said_of_https_alone_is_said_in_every_way(there: Place) -> None:
     while there.plain("strict.test")[0] != 308:  # kept in the clear, until there is a certificate
         pass
     there.certified("strict.test", secret)
+    assert there.ask(VIEW, "/health")[1]["strict-transport-security"] == "max-age=600"
     for path in ("/", "/", "/", "/nope"):
         assert there.ask("strict.test", path)[1]["strict-transport-security"] == "max-age=600"
     assert "strict-transport-security" not in there.plain("strict.test")[1]
@@ -297,8 +298,6 @@ def test_whoever_is_told_of_a_site_is_told_its_domain(there: Place) -> None:
     there.certified("told.test", secret)
     address = there.running.drops("ticket told/site @index", secret).json()["url"]
     assert address.startswith(f"https://told.test:{there.tls}/?_ticket=")
-    status, headers, _, _ = there.ask("told.test", address.removeprefix(f"https://told.test:{there.tls}"))
-    assert (status, headers["location"]) == (303, "/")
-    assert all(part in headers["set-cookie"] for part in ("secure", "httponly", "samesite=lax"))  # `ask` gives them in lower case
+    assert there.ask("told.test", address.removeprefix(f"https://told.test:{there.tls}"))[2] == b"<p>told"
     there.running.drops("domain remove told.test", secret)
     assert there.running.drops("ticket told/site", secret).json()["url"].startswith(f"https://{VIEW}:{there.tls}/told/site/")

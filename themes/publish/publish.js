@@ -44,7 +44,7 @@ async function take(reading) {
   try {
     const found = site(await reading);
     if (!found.size) throw new Error("There is nothing to publish in it.");
-    const sums = {};
+    const sums = Object.create(null);
     for (const [path, blob] of found) {
       const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
       sums[path] = { sha256: [...sum].map((byte) => byte.toString(16).padStart(2, "0")).join(""), size: blob.size };
@@ -62,6 +62,7 @@ async function take(reading) {
 
 async function plan() {
   if (!digests || !$("form").reportValidity()) return;
+  if ($("route").value.split("/").some((part) => part === "." || part === "..")) throw new Error("A folder's name has no dots alone.");
   const told = await publish({ plan: true });
   const fresh = new Set(told.new);
   const rows = [
@@ -128,7 +129,7 @@ async function walk(entry, at = "") {
 }
 
 function named(promise, name) {
-  return Object.assign(promise, { name: name.replace(/\.zip$/i, "").replace(/[^A-Za-z0-9._~-]+/g, "-").replace(/^-+|-+$/g, "") });
+  return Object.assign(promise, { name: name.replace(/\.zip$/i, "").replace(/[^A-Za-z0-9._~-]+/g, "-").replace(/^[-.]+|-+$/g, "") });
 }
 
 const isZip = (file) => /\.zip$/i.test(file.name);

@@ -6,12 +6,16 @@ const LARGEST = 512 * 1024 * 1024; // bytes of all files together: what unpacks 
 export async function files(blob) {
   const directory = await read(blob);
   const found = [];
+  const places = new Set();
   let size = 0;
   for (const entry of directory) {
     if (entry.path.endsWith("/")) continue;
     if (entry.path.startsWith("/") || entry.path.split("/").some((part) => part === ".." || part === ".")) throw new Error(`The zip has a file outside of it: ${entry.path}`);
     if (entry.flags & 1) throw new Error("The zip has a password.");
-    size += entry.size;
+    if (entry.method === 0 && entry.packed !== entry.size) throw new Error("The zip is damaged.");
+    if (places.has(entry.start)) throw new Error("The zip has a file twice.");
+    places.add(entry.start);
+    size += Math.max(entry.size, entry.packed);
     if (size > LARGEST) throw new Error("The zip unpacks to more than 512 MB.");
     found.push([entry.path, await unpacked(blob, entry)]);
   }

@@ -82,7 +82,7 @@ async def look_again(ocean: Ocean, claim: Domain) -> None:
     elif claim.attempts >= TRIES:
         await ocean.log.transact(domains.ended(claim, GONE, "It was not proven in time."))
     else:
-        await _settle(ocean, await _look(ocean, claim), claim.attempts + 1)
+        await _settle(ocean, await _look(ocean, claim), claim.attempts + 1, displaces=False)
 
 
 async def _look_after(ocean: Ocean, claim: Domain) -> None:
@@ -153,14 +153,17 @@ async def _ours(ocean: Ocean) -> Ours:
     return Ours("", frozenset((str(address),)))
 
 
-async def _settle(ocean: Ocean, look: Look, attempts: int = 0) -> dict[str, Any]:
-    """Makes a claim live where nothing is lacking; else notes what is, and looks again the sooner the fewer `attempts` there were."""
+async def _settle(ocean: Ocean, look: Look, attempts: int = 0, *, displaces: bool = True) -> dict[str, Any]:
+    """Makes a claim live where nothing is lacking; else notes what is, and looks again the sooner the fewer `attempts` there were.
+
+    Another's live claim gives way to somebody who asks (`displaces`), never to a look that nobody asked for.
+    """
     claim, lacks, moment = look.claim, look.lacks, now()
     if not lacks:
         try:
-            await ocean.log.transact(domains.proven(claim, moment + EVERY, moment, strict=look.strict))
+            await ocean.log.transact(domains.proven(claim, moment + EVERY, moment, strict=look.strict, displaces=displaces))
         except ContestedError:
-            return await _settle(ocean, await _look(ocean, claim), attempts)
+            return await _settle(ocean, await _look(ocean, claim), attempts, displaces=displaces)
     else:
         wait = min(SELDOM, int(FIRST * SLOWER**attempts))
         await ocean.log.transact(domains.looked(claim, attempts, moment + wait, lacks))

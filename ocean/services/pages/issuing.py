@@ -29,8 +29,8 @@ LEASE = 30.0  # seconds
 ORDERS, LOOKS = 4, 32  # that are under way at once
 BACKOFF = (60, 300, 1800, 7200, 21_600, 86_400)  # seconds before a name is tried again
 WINDOW, MOST = 3 * 3_600_000, 250  # milliseconds, and orders begun in them: less than authorities take of one account
-KEPT_FREE = 40  # more of them, for renewals and for this server's own names
-DAY, MOST_OF_ONE, MOST_FOR_ONE = 86_400_000, 50, 10  # the same for the names of one key, and for one name
+KEPT_FREE, FEW = 40, 3  # more of them, for renewals, this server's own names, and keys that ordered fewer today
+DAY, MOST_OF_ONE, MOST_FOR_ONE = 86_400_000, 50, 10  # the same for the names of one key, and for one name of theirs
 TURN = 1_800_000  # milliseconds that one over these waits
 ASK = 3600.0  # seconds until an authority is asked again when to renew, if it does not say
 PAUSE = 5.0  # seconds between looks at what is due, without news
@@ -148,11 +148,12 @@ class Issuing:
 
     async def _over_budget(self, there: Certificate, owner: str) -> bool:
         engine, day = self._ocean.engine, now() - DAY
-        most = MOST + KEPT_FREE if there.chain or not owner else MOST
+        of_owner = await certificates.ordered(engine, day, owner=owner)
+        modest = bool(there.chain) or not owner or of_owner < FEW
         return (
-            await certificates.ordered(engine, now() - WINDOW) >= most
-            or await certificates.ordered(engine, day, name=there.name) >= MOST_FOR_ONE
-            or (bool(owner) and await certificates.ordered(engine, day, owner=owner) >= MOST_OF_ONE)
+            await certificates.ordered(engine, now() - WINDOW) >= (MOST + KEPT_FREE if modest else MOST)
+            or await certificates.ordered(engine, day, owner=owner, name=there.name) >= MOST_FOR_ONE
+            or (bool(owner) and of_owner >= MOST_OF_ONE)
         )
 
     async def _ask(self, found: Certificate, lease: Lease) -> None:

@@ -1,4 +1,7 @@
-"""Tickets: an address that shows a private page once, without a key in it; on an origin of a site's own it begins a session there."""
+"""Tickets: an address that shows a private page once, without a key in it.
+
+No session follows from one: whoever else writes on that origin would read with it what its holder may read.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,7 @@ from ocean.store.passes import Pass
 from ocean.store.reader import now
 
 LIVES = 60_000  # milliseconds until a ticket is worth nothing
-SESSION = 3_600_000  # milliseconds that a session lasts
-_TICKET, _SESSION = "ticket", "session"
+_TICKET = "ticket"
 
 
 async def ticket(ocean: Ocean, caller: Caller, *, route: str, key: str | None = None) -> dict[str, Any]:
@@ -26,6 +28,8 @@ async def ticket(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
     route = check_route(route)
     await require_read(ocean, caller, route, "entity")
     path = address_of_record(route, check_key(key)) if key is not None else address_of_folder(route)
+    for holder in caller.holders:
+        ocean.paces.tickets.spend(holder)
     secret, until = secrets.token_urlsafe(24), now() + LIVES
     await ocean.log.transact(passes.put(_TICKET, secret, Pass(path, who, until)))
     return {"url": f"{await url_of(ocean, route, path)}?_ticket={secret}", "expires_at": show_time(until)}
@@ -36,16 +40,3 @@ async def redeem(ocean: Ocean, secret: str, path: str) -> str | None:
     found: list[Pass] = []
     await ocean.log.transact(passes.taken(_TICKET, secret, found))
     return next((one.who for one in found if one.of == path), None)
-
-
-async def begin_session(ocean: Ocean, who: str, origin: str) -> str:
-    """The secret of a session at an origin, for a cookie."""
-    secret = secrets.token_urlsafe(24)
-    await ocean.log.transact(passes.put(_SESSION, secret, Pass(origin, who, now() + SESSION)))
-    return secret
-
-
-async def of_session(ocean: Ocean, secret: str, origin: str) -> str | None:
-    """Whose session it is, at that origin."""
-    found = await passes.held(ocean.engine, _SESSION, secret)
-    return found.who if found is not None and found.of == origin else None
