@@ -80,7 +80,9 @@ class Hosts:
     def is_shared(self, host: str) -> bool:
         """Whether sites share the origin that a Host names; on this machine it is their developer's."""
         name = name_of(host) or ""
-        return name == self._public if self._public in (name, "") else _is_address(name) and not ipaddress.ip_address(name).is_loopback
+        if not self._public:
+            return False
+        return name == self._public or (_is_address(name) and not ipaddress.ip_address(name).is_loopback)
 
     def _has_certificate(self, name: str) -> bool:
         own = name == self._public or (self._parts and name.endswith("." + self._public))

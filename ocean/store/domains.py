@@ -112,7 +112,7 @@ class ContestedError(Exception):
 
 def proven(found: Domain, due_at: int, moment: int, *, strict: bool, displaces: bool) -> Steps:
     """The claim is live; if it `displaces` whoever held the name before, they hold it no more, and the certificate that was theirs is
-    forgotten; else theirs stays, and this one waits. What others proved before proves nothing any more.
+    forgotten; else theirs stays, and this one waits. Where it changes hands, what others proved before proves nothing any more.
 
     Raises ContestedError where it was proven as if nobody else had a say (not `strict`), and somebody has.
     """
@@ -136,7 +136,8 @@ def proven(found: Domain, due_at: int, moment: int, *, strict: bool, displaces: 
     )  # fmt: skip
     if ended:
         yield from _forgotten(found.name, changed)
-    yield Step("UPDATE domain SET round = round + 1 WHERE name = ? AND id <> ?", [(found.name, found.id)])
+    if there[0][0] != LIVE:  # it changes hands: who has it already can't make others' proofs worthless by proving it again
+        yield Step("UPDATE domain SET round = round + 1 WHERE name = ? AND id <> ?", [(found.name, found.id)])
     yield Step(
         "UPDATE domain SET state = ?, proven_at = coalesce(proven_at, ?), failing_at = NULL, due_at = ?, attempts = 0, error = '', "
         "changed = ? WHERE id = ?",

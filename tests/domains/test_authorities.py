@@ -692,6 +692,9 @@ async def test_a_look_that_nobody_asked_for_takes_nothing_from_anybody(held: tup
     both = frozenset({await token(buyer, "b"), await token(seller, "a")})
     said.of["sold.test"] = HERE._replace(texts=both)
     assert (await domains.check(ocean, buyer, domain="sold.test"))["state"] == "live"
+    theirs = await token(seller, "a")
+    assert (await domains.add(ocean, buyer, domain="sold.test", route="b"))["state"] == "live"
+    assert await token(seller, "a") == theirs  # who has it makes no other's proof worthless by proving it again
     await ocean.log.put("UPDATE domain SET due_at = 1", [()])
     await issuing.step()
     await issuing.idle()
@@ -700,3 +703,12 @@ async def test_a_look_that_nobody_asked_for_takes_nothing_from_anybody(held: tup
     assert [one["state"] for one in (await domains.list_(ocean, buyer))["domains"]] == ["live"]
     assert [one["state"] for one in (await domains.list_(ocean, seller))["domains"]] == ["waiting"]
     await issuing.close()
+
+
+async def test_a_server_without_an_address_says_so(held: tuple[Ocean, Said]) -> None:
+    ocean, _ = held
+    alice = Caller(keys.generate().public)
+    ocean.settings = {**ocean.settings, "OCEAN_VIEW_URL": "", "OCEAN_VIEW": "0.0.0.0:80"}
+    await records.save(ocean, alice, route="a", key="index", payload="x")
+    told = await domains.add(ocean, alice, domain="early.test", route="a")
+    assert (told["state"], "OCEAN_VIEW_URL" in told["error"]) == ("waiting", True)

@@ -141,15 +141,14 @@ async def _look(ocean: Ocean, claim: Domain) -> Look:
 
 
 async def _ours(ocean: Ocean) -> Ours:
-    """Where domains have to lead to. Raises NOT_AVAILABLE where this server can't be reached by any."""
+    """Where domains have to lead to."""
     host = urlsplit(view_url(ocean.settings)).hostname or ""
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
         return await ocean.dns.ours(host.lower())
     if address.is_unspecified:
-        hint = "The operator sets OCEAN_VIEW_URL."
-        raise OceanError("NOT_AVAILABLE", "This server has no public address that a domain could lead to.", hint)
+        return Ours("", frozenset(), "This server has no public address that a domain could lead to: its operator sets OCEAN_VIEW_URL.")
     return Ours("", frozenset((str(address),)))
 
 
