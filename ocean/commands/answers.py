@@ -19,7 +19,7 @@ SHAPES = {
     "priced": "drop_id: text, route: text, key?: text, price: number, _gated: true",
     "keypair": "public: text, private: text",
     "saved": "drop_id: text, route: text, key?: text, source: text, created_at: text, version?: integer, expires_at?: text, "
-    "price?: number, keypair?: keypair",
+    "price?: number, warning?: text, warning?: text, keypair?: keypair",
     "updated": "drop_id: text, route: text, key: text, payload?: any, source: text, created_at: text, version?: integer, "
     "expires_at?: text, price?: number, keypair?: keypair",
     "removed": "deleted: true, drop_id: text, keypair?: keypair",

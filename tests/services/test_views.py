@@ -362,3 +362,13 @@ async def listed(ocean: Ocean, path: str) -> str:
     page = await resolve(ocean, Caller(None), path.strip("/").split("/"), True)
     assert page.view is not None
     return themes.draw(page.view, "https://view.example").decode()
+
+
+async def test_a_record_that_names_a_pattern_that_there_is_not_is_saved_with_a_warning(ocean: Ocean, alice: Caller) -> None:
+    """It may be a slip, and nobody would notice; it may be a field of that name."""
+    await say(ocean, alice, "define todo fields title: 'text'")
+    told = await records.save(ocean, alice, route="t", key="a", payload={"pattern": "tood", "title": "x"})
+    assert told["warning"].startswith("There is no pattern 'tood'")
+    for payload in ({"pattern": "todo", "title": "x"}, {"pattern": 7}, {"title": "x"}, "pattern"):
+        assert "warning" not in await records.save(ocean, alice, route="t", key="b", payload=payload)
+    assert "warning" in await records.save(ocean, alice, route="t", key="c", payload={"pattern": "a/../b"})

@@ -7,6 +7,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core import payloads
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
+from ocean.core.patterns import PATTERNS
 from ocean.core.routes import check_key, check_route
 from ocean.core.searched import check_vector
 from ocean.core.transition import Op, missing
@@ -41,7 +42,21 @@ async def save(
         return await broadcasts.publish(ocean, caller, route=op.route, key=op.key, payload=payload)
     op.if_match, op.if_none_match = if_match, if_none_match
     (result,) = await write(ocean, caller, [op])
-    return result
+    return {**result, **await _unknown_pattern(ocean, payload)} if isinstance(payload, dict) and "pattern" in payload else result
+
+
+async def _unknown_pattern(ocean: Ocean, payload: dict[str, Any]) -> dict[str, str]:
+    """A warning where a record names a pattern that there is not: a field may be called so, but it may also be a slip."""
+    name = payload["pattern"]
+    if not isinstance(name, str):
+        return {}
+    try:
+        drop = (await ocean.reader.look(PATTERNS, check_key(name))).drop
+    except OceanError:
+        drop = None
+    if drop is not None and drop.live(now()):
+        return {}
+    return {"warning": f"There is no pattern {name[:60]!r}: nothing checks or draws this record by it. patterns lists those there are."}
 
 
 def _with_vector(payload: Any, vector: list[Any]) -> dict[str, Any]:
