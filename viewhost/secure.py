@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic import HTTPResponse, Request, Sanic
 
@@ -17,7 +17,9 @@ from ocean.services.pages.hosting import answer_to
 from ocean.settings import listener, own_names
 from viewhost.hosts import name_of
 from viewhost.listening import Listener
-from viewhost.tls import Tls
+
+if TYPE_CHECKING:
+    from viewhost.tls import Tls
 
 log = logging.getLogger("ocean.tls")
 
@@ -57,6 +59,8 @@ def mount(server: Sanic[Any, Any]) -> None:
 
     @server.after_server_start
     async def listen(server: Sanic[Any, Any]) -> None:
+        from viewhost.tls import Tls  # where HTTPS is spoken at all
+
         ocean: Ocean = server.ctx.ocean
         given = settings["OCEAN_TLS_CERTIFICATE"]
         tls = Tls(server.ctx.hosts.hosting, frozenset(own_names(settings)), Path(given) if given else None)

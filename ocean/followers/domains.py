@@ -7,16 +7,22 @@ import logging
 
 from ocean.context import Ocean
 from ocean.followers.waiting import either
-from ocean.services.pages.issuing import Issuing
 from ocean.settings import own_names
+from ocean.store.domains import any_there
 
+NEWS = 2.0  # seconds between looks for a first domain
 LEAST = 1.0  # seconds between steps, however fast the log moves
 log = logging.getLogger("ocean.certificates")
 
 
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
-    issuing = Issuing(ocean, own_names(ocean.settings))
+    own = own_names(ocean.settings)
+    while not own and not await _any_there(ocean):  # noqa: ASYNC110 - nobody tells of a first domain
+        await asyncio.sleep(NEWS)
+    from ocean.services.pages.issuing import Issuing  # most never have a domain: X.509 and what else it takes
+
+    issuing = Issuing(ocean, own)
     try:
         while True:
             moved = ocean.log.moved
@@ -29,3 +35,11 @@ async def run(ocean: Ocean) -> None:
             await either(moved, issuing.ended, pause - LEAST)
     finally:
         await issuing.close()
+
+
+async def _any_there(ocean: Ocean) -> bool:
+    try:
+        return await any_there(ocean.engine)
+    except Exception as fault:
+        log.warning("domains wait: %r", fault)
+        return False
