@@ -64,9 +64,9 @@ async def _fill(data: Path, names: list[str], own: dict[str, str]) -> tuple[floa
         chain, key = certs.challenge_certificate(name, "", certs.moment(moment))
         later = moment + 60 * 86_400_000
         wrapped = ocean.master.wrap(key, f"certificate {name}")
-        claims.append(tuple(Domain(domain_id(name, owner), name, owner, "site", LIVE, moment, moment, None, later, 0, "", place)))
+        claims.append(tuple(Domain(domain_id(name, owner), name, owner, "site", LIVE, moment, moment, None, later, 0, "", place, 0)))
         made.append((name, chain, wrapped, moment, later, later, later, "", "", "", 0, None, "", place))
-    await ocean.log.put(f"INSERT INTO domain ({domains._DOMAIN}) VALUES ({','.join('?' * 12)})", claims)
+    await ocean.log.put(f"INSERT INTO domain ({domains._DOMAIN}) VALUES ({','.join('?' * 13)})", claims)
     await ocean.log.put(f"INSERT INTO certificate ({certificates._CERTIFICATE}) VALUES ({','.join('?' * 14)})", made)
     begun = time.perf_counter()
     known = Hosting(ocean)
