@@ -155,10 +155,8 @@ async def _kept(request: Request, origin: Origin, position: int | None = None, w
     found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment or position, wanted, origin)
     body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
     kept = Kept(found, body)
-    if who is not None:
+    if who is not None or request.args.get("_key"):  # the address has a key in it, or had a ticket
         kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}
-    if request.args.get("_key"):
-        kept.headers |= {"referrer-policy": "no-referrer", "cache-control": "private, no-store"}  # the address has a key in it
     if position is not None:
         kept.headers["cache-control"] = "no-store"  # the next visit has what is there then
     if (

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from viewhost.tls import Tls
 
 log = logging.getLogger("ocean.tls")
-
-
 _HSTS = "strict-transport-security"
 
 
+def _hsts(settings: Mapping[str, str]) -> dict[str, str]:
+    """What is added to answers by TLS (RFC 6797, 7.1)."""
+    return {_HSTS: f"max-age={settings['OCEAN_HSTS']}"} if int(settings["OCEAN_HSTS"]) else {}
+
+
 def lines(settings: Mapping[str, str]) -> str:
-    """What is added to the heads of answers by TLS (RFC 6797, 7.1)."""
-    return f"{_HSTS}: max-age={settings['OCEAN_HSTS']}\r\n" if int(settings["OCEAN_HSTS"]) else ""
+    """The same as lines of a head."""
+    return "".join(f"{name}: {value}\r\n" for name, value in _hsts(settings).items())
 
 
 def mount(server: Sanic[Any, Any]) -> None:
@@ -55,7 +58,7 @@ def mount(server: Sanic[Any, Any]) -> None:
             if isinstance(response, Answer):
                 response.head += lines(settings).encode()
             else:
-                response.headers[_HSTS] = f"max-age={settings['OCEAN_HSTS']}"
+                response.headers.update(_hsts(settings))
 
     @server.after_server_start
     async def listen(server: Sanic[Any, Any]) -> None:

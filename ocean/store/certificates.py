@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import uuid_utils
 
-from ocean.store.domains import LIVE, MOVES, PLACE
+from ocean.store.domains import LIVE, MOVES, PLACE, forgotten
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.leases import Lease, holds
 
@@ -164,11 +164,8 @@ def useless(names: list[str], lease: Lease) -> Steps:
     yield Step(MOVES, [()])
     yield from holds(lease)
     ((changed,),) = yield Step(PLACE, [()], reads=True)
-    yield Step(
-        "UPDATE certificate SET chain = '', secret = '', order_url = '', order_secret = '', begins_at = NULL, ends_at = NULL, "
-        "renew_at = NULL, ask_at = NULL, due_at = NULL, changed = ? WHERE name = ?",
-        [(changed, name) for name in names],
-    )
+    for name in names:
+        yield from forgotten(name, changed)
 
 
 def of_another(directory: str, moment: int, lease: Lease) -> Steps:

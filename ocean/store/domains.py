@@ -5,6 +5,7 @@ A name is live for one claim at most. What was live once is kept after it ended 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocean.core import domains
@@ -54,12 +55,10 @@ async def live(engine: Engine, name: str) -> Domain | None:
     return next(iter(await _domains(engine, "WHERE name = ? AND state = ?", (name, LIVE))), None)
 
 
-async def of_folders(engine: Engine, routes: tuple[str, ...]) -> list[Domain]:
+async def of_folders(engine: Engine, routes: Sequence[str]) -> list[Domain]:
     """The live domains of folders, the deepest folder's first, and of each the one that was added first."""
     marks = ",".join("?" * len(routes))
-    return await _domains(
-        engine, f"WHERE route IN ({marks}) AND state = ? ORDER BY length(route) DESC, created_at, id LIMIT 20", (*routes, LIVE)
-    )
+    return await _domains(engine, f"WHERE route IN ({marks}) AND state = ? ORDER BY length(route) DESC, created_at, id", (*routes, LIVE))
 
 
 async def any_there(engine: Engine) -> bool:
@@ -135,7 +134,7 @@ def proven(found: Domain, due_at: int, moment: int, *, strict: bool, displaces: 
         [(GONE, says, changed, found.name, LIVE, found.id)], reads=True,
     )  # fmt: skip
     if ended:
-        yield from _forgotten(found.name, changed)
+        yield from forgotten(found.name, changed)
     if there[0][0] != LIVE:  # it changes hands: who has it already can't make others' proofs worthless by proving it again
         yield Step("UPDATE domain SET round = round + 1 WHERE name = ? AND id <> ?", [(found.name, found.id)])
     yield Step(
@@ -170,10 +169,10 @@ def ended(found: Domain, state: str, error: str, due_at: int | None = None, *, w
         [(state, due_at, error, changed, int(was == LIVE), found.id)],
     )
     if was == LIVE:
-        yield from _forgotten(found.name, changed)
+        yield from forgotten(found.name, changed)
 
 
-def _forgotten(name: str, changed: int) -> Steps:
+def forgotten(name: str, changed: int) -> Steps:
     """A name's certificate, its key and its order: whoever has the name next gets one of their own, and begins anew."""
     yield Step(
         "UPDATE certificate SET chain = '', secret = '', order_url = '', order_secret = '', directory = '', begins_at = NULL, "

@@ -25,13 +25,24 @@ from tests.conftest import free_ports
 VIEW = "view.ocean.test"  # the view host, in our DNS
 
 
+class _Peer:
+    """A program of somebody else's that runs beside us."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
 @dataclass
-class Names:
+class Names(_Peer):
     """dnsmasq: what it answers is what `set` gave it."""
 
     folder: Path
     port: int
-    process: subprocess.Popen[bytes] | None = None
     records: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -53,8 +64,6 @@ class Names:
                     lines.append(f"host-record={name},{value}")
                 elif kind == "CNAME":
                     lines.append(f"cname={name},{value}")
-                elif kind == "SOA":
-                    lines.append(f"auth-zone={name}")
                 else:
                     lines.append(f"txt-record={name},{value}")
         file = self.folder / "dnsmasq.conf"
@@ -66,15 +75,9 @@ class Names:
         )  # fmt: skip
         wait_for(self.port)
 
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
 
 @dataclass
-class Authority:
+class Authority(_Peer):
     """pebble: a certificate authority that speaks ACME, and looks for answers at the ports it is given."""
 
     folder: Path
@@ -85,7 +88,6 @@ class Authority:
     management: int
     more: dict[str, str] = field(default_factory=dict)
     config: dict[str, object] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def directory(self) -> str:
@@ -116,12 +118,6 @@ class Authority:
             self.folder / "pebble.log", {"PEBBLE_VA_NOSLEEP": "1", **self.more},
         )  # fmt: skip
         wait_for(self.port)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ocean.errors import OceanError
 from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.files import blobs
-from ocean.services.pages.places import url_of_folder
+from ocean.services.pages.places import url_of_folder, urls_of_folders
 from ocean.store.reader import now
 
 DEPLOY_KEY = "_deploy"
@@ -169,18 +169,11 @@ async def sites(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     async with ocean.turns.of(*caller.holders):  # a walk along an index of all keys
         rows = await ocean.engine.scan(query, (DEPLOY_KEY, caller.required(*KEYED)))
     shown = []
-    for route, payload, created_at, version in rows:
+    urls = await urls_of_folders(ocean, [row[0] for row in rows])
+    for (route, payload, created_at, version), url in zip(rows, urls, strict=True):
         note = loads(payload)
         files = note.get("files") if isinstance(note, dict) else None
-        shown.append(
-            {
-                "route": route,
-                "files": files,
-                "deploys": version,
-                "published_at": show_time(created_at),
-                "url": await url_of_folder(ocean, route),
-            }
-        )
+        shown.append({"route": route, "files": files, "deploys": version, "published_at": show_time(created_at), "url": url})
     return {"results": shown, "count": len(shown)}
 
 

@@ -14,7 +14,7 @@ from ocean.services.access.reading import require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.pages import deploys
 from ocean.services.pages.deploys import DEPLOY_KEY, KEYED
-from ocean.services.pages.places import url_of_folder
+from ocean.services.pages.places import url_of_folder, urls_of_folders
 from ocean.services.pages.visit import PREVIEW
 from ocean.store.reader import beneath, now
 
@@ -98,4 +98,5 @@ async def _previews(ocean: Ocean, route: str) -> list[dict[str, Any]]:
         "SELECT route, created_at FROM record WHERE key = ? AND removed = 0 AND route > ? AND route < ? ORDER BY seq DESC LIMIT ?",
         (DEPLOY_KEY, low, high, MOST),
     )
-    return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": await url_of_folder(ocean, row[0])} for row in rows]
+    urls = await urls_of_folders(ocean, [row[0] for row in rows])
+    return [{"preview": row[0].rsplit("/", 1)[1], "at": show_time(row[1]), "url": url} for row, url in zip(rows, urls, strict=True)]
