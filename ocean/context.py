@@ -17,6 +17,7 @@ from ocean.kept import Kept
 from ocean.pace import Paces
 from ocean.store.blobs import Blobs
 from ocean.store.engine import Engine
+from ocean.store.ledger import Ledger
 from ocean.store.log import Log
 from ocean.store.reader import Reader
 from ocean.store.schema import open_engine
@@ -66,6 +67,7 @@ class Ocean:
     engine: Engine
     reader: Reader
     log: Log
+    ledger: Ledger
     blobs: Blobs
     server: ServerKey
     master: MasterKey
@@ -91,7 +93,8 @@ class Ocean:
         master = MasterKey(data, settings["OCEAN_MASTER_KEY"])
         egress, dns = Broker(settings_.networks(settings, "OCEAN_EGRESS_ALLOW")), Dns(settings_.server(settings))
         files = Blobs.open(settings_.blobs_url(settings))
-        return cls(settings, data, engine, Reader(engine), Log(engine, server.sign), files, server, master, egress=egress, dns=dns)
+        log, ledger = Log(engine, server.sign), Ledger(engine)
+        return cls(settings, data, engine, Reader(engine), log, ledger, files, server, master, egress=egress, dns=dns)
 
     @property
     def indexing(self) -> Indexing:
@@ -110,6 +113,7 @@ class Ocean:
     async def close(self) -> None:
         """Answers what was accepted, and lets go of the store."""
         await self.log.close()
+        await self.ledger.close()
         if self.searching is not None:
             await self.searching.close()
         await self.egress.close()

@@ -34,9 +34,15 @@ KEY_FILES = (KEY_FILE, MASTER)
 PAGE = 200
 # table -> the column that orders it, and its columns. `record.body` is left out: it follows from the drop.
 TABLES: dict[str, tuple[str, str]] = {
-    "drops": ("seq", "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain"),
-    "record": ("seq", "seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters"),
-    "rule": ("route", "route, seq, owner, mode, rule, schema, stream"),
+    "drops": (
+        "seq",
+        "seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, chain, read_price",
+    ),
+    "record": (
+        "seq",
+        "seq, route, key, drop_id, source, owner, created_at, version, expires_at, price, removed, live_seq, counters, read_price",
+    ),
+    "rule": ("route", "route, seq, owner, mode, rule, schema, stream, claimed_by"),
     "blob": ("id", "id, owner, route, size, type, sha256, created_at"),
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
     "outbox": ("id", "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at"),
@@ -53,9 +59,20 @@ TABLES: dict[str, tuple[str, str]] = {
     ),
     "ordering": ("id", "id, name, owner, begun_at"),
     "authority": ("directory", "directory, secret, account"),
+    "transfer": ("seq", "seq, txn_id, currency, kind, payer, payee, amount, fee, about, created_at"),
+    "posting": ("id", "id, account, seq, amount, balance"),
+    "balance": ("account", "account, currency, holder, amount"),
+    "purchase": ("id", "id, buyer, item, seller, route, key, drop_id, amount, fee, created_at, refunded_at"),
+    "topup": ("id", "id, owner, io, cents, currency, session, intent, paid_at, refunded, credited, created_at"),
+    "currency": ("id", "id, name, symbol, creator, scope, max_supply, decimals, created_at"),
+    "account": ("key", "key, email, audience, secret, public_id, profile, created_at"),
+    "handle": ("name", "name, owner, since"),
+    "scoped_key": ("id", "id, owner, digest, label, routes, permissions, created_at, expires_at"),
+    "book": ("id", "id, seq"),
     "lease": ("name", "name, holder, fence, until, position"),
     "head": ("id", "id, seq, revision, access_seq, moment, chain"),
 }
+NUMBERED = frozenset({"head", "book", "posting"})  # whose ids are numbers
 Seen = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
 
@@ -74,7 +91,7 @@ async def backup(engine: Engine, blobs: Blobs, data: Path, target: IO[bytes], se
             _add(tar, "manifest.json", json.dumps({**manifest, "counts": counts}, indent=2).encode())
             files: list[tuple[str, int]] = []
             for table, (order, columns) in TABLES.items():
-                last: Any = "" if order in ("route", "id", "name", "directory") and table != "head" else -1
+                last: Any = -1 if order == "seq" or table in NUMBERED else ""
                 done = 0
                 while rows := await read(
                     f"SELECT {columns} FROM {table} WHERE {order} > ? ORDER BY {order} LIMIT ?",
@@ -161,7 +178,9 @@ class _Loading:
         self.rest: Iterator[tarfile.TarInfo] = members
 
     def steps(self) -> Steps:
-        yield Step("DELETE FROM head", [()])
+        for table in ("head", "book"):
+            if table in self._manifest["counts"]:
+                yield Step(f"DELETE FROM {table}", [()])
         done = dict.fromkeys(TABLES, 0)
         for entry in self._members:
             if not entry.name.startswith("tables/"):
@@ -171,8 +190,8 @@ class _Loading:
             file = self._tar.extractfile(entry)
             if table not in TABLES or file is None:
                 raise ArchiveError(f"the backup has an unknown part, {entry.name!r}.")
-            rows = [_row(line) for line in file]
             columns = TABLES[table][1]
+            rows = [_whole(_row(line), columns.count(",") + 1) for line in file]
             if table == "record":
                 rows = yield from self._with_bodies(rows)
                 columns += ", marks, body"
@@ -199,6 +218,11 @@ class _Loading:
         if marks:
             yield Step(ADD_MARK, marks)
         return full
+
+
+def _whole(row: tuple[Any, ...], columns: int) -> tuple[Any, ...]:
+    """A row of an older version, which knew fewer columns, with nothing in those that came later."""
+    return (*row, *[None] * (columns - len(row)))
 
 
 def _chain(first: tarfile.TarInfo, rest: Iterator[tarfile.TarInfo]) -> Iterator[tarfile.TarInfo]:

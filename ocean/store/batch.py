@@ -53,7 +53,7 @@ class Write:
     ops: list[Op]
     who: str
     once: Once | None = None
-    done: asyncio.Future[list[dict[str, Any]]] | None = None
+    done: asyncio.Future[Any] | None = None
     result: list[dict[str, Any]] = field(default_factory=list)
     fault: Exception | None = None
     size: int = 0  # about how much memory it holds while it waits, in bytes

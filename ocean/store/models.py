@@ -83,6 +83,7 @@ class DropRow(Model):
     version = fields.BigIntField(null=True)
     expires_at = fields.BigIntField(null=True)
     price = fields.BigIntField(null=True)
+    read_price = fields.BigIntField(null=True)
     salt = fields.BinaryField(null=True)
     digest = fields.BinaryField()
     chain = fields.BinaryField()
@@ -109,6 +110,7 @@ class RecordRow(Model):
     version = fields.BigIntField(null=True)
     expires_at = fields.BigIntField(null=True)
     price = fields.BigIntField(null=True)
+    read_price = fields.BigIntField(null=True)
     removed = fields.SmallIntField()
     live_seq = fields.BigIntField()  # newest drop that was live, for pages; 0 when unpublished
     counters = fields.TextField(null=True)
@@ -140,9 +142,11 @@ class RuleRow(Model):
     indexed = fields.TextField(null=True)  # {field: id}
     cells = fields.TextField(null=True)  # {field: number}
     stream = fields.TextField(null=True)  # what its newest mark says, at `_config/ROUTE @stream`
+    claimed_by = Name(null=True)  # of a key's own folder: who has claimed that key
 
     class Meta:
         table = "rule"
+        indexes = [Index(fields=("claimed_by", "route"), name="rule_claimed")]
 
 
 class Mark(Model):
@@ -435,3 +439,166 @@ class Once(Model):
 
     class Meta:
         table = "once"
+
+
+class Book(Model):
+    """The one row that all that moves money locks first: the newest transaction."""
+
+    id = Position(primary_key=True)  # always 1
+    seq = fields.BigIntField()
+
+    class Meta:
+        table = "book"
+
+
+class Transfer(Model):
+    """A transaction of the ledger: `amount` is what the payer gives, `fee` and the rest of it what others get. Only ever added."""
+
+    seq = Position(primary_key=True)
+    txn_id = Name(unique=True)
+    currency = Name()  # io, in hundredths; or a value, in its smallest unit
+    kind = fields.TextField()
+    payer = Name()
+    payee = Name()
+    amount = fields.BigIntField()
+    fee = fields.BigIntField()
+    about = fields.TextField()  # what it is for, as JSON
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "transfer"
+        indexes = [Index(fields=("currency", "seq"), name="transfer_currency")]
+
+
+class Posting(Model):
+    """What a transaction does to one account: those of one transaction come to nothing together. Only ever added."""
+
+    id = Position(primary_key=True)  # four times the place of the transaction, and which of its postings
+    account = Name()  # the currency, a space, the holder
+    seq = Position()  # of the transaction
+    amount = fields.BigIntField()
+    balance = fields.BigIntField()  # after it
+
+    class Meta:
+        table = "posting"
+        unique_together = (("account", "seq"),)
+
+
+class Balance(Model):
+    """What an account holds: the sum of its postings."""
+
+    account = Name(primary_key=True)
+    currency = Name()
+    holder = Name()
+    amount = fields.BigIntField()
+
+    class Meta:
+        table = "balance"
+        indexes = [
+            Index(fields=("currency", "amount", "holder"), name="balance_currency"),
+            Index(fields=("holder",), name="balance_holder"),
+        ]
+
+
+class Purchase(Model):
+    """What a key has bought: `item` is a record in all its versions (route, space, key), or an event (its drop id)."""
+
+    id = Name(primary_key=True)  # of the transaction
+    buyer = Name()
+    item = Name()
+    seller = Name()  # whose the record was
+    route = Name()
+    key = Name(null=True)
+    drop_id = Name()
+    amount = fields.BigIntField()
+    fee = fields.BigIntField()
+    created_at = fields.BigIntField()
+    refunded_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "purchase"
+        indexes = [
+            Index(fields=("buyer", "item"), name="purchase_buyer"),
+            Index(fields=("seller", "item", "id"), name="purchase_seller"),
+        ]
+
+
+class Order(Model):
+    """A top-up: io that is bought with money. Its amounts are ours, never those of a caller."""
+
+    id = Name(primary_key=True)
+    owner = Name()
+    io = fields.BigIntField()  # hundredths
+    cents = fields.BigIntField()  # of the currency
+    currency = fields.TextField()
+    session = Name()  # the checkout session, or empty
+    intent = Name()  # the payment intent, once it is known, or empty
+    paid_at = fields.BigIntField(null=True)
+    refunded = fields.BigIntField()  # cents
+    credited = fields.BigIntField()  # hundredths that stand in the ledger for it
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "topup"
+        indexes = [Index(fields=("owner", "created_at"), name="topup_owner"), Index(fields=("intent",), name="topup_intent")]
+
+
+class Currency(Model):
+    """A value that a key has made."""
+
+    id = Name(primary_key=True)
+    name = fields.TextField()
+    symbol = Name(unique=True)
+    creator = Name()
+    scope = fields.TextField()
+    max_supply = fields.BigIntField(null=True)
+    decimals = fields.SmallIntField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "currency"
+        indexes = [Index(fields=("creator", "created_at"), name="currency_creator")]
+
+
+class Account(Model):
+    """A key that belongs to an address of mail: its own, or one that it has for one audience alone. `secret` is wrapped."""
+
+    key = Name(primary_key=True)
+    email = Name()
+    audience = Name()  # empty for the personal key; else whom it is shown to
+    secret = fields.TextField()
+    public_id = Name(unique=True)
+    profile = fields.TextField()
+    created_at = fields.BigIntField()
+
+    class Meta:
+        table = "account"
+        unique_together = (("email", "audience"),)
+
+
+class Handle(Model):
+    """A name of an account. One that was given up still leads to who had it."""
+
+    name = Name(primary_key=True)
+    owner = Name(db_index=True)
+    since = fields.BigIntField()  # the newest is the one that is shown
+
+    class Meta:
+        table = "handle"
+
+
+class ScopedKey(Model):
+    """A key that may do a part of what its owner may, known by its digest alone."""
+
+    id = Name(primary_key=True)
+    owner = Name()
+    digest = Name(unique=True)
+    label = fields.TextField()
+    routes = fields.TextField()  # a list as JSON
+    permissions = fields.TextField()  # too
+    created_at = fields.BigIntField()
+    expires_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "scoped_key"
+        indexes = [Index(fields=("owner", "created_at"), name="scoped_owner")]

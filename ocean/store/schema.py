@@ -22,6 +22,7 @@ SAFE_SQLITE = (3, 51, 3)
 _LOCK = 0x6F6365616E  # one migration at a time on a shared database
 _FOLDERS = [(index, "1000000 10000 1") for index in ("record_route", "sqlite_autoindex_record_1")]  # of a million, a folder has so many
 _FIRST_HEAD = "INSERT INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,{}) ON CONFLICT (id) DO NOTHING"
+_FIRST_BOOK = "INSERT INTO book (id, seq) VALUES (1,0) ON CONFLICT (id) DO NOTHING"
 
 
 def is_postgres(url: str) -> bool:
@@ -60,6 +61,7 @@ async def migrate(url: str) -> None:
         await _run(url)
         connection = connect(database_path(url), read_only=False)
         connection.execute(_FIRST_HEAD.format("?"), (chain.GENESIS,))
+        connection.execute(_FIRST_BOOK)
         _tell_planner(connection)
         connection.close()
 
@@ -91,6 +93,7 @@ async def _migrate_postgres(url: str) -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await _run(url)
         await connection.execute(_FIRST_HEAD.format("$1"), chain.GENESIS)
+        await connection.execute(_FIRST_BOOK)
     finally:
         await connection.close()
 

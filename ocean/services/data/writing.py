@@ -12,6 +12,7 @@ from ocean.core.transition import Op, needs_payload
 from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
 from ocean.store.engine import Step, Steps
 from ocean.store.field_indexes import LOCK
+from ocean.store.ledger import Book, Course, Move
 from ocean.store.reader import now
 
 KEPT = 86_400_000  # milliseconds an idempotency key is remembered
@@ -23,7 +24,7 @@ async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, A
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
-    return await ocean.log.append(Write(ops, who, _once(caller, who)))
+    return list(await ocean.log.append(Write(ops, who, _once(caller, who))))
 
 
 async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -36,6 +37,12 @@ async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[]
     return told[0]
 
 
+async def move(ocean: Ocean, caller: Caller, course: Callable[[Book], Course]) -> dict[str, Any]:
+    """Moves money: what the course over the ledger's book gives, or gave to the same request before. Raises CONFLICT as `change` does."""
+    once = _once(caller, caller.required("Money moves with a key."))
+    return dict(await ocean.ledger.append(Move(lambda book: _only_once(once, course(book)))))
+
+
 def _once(caller: Caller, who: str) -> Once | None:
     if not caller.idempotency or caller.made is not None:
         return None
@@ -46,11 +53,20 @@ def _once(caller: Caller, who: str) -> Once | None:
 def _run_once(steps: Steps, once: Once | None, answer: Callable[[], dict[str, Any]], told: list[dict[str, Any]]) -> Steps:
     if once is not None:
         yield Step(LOCK, [()])
-        there = yield Step(READ_ONCE, [(once.id,)], reads=True)
-        if there:
-            told.append(answer_of(once, there[0][1], there[0][2]))
-            return
+    told.append((yield from _only_once(once, _answered(steps, answer))))
+
+
+def _answered(steps: Steps, answer: Callable[[], dict[str, Any]]) -> Course:
     yield from steps
-    told.append(answer())
-    if once is not None:
-        yield Step(ADD_ONCE, [(once.id, once.request, dumps(told[0]), once.expires_at)])
+    return answer()
+
+
+def _only_once(once: Once | None, course: Course) -> Course:
+    if once is None:
+        return (yield from course)
+    there = yield Step(READ_ONCE, [(once.id,)], reads=True)
+    if there:
+        return dict(answer_of(once, there[0][1], there[0][2]))
+    answer = yield from course
+    yield Step(ADD_ONCE, [(once.id, once.request, dumps(answer), once.expires_at)])
+    return answer
