@@ -44,7 +44,7 @@ class Commits(Generic[W]):
     def __init__(self, engine: Engine, bounds: Bounds, course: Callable[[list[W]], Steps], *, quiet: bool = False) -> None:
         self.commits = self.committed = 0
         self._engine = engine
-        self._bounds = bounds
+        self.bounds = bounds
         self._course = course
         self._quiet = quiet
         self._waiting: deque[W] = deque()
@@ -66,7 +66,7 @@ class Commits(Generic[W]):
 
     async def append(self, work: W) -> Any:
         """The result, once committed. Raises the work's own fault, SERVER_BUSY or STORAGE_FULL."""
-        size, bounds = work.size, self._bounds
+        size, bounds = work.size, self.bounds
         if self._closed or len(self._waiting) >= bounds.queue or (self._waiting and self._bytes + size > bounds.queue_bytes):
             raise OceanError("SERVER_BUSY", "The write queue is full.", "Try again in a moment.")
         if size > bounds.queue_bytes:
@@ -98,7 +98,7 @@ class Commits(Generic[W]):
     def _take(self) -> tuple[list[W], int]:
         """The work of the next commit, and about how many bytes it is."""
         batch: list[W] = []
-        size, bounds = 0, self._bounds
+        size, bounds = 0, self.bounds
         while self._waiting and len(batch) < bounds.batch and (not batch or size + self._waiting[0].size <= bounds.batch_bytes):
             work = self._waiting.popleft()
             size += work.size

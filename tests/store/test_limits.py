@@ -12,13 +12,14 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query.find import find
-from ocean.store import engine, log
+from ocean.store import engine
 from ocean.store.batch import Write
+from ocean.store.sharing import Bounds
 from ocean.turns import MOST, SIDE_BY_SIDE, Turns
 
 
 async def test_a_full_queue_is_busy_and_what_was_accepted_is_done(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "QUEUE", 5)
+    monkeypatch.setattr(ocean.log, "bounds", Bounds(queue=5))
     writes = [ocean.log.append(Write([Op("save", "q", str(i), "1")], alice.key or "")) for i in range(20)]
     results = await asyncio.gather(*writes, return_exceptions=True)
     refused = [result.code for result in results if isinstance(result, OceanError)]
@@ -27,7 +28,7 @@ async def test_a_full_queue_is_busy_and_what_was_accepted_is_done(ocean: Ocean, 
 
 
 async def test_a_queue_of_too_many_bytes_is_busy(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "QUEUE_BYTES", 10_000)
+    monkeypatch.setattr(ocean.log, "bounds", Bounds(queue_bytes=10_000))
     writes = [ocean.log.append(Write([Op("save", "q", str(i), '"' + "x" * 4000 + '"')], alice.key or "")) for i in range(10)]
     results = await asyncio.gather(*writes, return_exceptions=True)
     assert 0 < sum(isinstance(result, OceanError) for result in results) < 10
