@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -44,6 +44,25 @@ def read_time(text: object) -> int:
         raise OceanError("INVALID_VALUE", f"{str(text)[:60]!r} is not a time.", "Write 2026-03-10T10:00:00Z.") from None
 
 
+class Price(NamedTuple):
+    """What a record costs who has not written it, in hundredths of an io: `once` for good, `read` at each look."""
+
+    once: int | None = None
+    read: int | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.once is None and self.read is None
+
+    def shown(self) -> dict[str, float | int]:
+        """As answers have it: the fields `price` and `price_per_read`, in io."""
+        named = (("price", self.once), ("price_per_read", self.read))
+        return {name: show_io(hundredths) for name, hundredths in named if hundredths is not None}
+
+
+FREE = Price()
+
+
 @dataclass(slots=True)
 class Drop:
     """A line of the log as it is read back; `payload` is JSON text, or None once erased; `owner` first wrote the record."""
@@ -59,7 +78,8 @@ class Drop:
     kind: int = SAVED
     version: int | None = None
     expires_at: int | None = None
-    price: int | None = None
+    once_price: int | None = None
+    read_price: int | None = None
     counters: str | None = None
 
     def expired(self, now: int) -> bool:
@@ -101,11 +121,17 @@ class Drop:
             record["version"] = self.version
         if self.expires_at is not None:
             record["expires_at"] = show_time(self.expires_at)
-        if self.price is not None:
-            record["price"] = self.shown_price
-        return record
+        return record if self.price.free else record | self.price.shown()
 
     @property
-    def shown_price(self) -> float | int | None:
-        """The price in io, which the store keeps in hundredths."""
-        return show_io(self.price) if self.price is not None else None
+    def price(self) -> Price:
+        return Price(self.once_price, self.read_price)
+
+    @property
+    def item(self) -> str:
+        """What is bought with it: the record in all its versions, or the event."""
+        return item_of(self.route, self.key, self.drop_id)
+
+
+def item_of(route: str, key: str | None, drop_id: str) -> str:
+    return drop_id if key is None else f"{route} {key}"  # a route has no space

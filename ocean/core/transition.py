@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ocean.core import access, broadcasts
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
-from ocean.core.drop import ACCESS, REMOVED, SAVED, SCHEMA, UNPUBLISHED
+from ocean.core.drop import ACCESS, FREE, REMOVED, SAVED, SCHEMA, UNPUBLISHED, Price
 from ocean.core.files import ids_in, reference_in
 from ocean.core.keys import SECRET_PREFIX, holds_secret
 from ocean.core.patterns import SCHEMA_KEY, Schema, named_in, violation
@@ -30,7 +30,7 @@ class Op:
     payload: str = "null"  # save: JSON text
     changes: dict[str, Any] = field(default_factory=dict)  # update
     ttl: int | None = None
-    price: int | None = None
+    price: Price = FREE
     public: bool = False
     drop_id: str | None = None  # save: the id that the drop shall have
     removes: str | None = None  # remove: the event of this id, which has no key
@@ -55,7 +55,7 @@ class Current:
     removed: bool
     live_seq: int
     counters: dict[str, int] = field(default_factory=dict)
-    price: int | None = None
+    price: Price = FREE
     expires_at: int | None = None
 
 
@@ -68,7 +68,7 @@ class Change:
     payload: str
     kind: int = SAVED
     ttl: int | None = None
-    price: int | None = None
+    price: Price = FREE
     expires_at: int | None = None  # milliseconds, where a change keeps the one there is
     owner: str | None = None
     version: int | None = None
@@ -158,7 +158,7 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
 def _may_read(route: str, who: str, current: Current, state: State) -> bool:
     verdict = access.decide(route, who, "entity", state.rules(route))
     seen = verdict == "allow" or (verdict == "own" and current.owner == who)
-    return seen and (current.price is None or current.owner == who)
+    return seen and (current.price.free or current.owner == who)
 
 
 def _check_blind(op: Op, current: Current) -> None:
@@ -217,7 +217,7 @@ def _define(op: Op, who: str, state: State) -> list[Change]:
 def _mark(folder: str, change: Change, who: str, state: State) -> list[Change]:
     """Saying that a folder is a stream is its owner's; one that nobody owns is taken by it, as by any first write."""
     broadcasts.read(change.payload)
-    if change.ttl is not None or change.price is not None:
+    if change.ttl is not None or not change.price.free:
         raise OceanError("INVALID_VALUE", "A folder's mark has neither an end nor a price.")
     if access.first_writer_owns(folder) or folder.split("/", 1)[0] == "trust":
         raise OceanError("FORBIDDEN", f"In {folder!r} each record belongs to its first writer: it is no stream.")

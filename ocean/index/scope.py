@@ -26,7 +26,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A folder and all beneath but for `closed` ones, as `who` may see it; `own`: of theirs alone. `seqs`: those records alone."""
+    """A folder and all beneath but for `closed` ones, as `who` may see it; `own`: of theirs alone. `seqs`: those records alone;
+    `bought`: of priced records, those that are to be found beside theirs."""
 
     route: str
     closed: tuple[str, ...]
@@ -34,6 +35,7 @@ class Scope:
     own: bool
     now: int
     seqs: Sequence[int] | None = None
+    bought: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,7 +336,8 @@ class VectorIndex:
             allowed[self._routes.beneath(folder)] = False
         mine = space.owner[rows] == self._owners.known(scope.who or "")
         mask = space.live[rows] & allowed[space.route[rows]] & (space.expires[rows] > scope.now)
-        mask &= mine if scope.own else ~space.priced[rows] | mine
+        held = np.isin(space.seq[rows], scope.bought) if scope.bought else mine
+        mask &= mine if scope.own else ~space.priced[rows] | mine | held
         return rows[mask] if not mask.all() else rows
 
     def close(self) -> None:

@@ -123,7 +123,7 @@ class View:
         """How many records of a scope have words."""
         if self.expiring or scope.seqs is not None or len(self._counted) > _SCOPES:
             return _total(self._searcher, restriction)
-        name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own)
+        name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own, scope.bought)
         if name not in self._counted:
             self._counted[name] = _total(self._searcher, restriction)
         return self._counted[name]
@@ -155,7 +155,8 @@ class View:
             parts.append((Occur.Must, mine or Query.empty_query()))
         elif self._priced:
             free = Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, term("priced", 1))])
-            parts.append((Occur.Must, Query.boolean_query([(Occur.Should, q) for q in (free, mine) if q is not None])))
+            held = Query.term_set_query(self._schema, "seq", list(scope.bought)) if scope.bought else None
+            parts.append((Occur.Must, Query.boolean_query([(Occur.Should, q) for q in (free, mine, held) if q is not None])))
         if self.expiring:
             parts.append((Occur.MustNot, _expired(self._schema, scope.now)))
         if scope.seqs is not None:

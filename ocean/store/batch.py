@@ -14,7 +14,7 @@ import orjson
 from ocean.core import chain
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
-from ocean.core.drop import show_time
+from ocean.core.drop import Price, show_time
 from ocean.core.files import ids_in
 from ocean.core.patterns import PATTERNS, Schema, named_in
 from ocean.core.payloads import dumps, loads
@@ -66,7 +66,9 @@ _READ_HEAD = "SELECT seq, revision, access_seq, moment, chain FROM head WHERE id
 _MOVE_HEAD = "UPDATE head SET seq = ?, revision = ?, access_seq = ?, moment = ?, chain = ? WHERE id = 1"
 READ_ONCE = "SELECT id, request, answer FROM once WHERE id = ?"
 ADD_ONCE = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
-_CURRENT = "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.expires_at, r.seq, r.marks"
+_CURRENT = (
+    "r.route, r.key, r.drop_id, r.owner, r.version, r.removed, r.live_seq, r.counters, r.price, r.read_price, r.expires_at, r.seq, r.marks"
+)
 _AT_ONCE = 100  # records that one statement reads, where many are wanted
 _PAIRS = ",".join(["(CAST(? AS TEXT), CAST(? AS TEXT))"] * _AT_ONCE)
 
@@ -95,14 +97,14 @@ _READ_OTHERS = (
 _READ_EVENT = "SELECT d.drop_id, r.route, r.owner, r.seq FROM drops d JOIN record r ON r.seq = d.seq WHERE d.drop_id = ? AND r.key IS NULL"
 _DROP_EVENT = "DELETE FROM record WHERE seq = ?"
 _ADD_DROP = (
-    "INSERT INTO drops (seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, salt, digest, "
-    "chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO drops (seq, drop_id, route, key, payload, source, owner, created_at, kind, version, expires_at, price, read_price, salt, "
+    "digest, chain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _RECORD = (
-    "seq", "route", "key", "drop_id", "source", "owner", "created_at", "version", "expires_at", "price", "removed", "live_seq",
-    "counters", "marks", "body",
+    "seq", "route", "key", "drop_id", "source", "owner", "created_at", "version", "expires_at", "price", "read_price", "removed",
+    "live_seq", "counters", "marks", "body",
 )  # fmt: skip
-_PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 14}{{json}}) ON CONFLICT (route, key) DO UPDATE SET " + ", ".join(
+_PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 15}{{json}}) ON CONFLICT (route, key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in _RECORD if name not in ("route", "key")
 )
 _COUNT = "UPDATE record SET counters = ?, body = {json} WHERE route = ? AND key = ?"
@@ -199,7 +201,7 @@ class Batch:
         for sql, each in _reads(column, list(pairs)):
             for row in (yield Step(sql, each, reads=True)):
                 self.records[row[0], row[1]] = self._current(row)
-                self.places[row[0], row[1]] = (row[10], row[11])
+                self.places[row[0], row[1]] = (row[11], row[12])
 
     def _pattern(self, op: Op) -> str | None:
         """The pattern that the record will name once `op` is done."""
@@ -227,9 +229,10 @@ class Batch:
             self.memory.learn(rows)
 
     def _current(self, row: Row) -> Current:
-        _, _, drop_id, owner, version, removed, live_seq, counters, price, expires_at, _, _, payload = row
+        _, _, drop_id, owner, version, removed, live_seq, counters, once, read, expires_at, _, _, payload = row
         gone = bool(removed) or (expires_at is not None and expires_at <= self.now)
-        return Current(drop_id, payload or "null", owner, version, gone, live_seq, orjson.loads(counters or "{}"), price, expires_at)
+        counts = orjson.loads(counters or "{}")
+        return Current(drop_id, payload or "null", owner, version, gone, live_seq, counts, Price(once, read), expires_at)
 
     def salt(self) -> bytes:
         """16 random bytes, drawn many at a time: each draw asks the kernel."""
@@ -296,7 +299,7 @@ class Batch:
         entered = [(place[0],) for place, route in replaced if route in indexed]
         marks = [mark for row in rows for mark in self.marks.get(row[0], ())]
         entries = [
-            entry for row in rows if row[1] in indexed and not row[10] for entry in projections.entry_rows(row[0], row[14], indexed[row[1]])
+            entry for row in rows if row[1] in indexed and not row[11] for entry in projections.entry_rows(row[0], row[15], indexed[row[1]])
         ]
         for sql, each in (
             (projections.DROP_MARKS, marked), (projections.DROP_ENTRIES, entered), (projections.ADD_MARK, marks),

@@ -10,7 +10,7 @@ import uuid_utils
 from ocean.core import broadcasts, chain, patterns
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
-from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_io, show_time
+from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_time
 from ocean.core.patterns import PATTERNS, Schema
 from ocean.core.payloads import body_of
 from ocean.core.routes import ancestors, covers
@@ -76,7 +76,7 @@ class Draft:
 
     def pattern(self, name: str) -> tuple[Schema, Current] | None:
         found = self.current(PATTERNS, name)
-        schema = patterns.read(found.payload) if found is not None and not found.removed and found.price is None else None
+        schema = patterns.read(found.payload) if found is not None and not found.removed and found.price.free else None
         return (schema, found) if schema is not None and found is not None else None
 
     def stream(self, route: str) -> Stream | None:
@@ -126,7 +126,7 @@ class Draft:
         owner = change.owner or self.who
         self.drops.append(
             (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version, expires_at,
-             change.price, salt, digest, link),
+             *change.price, salt, digest, link),
         )  # fmt: skip
         if change.kind == ACCESS:
             self._rule(change, seq)
@@ -177,7 +177,7 @@ class Draft:
         if marks:
             self.marks[seq] = marks
         row = (
-            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, change.price,
+            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, *change.price,
             0 if live else 1, live_seq, counters, int(bool(marks)), body,
         )  # fmt: skip
         if change.key is None:
@@ -204,7 +204,7 @@ class Draft:
         )  # fmt: skip
         row = self.entities.get(pair) or self.batch.entities.get(pair)
         if row is not None:
-            self.entities[pair] = (*row[:12], counters, row[13], body)
+            self.entities[pair] = (*row[:13], counters, row[14], body)
         else:
             self.counts[pair] = (counters, body or "{}")
 
@@ -234,8 +234,7 @@ def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
         return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
     if op.kind in ("remove", "unpublish"):
         return {"deleted": True, "drop_id": told["drop_id"]}
-    if change.price is not None:
-        told["price"] = show_io(change.price)
+    told |= change.price.shown()
     if op.kind == "update":
         told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
     if op.kind == "access":

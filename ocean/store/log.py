@@ -16,7 +16,6 @@ class Log(Commits[Write]):
     """`append` gives one result for each op, once committed; it raises what the plan refused, SERVER_BUSY or STORAGE_FULL."""
 
     def __init__(self, engine: Engine, sign: Sign) -> None:
-        self.engine = engine
         self.moved = asyncio.Event()  # replaced whenever the log may have moved
         self._rules = Rules()
         super().__init__(engine, Bounds(), lambda batch: commit(batch, self._rules, engine.dialect, sign))

@@ -19,9 +19,8 @@ from ocean.store.query.dialects import Field
 from ocean.store.query.fragments import Sql, sql
 from ocean.store.rules import CHANGED_RULES, READ_RULE, Rules, rule_of
 
-DROP = ", ".join(
-    f"d.{name}"
-    for name in ("seq", "drop_id", "route", "key", "payload", "source", "owner", "created_at", "kind", "version", "expires_at", "price")
+DROP = (
+    "d.seq, d.drop_id, d.route, d.key, d.payload, d.source, d.owner, d.created_at, d.kind, d.version, d.expires_at, d.price, d.read_price"
 )
 LIVE = "r.removed = 0 AND (r.expires_at IS NULL OR r.expires_at > ?)"  # the value: now, in milliseconds
 MAX_CLOSED = 20_000
@@ -206,7 +205,11 @@ class Reader:
     async def has_field(self, route: str, name: str, among: int = 1000) -> bool:
         """Whether one of a folder's newest records has a field, of those that whoever may read the folder may read."""
         there = self.engine.dialect.there(Field(Sql("r.body"), way(name)))
-        newest = sql("SELECT body FROM record WHERE route = {} AND removed = 0 AND price IS NULL ORDER BY seq DESC LIMIT {}", route, among)
+        newest = sql(
+            "SELECT body FROM record WHERE route = {} AND removed = 0 AND price IS NULL AND read_price IS NULL ORDER BY seq DESC LIMIT {}",
+            route,
+            among,
+        )
         statement = sql("SELECT 1 FROM ({}) r WHERE {} LIMIT 1", newest, there)
         return bool(await self.engine.scan(statement.text, statement.values))
 

@@ -43,7 +43,7 @@ class Commits(Generic[W]):
 
     def __init__(self, engine: Engine, bounds: Bounds, course: Callable[[list[W]], Steps], *, quiet: bool = False) -> None:
         self.commits = self.committed = 0
-        self._engine = engine
+        self.engine = engine
         self.bounds = bounds
         self._course = course
         self._quiet = quiet
@@ -108,10 +108,10 @@ class Commits(Generic[W]):
 
     async def _commit(self, batch: list[W], *, small: bool = False) -> None:
         try:
-            await self._engine.transact(self._course(batch), small=small, quiet=self._quiet)
+            await self.engine.transact(self._course(batch), small=small, quiet=self._quiet)
         except Exception as fault:
             self.failed()
-            known = self._engine.explain(fault)
+            known = self.engine.explain(fault)
             if known is None and len(batch) > 1:  # one of them may be at fault: the others shall not suffer for it
                 for work in batch:
                     work.fault, work.result = None, None

@@ -87,7 +87,7 @@ def test_integers_are_exact_and_a_string_of_json_comes_back_structured() -> None
 
 
 def test_a_drop_shows_what_it_has() -> None:
-    drop = Drop(1, "id", "r", None, '{"a":1}', "s", "o", 0, price=250, expires_at=1000, counters='{"n":2}')
+    drop = Drop(1, "id", "r", None, '{"a":1}', "s", "o", 0, once_price=250, expires_at=1000, counters='{"n":2}')
     record = drop.to_json()
     assert (record["price"], record["expires_at"], "key" in record) == (2.5, "1970-01-01T00:00:01.000Z", False)
     assert json.loads(drop.body()) == {"a": 1, "n": 2}

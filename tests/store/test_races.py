@@ -151,9 +151,9 @@ async def test_a_request_that_goes_away_leaves_its_transaction_whole(ocean: Ocea
 
 
 async def test_a_write_over_the_queues_size_is_refused(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ocean.store import log
+    from ocean.store.sharing import Bounds
 
-    monkeypatch.setattr(log, "QUEUE_BYTES", 5000)
+    monkeypatch.setattr(ocean.log, "bounds", Bounds(queue_bytes=5000))
     with pytest.raises(OceanError) as caught:
         await say(ocean, alice, f'save big @a "{"x" * 6000}"')
     assert caught.value.code == "PAYLOAD_TOO_LARGE"

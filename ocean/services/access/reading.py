@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.access import Rules, Verdict
 from ocean.core.drop import Drop
+from ocean.core.payloads import loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
+from ocean.store import purchases
+from ocean.store.query.fragments import Sql, sql
 
 
 def require(caller: Caller, route: str, permission: str, rules: Rules) -> Verdict:
@@ -57,14 +61,36 @@ async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: s
     return [folder for folder, rule in closed if access.narrows(rule, caller.key, permission)]
 
 
-def gated(caller: Caller, drop: Drop) -> bool:
-    """Whether the record has a price that keeps its content from this caller: nobody but its owner, until it can be bought."""
-    return drop.price is not None and drop.owner != caller.key
+async def gated(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
+    """Whether the record has a price that keeps its content from this caller: from all but its owner and who has bought it."""
+    if drop.price.free or drop.owner == caller.key:
+        return False
+    return caller.key is None or not await purchases.bought(ocean.engine, caller.key, drop.item, drop.owner)
 
 
-def shown(caller: Caller, drop: Drop) -> dict[str, Any]:
+async def ungated(ocean: Ocean, keys: Collection[str | None], drop: Drop) -> set[str | None]:
+    """Those of some keys that `gated` keeps nothing of a priced record from."""
+    others = [key for key in keys if key is not None and key != drop.owner]
+    return {*await purchases.buyers_among(ocean.engine, others, drop.item, drop.owner), *({drop.owner} & set(keys))}
+
+
+def affordable(caller: Caller, table: str = "r") -> Sql:
+    """The same as a condition on a row of `record` or `drops`: priced records of others are left out, since what can't be seen can't be
+    filtered, sorted or counted by."""
+    free = f"{table}.price IS NULL AND {table}.read_price IS NULL"
+    if caller.key is None:
+        return Sql(f"({free})")
+    return sql(f"(({free}) OR {table}.owner = {{}} OR {{}})", caller.key, purchases.bought_by(caller.key, table))
+
+
+async def shown(ocean: Ocean, caller: Caller, drop: Drop) -> dict[str, Any]:
     """The record as this caller may have it: whole, or the stub of a priced one."""
-    if not gated(caller, drop):
-        return drop.to_json()
-    stub = {"drop_id": drop.drop_id, "route": drop.route, "key": drop.key, "price": drop.shown_price, "_gated": True}
-    return {name: value for name, value in stub.items() if value is not None}
+    return stub(drop) if await gated(ocean, caller, drop) else drop.to_json()
+
+
+def stub(drop: Drop) -> dict[str, Any]:
+    """What is told of a record to who has not bought it: where it is, what it costs, and what its writer shows of it (`_preview`)."""
+    told: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route, "key": drop.key, **drop.price.shown(), "_gated": True}
+    if '"_preview"' in (drop.payload or "") and isinstance(body := loads(drop.body()), dict) and "_preview" in body:
+        told["preview"] = body["_preview"]
+    return {name: value for name, value in told.items() if value is not None}

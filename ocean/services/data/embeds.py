@@ -82,7 +82,7 @@ class Look:
         drop = found.drop
         if drop is None or not drop.live(now()) or not may_see(self.caller, drop, "entity", found.rules):
             raise OceanError("NOT_FOUND", f"There is nothing to embed at {route!r} @{key[:60]!r} for this reader.")
-        if gated(self.caller, drop):
+        if await gated(self.ocean, self.caller, drop):
             raise OceanError("RATE_LIMITED", f"The record @{key[:60]!r} in {route!r} has a price.", "Buy it first.")
         return drop
 

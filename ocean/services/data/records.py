@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ocean.context import Caller, Ocean
-from ocean.core import payloads
-from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, read_time
+from ocean.core import money, payloads
+from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, Price, read_time
 from ocean.core.patterns import PATTERNS
 from ocean.core.routes import check_key, check_route
 from ocean.core.searched import check_vector
@@ -26,8 +26,8 @@ MAX_BULK = 10_000
 
 async def save(
     ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None, ttl: int | None = None,
-    price: float | None = None, public: bool = False, if_match: str | None = None, if_none_match: bool = False,
-    vector: list[Any] | None = None,
+    price: float | None = None, price_per_read: float | None = None, public: bool = False, if_match: str | None = None,
+    if_none_match: bool = False, vector: list[Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Appends a drop: an event, or a new version of the record `key`; in a folder that is a stream, tells who listens instead.
 
@@ -35,9 +35,9 @@ async def save(
     """
     if vector is not None:
         payload = _with_vector(payload, vector)
-    op = save_op(route, key, payload, ttl, price, public)
+    op = save_op(route, key, payload, ttl, price, price_per_read, public)
     if await ocean.reader.stream(op.route) is not None:
-        if ttl is not None or price is not None or public or if_match is not None or if_none_match:
+        if ttl is not None or not op.price.free or public or if_match is not None or if_none_match:
             raise OceanError("INVALID_VALUE", f"The folder {op.route!r} is a stream: a message has no time to live, price or condition.")
         return await broadcasts.publish(ocean, caller, route=op.route, key=op.key, payload=payload)
     op.if_match, op.if_none_match = if_match, if_none_match
@@ -66,19 +66,18 @@ def _with_vector(payload: Any, vector: list[Any]) -> dict[str, Any]:
     return {**payload, "vector": vector}
 
 
-def save_op(route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, public: bool = False) -> Op:
+def save_op(
+    route: str, key: str | None, payload: Any, ttl: int | None = None, price: float | None = None, per_read: float | None = None,
+    public: bool = False,
+) -> Op:  # fmt: skip
     """The checked op of a save."""
     if ttl is not None and not 0 < ttl <= MAX_TTL:
         raise OceanError("INVALID_VALUE", f"A record can't be kept {ttl} seconds.", "Give a positive number of seconds.")
-    hundredths = None
-    if price is not None:
-        sound = not isinstance(price, bool) and 0 < price <= 10**10
-        hundredths = round(price * 100) if sound else 0
-        if hundredths <= 0 or abs(hundredths - price * 100) > 1e-6:
-            raise OceanError("INVALID_VALUE", f"{str(price)[:40]} is not a price.", "A price is positive, with at most two decimals.")
+    once = money.price_of(price) if price is not None else None
+    read = money.price_of(per_read, "price per read") if per_read is not None else None
     return Op(
         "save", check_route(route), check_key(key) if key is not None else None, payloads.encode(payload),
-        ttl=ttl, price=hundredths, public=public,
+        ttl=ttl, price=Price(once, read), public=public,
     )  # fmt: skip
 
 
@@ -93,7 +92,7 @@ async def update(
 
 async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
     found = await ocean.reader.look(route, key)
-    return found.drop is not None and may_see(caller, found.drop, "entity", found.rules) and not gated(caller, found.drop)
+    return found.drop is not None and may_see(caller, found.drop, "entity", found.rules) and not await gated(ocean, caller, found.drop)
 
 
 def without(result: dict[str, Any], name: str) -> dict[str, Any]:
@@ -136,7 +135,7 @@ async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> di
     return {"results": [without(result, "payload") for result in await write(ocean, caller, planned)]}
 
 
-_OP_FIELDS = frozenset(("op", "route", "key", "payload", "ttl", "price", "public"))
+_OP_FIELDS = frozenset(("op", "route", "key", "payload", "ttl", "price", "price_per_read", "public"))
 
 
 def _bulk_op(op: Any) -> Op:
@@ -148,12 +147,12 @@ def _bulk_op(op: Any) -> Op:
     if kind == "save":
         if "payload" not in op:
             raise OceanError("INVALID_PAYLOAD", "A save in a bulk has no payload.")
-        ttl, price = op.get("ttl"), op.get("price")
+        ttl, price, per_read = op.get("ttl"), op.get("price"), op.get("price_per_read")
         if not isinstance(op.get("public", False), bool):
             raise OceanError("INVALID_VALUE", "'public' is true or false.")
-        if not isinstance(ttl, int | None) or not isinstance(price, int | float | None) or isinstance(ttl, bool):
-            raise OceanError("INVALID_VALUE", "ttl and price are numbers.")
-        return save_op(route, key, op["payload"], ttl, price, op.get("public") is True)  # type: ignore[arg-type]
+        if not isinstance(ttl, int | None) or isinstance(ttl, bool):
+            raise OceanError("INVALID_VALUE", "ttl is a number.")
+        return save_op(route, key, op["payload"], ttl, price, per_read, op.get("public") is True)  # type: ignore[arg-type]
     if kind == "update":
         return Op("update", check_route(route), check_key(key), changes=_fields(op.get("payload")))
     if kind in ("remove", "unpublish"):
@@ -186,12 +185,12 @@ async def get(
         drops = [d for d in versions if d.payload is not None and not d.expired(moment)]
         if not drops:
             raise missing(route, key)
-        return {"versions": [shown(caller, d) for d in drops]}
+        return {"versions": [await shown(ocean, caller, d) for d in drops]}
     drop = found.drop
     if at is not None:
         drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
     there = _live(drop, route, key)
-    return await Look(ocean, caller).record(there, shown(caller, there), depth)
+    return await Look(ocean, caller).record(there, await shown(ocean, caller, there), depth)
 
 
 def _live(drop: Drop | None, route: str, key: str) -> Drop:
@@ -210,7 +209,7 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
             raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
         after = int(cursor)
     drops = await entities(ocean, caller, route, limit, after)
-    answer: dict[str, Any] = {"entities": [shown(caller, d) for d in drops]}
+    answer: dict[str, Any] = {"entities": [await shown(ocean, caller, d) for d in drops]}
     if len(drops) == limit or sum(len(d.payload or "") for d in drops) > SCAN_BYTES // 4:  # it may have been cut short
         answer["next_cursor"] = str(drops[-1].seq)
     return answer

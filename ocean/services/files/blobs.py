@@ -114,6 +114,6 @@ async def find(ocean: Ocean, caller: Caller, drop_id: str) -> Reference:
     if not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
         caller.required("This file is not for everyone.")
         raise OceanError("FORBIDDEN", "This key may not read this file.")
-    if gated(caller, drop):
+    if await gated(ocean, caller, drop):
         raise OceanError("RATE_LIMITED", "This file has a price.", "Buy it first.")
     return file

@@ -271,6 +271,6 @@ async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[st
         if not reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
             return None
         kind = "record.removed" if drop.removal else "record.saved"
-        body = {"type": kind, "timestamp": show_time(drop.created_at), "data": reading.shown(owner, drop)}
+        body = {"type": kind, "timestamp": show_time(drop.created_at), "data": await reading.shown(ocean, owner, drop)}
         return hook.url, orjson.dumps(body), ocean.master.unwrap(hook.secret, hook.id) if hook.secret else None
     return None

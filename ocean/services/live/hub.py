@@ -15,7 +15,7 @@ from ocean.core.access import Rules
 from ocean.core.drop import ACCESS, Drop
 from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, may_see, require, shown
+from ocean.services.access.reading import may_see, require, stub, ungated
 from ocean.store.reader import now
 
 PAGE = 500
@@ -174,10 +174,13 @@ class Hub:
             await self._recheck(drop.route)
         elif drop.news(now()) and self._listeners(drop.route):
             rules = await self._ocean.reader.rules(drop.route)
+            keys = {listener.caller.key for listener in self._listeners(drop.route)}
+            whole = None if drop.price.free else await ungated(self._ocean, keys, drop)
             # Asked for again: who came while the rules were read has this drop still before it.
-            self._hand_out(drop, self._listeners(drop.route), rules)
+            self._hand_out(drop, self._listeners(drop.route), rules, whole)
 
-    def _hand_out(self, drop: Drop, listeners: list[Subscriber], rules: Rules) -> None:
+    def _hand_out(self, drop: Drop, listeners: list[Subscriber], rules: Rules, whole: set[str | None] | None) -> None:
+        """`whole`: the keys that its price keeps nothing from, None for all."""
         seen: dict[str | None, Event | None] = {}
         encoded: dict[bool, Event] = {}
         for listener in listeners:
@@ -185,10 +188,10 @@ class Hub:
             if who not in seen:
                 event = None
                 if may_see(listener.caller, drop, "stream", rules):
-                    stub = gated(listener.caller, drop)
-                    if stub not in encoded:
-                        encoded[stub] = Event(drop.seq, orjson.dumps(shown(listener.caller, drop)))
-                    event = encoded[stub]
+                    free = whole is None or who in whole
+                    if free not in encoded:
+                        encoded[free] = Event(drop.seq, orjson.dumps(drop.to_json() if free else stub(drop)))
+                    event = encoded[free]
                 seen[who] = event
             if (event := seen[who]) is not None:
                 listener.push(event)

@@ -84,7 +84,7 @@ async def _told(ocean: Ocean, delivery: Delivery, hook: Hook) -> str | None:
     owner = Caller(hook.owner)
     async for drop in ocean.reader.at([delivery.place]):
         if not drop.removal and reading.may_hear(owner, drop, await ocean.reader.rules(drop.route), now()):
-            found = told_of(drop.route, None if reading.gated(owner, drop) else loads(drop.body()), await _page(ocean, drop))
+            found = told_of(drop.route, None if await reading.gated(ocean, owner, drop) else loads(drop.body()), await _page(ocean, drop))
             return orjson.dumps(found).decode()
     return None
 

@@ -79,7 +79,7 @@ async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after
     if after is None:
         async for drop in ocean.reader.at(await _last(ocean, subscriber, last or 0)):
             if drop.payload is not None:
-                yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
+                yield Event(drop.seq, orjson.dumps(await shown(ocean, subscriber.caller, drop)))
         return
     if after > subscriber.since:
         yield Gap(subscriber.since, after)
@@ -96,7 +96,7 @@ async def _history(ocean: Ocean, subscriber: Subscriber, last: int | None, after
                 yield Gap(after, gone)
             after = gone = drop.seq
             if await _visible(ocean, subscriber.caller, drop):
-                yield Event(drop.seq, orjson.dumps(shown(subscriber.caller, drop)))
+                yield Event(drop.seq, orjson.dumps(await shown(ocean, subscriber.caller, drop)))
         if gone > after:
             yield Gap(after, gone)
         if not drops:

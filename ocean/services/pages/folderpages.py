@@ -67,7 +67,7 @@ async def folder_page(visit: Visit, path: Path, form: str = "html", *, themed: b
     title = site.title if address == site.home or not rest else named(rest)
     for drop in pages:
         visit.meet(drop)
-        visit.public = visit.public and drop.price is None
+        visit.public = visit.public and drop.price.free
     entries = await _entries(visit, folder, pages[:MOST])
     if form == "sitemap":
         entries += [_listed(visit, drop, _NOTHING) for drop in pages[MOST:]]
@@ -85,7 +85,11 @@ async def folder_page(visit: Visit, path: Path, form: str = "html", *, themed: b
 async def _previewed(visit: Visit, path: Path, folder: str, some: list[Listed], drops: dict[str, Drop]) -> list[Listed]:
     """Entries with their pattern's own preview, where the folder's owner wrote its template: others' markup is not put into their page."""
     owner = owners(ancestors(folder), path.rules)[-1]
-    wanted = [drops[entry.address].seq for entry in some if entry.card.pattern and not gated(visit.caller, drops[entry.address])]
+    wanted = [
+        drops[entry.address].seq
+        for entry in some
+        if entry.card.pattern and not await gated(visit.ocean, visit.caller, drops[entry.address])
+    ]
     if owner is None or not wanted:
         return some
     previews = {}
@@ -100,7 +104,7 @@ async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]
     """The pages with their cards, newest first by the dates that they say."""
     kept = visit.ocean.cards
     known = {name: kept[name] for drop in pages if (name := _name(visit, drop)) in kept}
-    unread = [drop.seq for drop in pages if not gated(visit.caller, drop) and _name(visit, drop) not in known]
+    unread = [drop.seq for drop in pages if not await gated(visit.ocean, visit.caller, drop) and _name(visit, drop) not in known]
     while unread:
         drops = await at_places(visit.ocean, visit.caller, folder, unread[:READ])
         for drop, card in zip(drops, await asyncio.to_thread(_cards, drops, visit.link), strict=True):
@@ -109,7 +113,7 @@ async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]
             known[_name(visit, drop)] = kept[_name(visit, drop)] = card
         came = {drop.seq for drop in drops}
         unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
-    cards = [(drop, _stub(drop) if gated(visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
+    cards = [(drop, _stub(drop) if await gated(visit.ocean, visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
     found = [_listed(visit, drop, card) for drop, card in cards if card is not None and not card.draft]
     return sorted(found, key=lambda one: (one.card.dated, moment(one.card.published) or 0.0), reverse=True)
 
@@ -126,7 +130,7 @@ def _listed(visit: Visit, drop: Drop, card: Card) -> Listed:
     address = visit.link(drop.route, drop.key or "")
     if card.image:  # it may be named from where the page is
         card = replace(card, image=urljoin(address, card.image))
-    return Listed(card, address, show_time(drop.created_at), drop.shown_price)
+    return Listed(card, address, show_time(drop.created_at), drop.price.shown().get("price"))
 
 
 def _is_page(key: str) -> bool:

@@ -41,12 +41,14 @@ async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[st
     folders = await folders_beneath(ocean, caller, route, MOST)
     drops = await entities(ocean, caller, route, MOST, 0)
     entries = [Entry(name + "/", name + "/") for name in folders if name not in hidden]
+    records = True
     for drop in sorted(drops, key=lambda d: d.key or ""):
         if drop.key is None or drop.key in hidden:
             continue
-        size = None if gated(caller, drop) else len((drop.payload or "").encode())
-        entries.append(Entry(drop.key, drop.key, size, show_time(drop.created_at), drop.shown_price))
+        closed = await gated(ocean, caller, drop)
+        records = records and (closed or named_in(drop.payload or "null") is not None)
+        size = None if closed else len((drop.payload or "").encode())
+        entries.append(Entry(drop.key, drop.key, size, show_time(drop.created_at), drop.price.shown().get("price")))
     if not entries:
         return None
-    records = all(named_in(drop.payload or "null") for drop in drops if drop.key not in hidden and not gated(caller, drop))
     return Listing(route, tuple(entries), len(drops) == MOST or len(folders) == MOST, records and len(entries) > len(folders) == 0)

@@ -71,11 +71,11 @@ async def _seen(visit: Visit, route: str, key: str) -> Drop | None:
     drop = found.drop
     if visit.position is not None:
         drop = await visit.ocean.reader.entity_at(route, key, visit.position)
-    if drop is None or not drop.live(now()) or gated(visit.caller, drop):
+    if drop is None or not drop.live(now()) or await gated(visit.ocean, visit.caller, drop):
         return None
     if authorise(visit, route, found.owner == visit.caller.key, found.rules) is not None:
         return None
-    visit.public = visit.public and drop.price is None
+    visit.public = visit.public and drop.price.free
     visit.meet(drop)
     return drop
 
@@ -104,7 +104,7 @@ async def resolved(visit: Visit, drop: Drop) -> Any:
             visit.public = False
         source = await visit.ocean.reader.entity(route, key)
         if source is not None:
-            visit.public = visit.public and source.price is None
+            visit.public = visit.public and source.price.free
             visit.meet(source)
     return body
 

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import show_time
+from ocean.core.drop import FREE, show_time
 from ocean.core.payloads import loads
 from ocean.core.transition import Op
 from ocean.errors import OceanError
@@ -40,7 +40,7 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
             payload = await contents.payload(path, sha256, size)
         else:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        price, ttl = (there.price, deploys.left(there)) if there is not None else (None, None)  # what costs something does so here too
+        price, ttl = (there.price, deploys.left(there)) if there is not None else (FREE, None)  # what costs something does so here too
         ops.append(Op("save", target, path, payload, price=price, ttl=ttl))
     await write(ocean, caller, ops)
     return {"route": route, "preview": target.rsplit("/", 1)[1], "files": len(manifest), "url": await url_of_folder(ocean, target)}
@@ -66,7 +66,7 @@ async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> 
     told = {"files": len(wanted), "changed": len(changed), "removed": len(removed)}
     ops = [deploys.note_of(route, before, {**told, "promotes": preview})]
     for path in changed:
-        price, ttl = (live[path].price, live[path].ttl) if path in live else (None, None)
+        price, ttl = (live[path].price, live[path].ttl) if path in live else (FREE, None)
         ops.append(Op("save", route, path, wanted[path].payload or "null", price=price, ttl=ttl))
     ops += [Op("unpublish", route, path) for path in removed]
     ops += [Op("unpublish", target, path) for path in (DEPLOY_KEY, *wanted)]

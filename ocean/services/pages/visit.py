@@ -134,9 +134,9 @@ async def record(visit: Visit, route: str, key: str) -> Drop | None:
         return None
     if refusal is not None:
         raise refusal
-    if gated(visit.caller, drop):
+    if await gated(visit.ocean, visit.caller, drop):
         raise OceanError("FORBIDDEN", "This page has a price.", "Its writer sees it with ?_key=.", status=402)
-    visit.public = visit.public and drop.price is None
+    visit.public = visit.public and drop.price.free
     visit.meet(drop)
     return drop
 
@@ -173,7 +173,7 @@ async def setting(visit: Visit, path: Path, folder: str, key: str) -> Any:
         drop = await visit.ocean.reader.entity_at(folder, key, visit.position)
     if drop is None or not drop.live(now()) or access.decide(folder, drop.source, "drop", found.rules) != "allow":
         return None
-    if authorise(visit, folder, found.owner == visit.caller.key, found.rules) is not None or gated(visit.caller, drop):
+    if authorise(visit, folder, found.owner == visit.caller.key, found.rules) is not None or await gated(visit.ocean, visit.caller, drop):
         return None
     visit.meet(drop)
     return loads(drop.body())

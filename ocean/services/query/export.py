@@ -15,7 +15,8 @@ from ocean.core.drop import SAVED, Drop, read_time, show_time
 from ocean.core.payloads import dumps, loads, reach
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.services.query.scope import RECORDS, affordable, run, visible
+from ocean.services.access import reading
+from ocean.services.query.scope import RECORDS, run, visible
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import Lowering, in_record
@@ -91,7 +92,7 @@ class Export:
         seen = await visible(self.ocean, self.caller, self.route, True, "export")
         # All routes from this one to the last beneath it, and a few beside them that `seen` leaves out: one walk along the index.
         along = sql("r.route >= {} AND r.route < {}", self.route, beneath(self.route)[1])
-        parts = [along, seen, affordable(self.caller)]
+        parts = [along, seen, reading.affordable(self.caller)]
         if self._where is not None:
             parts.append(self._where)
         parts += [sql(f"{'r' if self.latest else 'd'}.created_at {sign} {{}}", moment) for sign, moment in self._times]
@@ -102,11 +103,9 @@ class Export:
             return sql(f"{RECORDS} WHERE {{}} ORDER BY r.route, r.seq LIMIT {{}}", condition, PAGE)
         # All versions of what is there and matches now; what was removed or has expired took its history out of sight.
         beside = "JOIN record r ON r.route = d.route AND (r.key = d.key OR r.seq = d.seq)"
-        there = (
-            "d.kind = {} AND d.payload IS NOT NULL AND (d.expires_at IS NULL OR d.expires_at > {}) AND (d.price IS NULL OR d.owner = {})"
-        )
+        there = "d.kind = {} AND d.payload IS NOT NULL AND (d.expires_at IS NULL OR d.expires_at > {}) AND {}"
         text = f"SELECT {DROP} FROM drops d {beside} WHERE {{}} AND {there} ORDER BY d.route, d.seq LIMIT {{}}"  # noqa: S608
-        return sql(text, condition, SAVED, now(), self.caller.key or "", PAGE)
+        return sql(text, condition, SAVED, now(), reading.affordable(self.caller, "d"), PAGE)
 
     def _selected(self, drop: Drop) -> Any:
         body = loads(drop.body())

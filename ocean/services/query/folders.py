@@ -8,15 +8,15 @@ from ocean.context import Caller, Ocean
 from ocean.core.drop import Drop
 from ocean.core.routes import ancestors
 from ocean.services.access import reading
-from ocean.services.query.scope import RECORDS, affordable, check_page, run, visible
+from ocean.services.query.scope import RECORDS, check_page, run, visible
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.reader import beneath
 
 MAX_SEEKS = 2000
 OUTLINES = 10_000
 _OUTLINE = (  # as `Drop` takes it, without the payload
-    "SELECT r.seq, r.drop_id, r.route, r.key, '', r.source, r.owner, r.created_at, 0, r.version, r.expires_at, r.price, r.counters "
-    "FROM record r"
+    "SELECT r.seq, r.drop_id, r.route, r.key, '', r.source, r.owner, r.created_at, 0, r.version, r.expires_at, r.price, r.read_price, "
+    "r.counters FROM record r"
 )
 
 
@@ -47,7 +47,7 @@ async def at_places(ocean: Ocean, caller: Caller, route: str, seqs: Sequence[int
 
 async def count(ocean: Ocean, caller: Caller, route: str) -> int:
     """How many records of a folder the caller may see."""
-    condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), affordable(caller)])
+    condition = joined(" AND ", [await visible(ocean, caller, route, False, "query"), reading.affordable(caller)])
     ((total,),) = await run(ocean, caller, sql("SELECT count(*) FROM record r WHERE {}", condition))
     return int(total)
 

@@ -206,4 +206,4 @@ def _entry(id_: str, drop: Drop) -> Entry | None:
     except Exception:  # whatever a record holds, those behind it are searched
         log.exception("the record %s can't be searched", drop.drop_id)
         return None
-    return Entry(id_, drop.seq, drop.route, drop.owner, drop.price is not None, drop.expires_at, title, text, language, vector)
+    return Entry(id_, drop.seq, drop.route, drop.owner, not drop.price.free, drop.expires_at, title, text, language, vector)

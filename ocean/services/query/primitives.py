@@ -11,8 +11,9 @@ from ocean.core import access
 from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
+from ocean.services.access import reading
 from ocean.services.query.question import LIMIT
-from ocean.services.query.scope import RECORDS, affordable, check_page, run
+from ocean.services.query.scope import RECORDS, check_page, run
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.logical import predicate
 from ocean.store.query.lower import Lowering, in_record
@@ -32,7 +33,7 @@ async def primitives(
     asked = {name: wanted for name, wanted in asked.items() if wanted is not None}
     if not asked:
         raise OceanError("INVALID_VALUE", "Nothing is asked for.", f"Ask by {', '.join(NAMES)}.")
-    parts = [Sql(LIVE, (now(),)), conditions(asked, ocean.engine.dialect), affordable(caller)]
+    parts = [Sql(LIVE, (now(),)), conditions(asked, ocean.engine.dialect), reading.affordable(caller)]
     if prefix is not None:
         inside, values = within("r.route", check_prefix(prefix)[0], True)  # it and all beneath
         parts.append(Sql(inside, tuple(values)))
@@ -42,7 +43,7 @@ async def primitives(
     drops: list[Drop] = []
     if allowed is not None:
         # CASE keeps the order: what may not be read is not looked into, or the time it takes would tell of it.
-        seen = sql("CASE WHEN {} AND {} THEN {} ELSE false END", allowed, affordable(caller), tested)
+        seen = sql("CASE WHEN {} AND {} THEN {} ELSE false END", allowed, reading.affordable(caller), tested)
         statement = sql(f"{RECORDS} WHERE {{}} AND {{}} ORDER BY r.seq DESC LIMIT {{}}", matching, seen, limit)
         drops = [Drop(*row) for row in await run(ocean, caller, statement)]
     results = [drop.to_json() for drop in drops]

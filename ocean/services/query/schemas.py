@@ -50,8 +50,8 @@ async def list_patterns(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The patterns that there are."""
     found = []
     for drop in await entities(ocean, caller, PATTERNS, MAX_LIMIT, 0):
-        if gated(caller, drop):
-            found.append({"pattern": drop.key, "owner": drop.owner, "price": drop.shown_price, "_gated": True})
+        if await gated(ocean, caller, drop):
+            found.append({"pattern": drop.key, "owner": drop.owner, **drop.price.shown(), "_gated": True})
             continue
         kept = loads(drop.body())
         if isinstance(kept, dict) and isinstance(kept.get("fields"), dict):
@@ -71,7 +71,7 @@ async def validate(ocean: Ocean, caller: Caller, *, pattern: str, payload: Any) 
 async def _pattern(ocean: Ocean, caller: Caller, name: str) -> patterns.Schema | None:
     drop = await ocean.reader.entity(PATTERNS, check_key(name))
     if drop is not None and drop.live(now()):
-        if gated(caller, drop):
+        if await gated(ocean, caller, drop):
             raise OceanError("FORBIDDEN", f"The pattern {name[:60]!r} has a price: what it asks for is its buyers' to know.")
         schema = patterns.read(drop.payload or "null")
         if schema is None:

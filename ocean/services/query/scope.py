@@ -44,11 +44,6 @@ async def _visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permiss
     return joined(" AND ", parts), bool(denied)
 
 
-def affordable(caller: Caller) -> Sql:
-    """Priced records of others are left out: what can't be seen can't be filtered, sorted or counted by."""
-    return sql("(r.price IS NULL OR r.owner = {})", caller.key or "")
-
-
 _WEIGHT = "SELECT max({}), sum(CASE WHEN {} > {} THEN {} ELSE 0 END) FROM ({}) r"
 _ALONG = (
     f"SELECT e.seq, {', '.join(f'r.{name}' for name in COLUMNS[1:])}{{}}, e.rank AS e_rank, e.number AS e_number, e.text AS e_text "  # noqa: S608
@@ -75,7 +70,7 @@ async def scan_of(
     """The records of a folder that the caller may ask about, events too."""
     route, deep = folder
     seen, closed = await _visible(ocean, caller, route, deep, permission)
-    parts = [seen, affordable(caller)]
+    parts = [seen, reading.affordable(caller)]
     known = (*names, route.rsplit("/", 1)[-1], route)
     cells = {name: f"c{number}" for name, number in (await ocean.reader.cells(route)).items() if number > 0} if not deep else {}
     beside = Sql("".join(f", r.{cell}" for cell in cells.values()))

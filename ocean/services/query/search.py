@@ -25,8 +25,9 @@ from ocean.index.scope import MAX_SEQS, DamagedError, Hit, Scope
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
 from ocean.services.query import facets as faceting
-from ocean.services.query.scope import RECORDS, affordable, folder_of, run, scan_of, visible
+from ocean.services.query.scope import RECORDS, folder_of, run, scan_of, visible
 from ocean.store.engine import SCAN_BYTES
+from ocean.store.purchases import places_of
 from ocean.store.query.fragments import joined, sql
 from ocean.store.query.pipeline import Pipeline
 from ocean.store.reader import now
@@ -140,7 +141,8 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
         seqs = [int(row[0]) for row in await run(ocean, caller, pipeline.seqs())]
         if len(seqs) > MAX_SEQS:
             raise OceanError("LIMIT_REACHED", f"The filter leaves more than {MAX_SEQS} records.", "Narrow it, or leave it out.")
-    return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs)
+    bought = await places_of(ocean.engine, caller.key, route) if caller.key is not None else []
+    return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs, tuple(bought))
 
 
 async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
@@ -215,7 +217,7 @@ async def _records(ocean: Ocean, caller: Caller, route: str, hits: Sequence[Hit]
     """
     if not hits:
         return []
-    seen = joined(" AND ", [await visible(ocean, caller, route, True, "search"), affordable(caller)])
+    seen = joined(" AND ", [await visible(ocean, caller, route, True, "search"), reading.affordable(caller)])
     found: list[tuple[Hit, Drop]] = []
     size = 0
     first = min(wanted + 2, AT_ONCE)  # most often nothing has gone
