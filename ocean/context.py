@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ocean import settings as settings_
 from ocean.core import keys
+from ocean.core.access import Scoped
 from ocean.egress.broker import Broker
 from ocean.egress.dns import Dns
 from ocean.errors import OceanError
@@ -31,6 +32,21 @@ if TYPE_CHECKING:
     from ocean.services.query.indexing import Indexing
 
 
+@dataclass(slots=True)
+class Budget:
+    """What one request may spend on records that are sold by the reading, in hundredths of an io; and what it has paid for."""
+
+    left: int
+    paid: set[str] = field(default_factory=set)
+
+    def allows(self, amount: int) -> bool:
+        return amount <= self.left
+
+    def spend(self, item: str, amount: int) -> None:
+        self.left -= amount
+        self.paid.add(item)
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The public key that asks, or None; `made` is a pair that was made for this very request."""
@@ -40,12 +56,20 @@ class Caller:
     made: keys.Pair | None = None
     idempotency: str | None = None
     request_digest: str = ""
+    budget: Budget | None = None
 
-    def required(self, says: str, hint: str = "Send your key as X-Ocean-Key.") -> str:
-        """The public key. Raises KEY_REQUIRED (401) with the sentence where there is none."""
+    def writer(self, says: str, hint: str = "Send your key as X-Ocean-Key.") -> str:
+        """The public key, for what the predicate decides on. Raises KEY_REQUIRED (401) with the sentence where there is none."""
         if self.key is None:
             raise OceanError("KEY_REQUIRED", says, hint, status=401)
         return self.key
+
+    def required(self, says: str, hint: str = "Send your key as X-Ocean-Key.") -> str:
+        """The same for what is the holder's own, which no scoped key has. Raises KEY_REQUIRED (401), FORBIDDEN."""
+        key = self.writer(says, hint)
+        if isinstance(key, Scoped):
+            raise OceanError("FORBIDDEN", "This key is a scoped one: it reads and writes records, no more.", "Use the key that made it.")
+        return key
 
     @property
     def holders(self) -> list[str]:

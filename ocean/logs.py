@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-_SECRET = re.compile(r"osk_[A-Za-z0-9_-]{6,}|(?<=[?&]_key=)[^&\s]+|(?<=[?&]key=)[^&\s]+|(?<=://)[^\s/@]+:[^\s/@]+(?=@)")
+_SECRET = re.compile(r"os[kc]_[A-Za-z0-9_-]{6,}|(?<=[?&]_key=)[^&\s]+|(?<=[?&]key=)[^&\s]+|(?<=://)[^\s/@]+:[^\s/@]+(?=@)")
 _requests = logging.getLogger("ocean.requests")
 
 

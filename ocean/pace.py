@@ -11,23 +11,25 @@ MAX_KNOWN = 100_000  # that are counted in one minute: their names are kept as n
 
 
 class Pace:
-    """At most `most` in a minute, counted by whatever names who does it."""
+    """At most `most` in so many seconds, counted by whatever names who does it."""
 
-    def __init__(self, most: int, says: str) -> None:
+    def __init__(self, most: int, says: str, *, seconds: int = 60, code: str = "LIMIT_REACHED") -> None:
         self._most = most
         self._says = says
+        self._seconds = seconds
+        self._code = code
         self._minute = 0
         self._counts: Counter[int] = Counter()
 
     def spend(self, *who: str, amount: int = 1, at: float | None = None) -> None:
-        """Raises LIMIT_REACHED. `at` in seconds: now."""
-        minute = int((time.monotonic() if at is None else at) // 60)
+        """Raises LIMIT_REACHED, or the code it was made with. `at` in seconds: now."""
+        minute = int((time.monotonic() if at is None else at) // self._seconds)
         if minute != self._minute:
             self._minute = minute
             self._counts.clear()
         name = hash(who)
         if self._counts[name] + amount > self._most or (name not in self._counts and len(self._counts) >= MAX_KNOWN):
-            raise OceanError("LIMIT_REACHED", self._says, retry_after=60)
+            raise OceanError(self._code, self._says, retry_after=self._seconds)
         self._counts[name] += amount
 
 
@@ -39,4 +41,8 @@ class Paces:
         self.events_to_one = Pace(600, "At most 600 events a minute are taken from one address.")
         self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
         self.domains = Pace(120, "At most 120 times a minute domains are looked at for one caller.")
+        self.claims = Pace(60, "At most 60 challenges a minute are given to one key.")
+        self.probes = Pace(120, "At most 120 addresses an hour are looked up from one place.", seconds=3600, code="AUTH_RATE_LIMITED")
+        self.resolves = Pace(20, "At most 20 addresses an hour are resolved for one key.", seconds=3600, code="AUTH_RATE_LIMITED")
+        self.sends = Pace(200_000, "At most 200000 payments a minute are taken from one key.")
         self.tickets = Pace(60, "At most 60 tickets a minute are made for one caller.")

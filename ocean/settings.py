@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ocean.core import domains, keys
@@ -23,7 +24,7 @@ class SettingError(Exception):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """`kind` says how it is checked: text, address (HOST:PORT), listener (the same, or off), server (the same, or empty), file, binding,
-    number, url, store, bus, blobs, networks, contact, master or flag."""
+    number, url, store, bus, blobs, networks, contact, master, percent, issuers, key or flag."""
 
     name: str
     default: str
@@ -90,6 +91,25 @@ SETTINGS = (
         "networks that hooks, and the certificate authority, may be in though they are not public, comma-separated",
         "networks",
     ),
+    Setting(
+        "OCEAN_AUTH_HOSTS",
+        "",
+        "hosts of callbacks that get a person's own key when they sign in there, comma-separated; every other gets a key for itself alone",
+    ),
+    Setting(
+        "OCEAN_OIDC",
+        "",
+        "issuers whose ID tokens sign in: ISSUER|CLIENT_ID or ISSUER|CLIENT_ID|JWKS_URL, comma-separated",
+        "issuers",
+    ),
+    Setting("OCEAN_IO_FEE", "1", "what the house takes of io that is sent or paid, in percent", "percent"),
+    Setting("OCEAN_VALUE_FEE", "1", "what a sender of a value pays on top, in thousandths", "number"),
+    Setting("OCEAN_FEES_TO", "", "the public key that fees go to; empty: an account of the ledger's own", "key"),
+    Setting("OCEAN_IO_PRICE", "1", "what one io costs, in the smallest unit of OCEAN_IO_CURRENCY", "number"),
+    Setting("OCEAN_IO_CURRENCY", "usd", "the money that io is bought with"),
+    Setting("OCEAN_STRIPE_KEY", "", "the secret key of the Stripe account that top-ups are paid to", "text", True),
+    Setting("OCEAN_STRIPE_WEBHOOK_SECRET", "", "what Stripe signs its events to /stripe/webhook with", "text", True),
+    Setting("OCEAN_STRIPE_API", "https://api.stripe.com", "where Stripe is asked", "url"),
     Setting(
         "OCEAN_PUSH_CONTACT",
         "",
@@ -292,6 +312,42 @@ def _contact(values: Mapping[str, str], name: str) -> None:
         raise SettingError(f"{name} is {values[name]!r}, not mailto:you@example.com or an https address.")
 
 
+def basis_points(values: Mapping[str, str], name: str = "OCEAN_IO_FEE") -> int:
+    """A percentage in hundredths of a percent."""
+    whole, _, part = values[name].partition(".")
+    if not (whole + part).isdigit() or not values[name].isascii() or len(part) > 2 or not whole or int(whole) > 100:
+        raise SettingError(f"{name} is {values[name]!r}, not a percentage with at most two decimals.")
+    points = int(whole) * 100 + int(part.ljust(2, "0"))
+    if points > 10_000:
+        raise SettingError(f"{name} is over 100 percent.")
+    return points
+
+
+class Issuer(NamedTuple):
+    """Whose ID tokens sign in, for whom they are made, and where the issuer's keys are, where that is not to be asked."""
+
+    url: str
+    client: str
+    jwks: str
+
+
+def issuers(values: Mapping[str, str], name: str = "OCEAN_OIDC") -> list[Issuer]:
+    found = []
+    for entry in (one.strip() for one in values[name].split(",")):
+        if not entry:
+            continue
+        url, client, jwks = [*entry.split("|"), "", ""][:3]
+        if urlsplit(url).scheme not in ("http", "https") or not client or entry.count("|") > 2:
+            raise SettingError(f"{name} has {entry!r}, not ISSUER|CLIENT_ID or ISSUER|CLIENT_ID|JWKS_URL.")
+        found.append(Issuer(url, client, jwks))
+    return found
+
+
+def _key(values: Mapping[str, str], name: str) -> None:
+    if values[name] and not keys.is_public(values[name]):
+        raise SettingError(f"{name} is not a public key (43 characters).")
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
     "listener": listener,
@@ -304,6 +360,9 @@ _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "url": _url,
     "store": lambda v, n: _url(v, n, ("postgres", "postgresql"), "an address such as postgres://USER:PASSWORD@HOST/DATABASE"),
     "contact": _contact,
+    "percent": basis_points,
+    "issuers": issuers,
+    "key": _key,
     "bus": lambda v, n: _url(v, n, ("nats", "tls"), "an address such as nats://HOST:4222"),
     "blobs": lambda v, n: _url(v, n, ("s3",), "an address such as s3://BUCKET/PREFIX"),
 }

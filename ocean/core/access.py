@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from ocean.core.keys import is_public
-from ocean.core.routes import ancestors
+from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
 
 ACCESS_KEY = "_access"
@@ -16,9 +16,42 @@ READS = ("stream", "search", "query", "entity", "sql", "export")
 PERMISSIONS = (*READS, "drop")
 MODES = ("shared", "protected", "writeonly", "moderated")
 OPEN = "open"  # `write public`: nobody owns it, for good
+CLAIMED = "claimed"  # the rule of a key's own folder that says nothing but who has claimed the key
 
 Verdict = Literal["allow", "own", "deny"]
 Action = str  # one of PERMISSIONS, or "remove"
+
+
+class Scoped(str):
+    """A public key by a credential that may do a part of what the key may: it is that key, wherever this predicate allows it to be."""
+
+    routes: tuple[str, ...]
+    permissions: frozenset[str]
+    expires_at: int | None  # milliseconds
+    id: str
+
+    @classmethod
+    def of(cls, owner: str, id_: str, routes: Sequence[str], permissions: Sequence[str], expires_at: int | None) -> Scoped:
+        made = cls(owner)
+        made.id, made.routes, made.permissions, made.expires_at = id_, tuple(routes), frozenset(permissions), expires_at
+        return made
+
+    def may(self, route: str, action: Action) -> bool:
+        permission = "drop" if action == "remove" else action
+        return permission in self.permissions and any(covers(folder, route) for folder in self.routes)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose a key is by its own proof: `by` has what is in that key's folder, as the key itself has."""
+
+    by: str
+    label: str
+    type: str
+    at: int  # milliseconds
+
+    def to_json(self) -> dict[str, Any]:
+        return {"by": self.by, "label": self.label, "type": self.type, "at": self.at}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +61,16 @@ class Rule:
     owner: str | None
     mode: str
     grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claim: Claim | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"owner": self.owner, "mode": self.mode, "grants": {k: list(v) for k, v in self.grants.items()}}
+        told: dict[str, Any] = {"owner": self.owner, "mode": self.mode, "grants": {k: list(v) for k, v in self.grants.items()}}
+        return told if self.claim is None else {**told, "claim": self.claim.to_json()}
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> Rule:
-        return cls(payload["owner"], payload["mode"], {k: tuple(v) for k, v in payload["grants"].items()})
+        claim = Claim(**payload["claim"]) if "claim" in payload else None
+        return cls(payload["owner"], payload["mode"], {k: tuple(v) for k, v in payload["grants"].items()}, claim)
 
 
 Rules = Mapping[str, Rule | None]
@@ -51,6 +87,15 @@ def first_writer_owns(route: str) -> bool:
 def private_owner(route: str) -> str | None:
     top = route.split("/", 1)[0]
     return top if is_public(top) else None
+
+
+def holds_private(route: str, who: str | None, rules: Rules) -> bool:
+    """Whether `route` lies in the folder of a key that `who` is, or has claimed."""
+    owner = private_owner(route)
+    if owner is None or who is None:
+        return False
+    root = rules.get(owner)
+    return who == owner or (root is not None and root.claim is not None and root.claim.by == who)
 
 
 def _by_rule(rule: Rule, who: str | None, action: Action) -> Verdict:
@@ -93,6 +138,8 @@ def decide(route: str, who: str | None, action: Action, rules: Rules) -> Verdict
     `rules` holds the rule, or None, of each ancestor of `route`. "own" allows only records that the caller first wrote, and
     new ones. A child may narrow what its ancestors grant, never widen it.
     """
+    if isinstance(who, Scoped) and not who.may(route, action):
+        return "deny"
     top = route.split("/", 1)[0]
     if top == "trust":
         return "deny" if action in READS else "own"
@@ -100,10 +147,9 @@ def decide(route: str, who: str | None, action: Action, rules: Rules) -> Verdict
         if top == "_webhooks" or top == "_memory":
             return "own"
         return "allow" if action in READS else "own"
-    chain = [rule for folder in ancestors(route) if (rule := rules.get(folder))]
-    owner = private_owner(route)
-    if owner is not None:
-        if who == owner:
+    chain = [rule for folder in ancestors(route) if (rule := rules.get(folder)) and rule.mode != CLAIMED]
+    if private_owner(route) is not None:
+        if holds_private(route, who, rules):
             return "allow"
         if not chain:
             return "deny"
@@ -125,6 +171,8 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
     """The error that says no, and what would help."""
     if who is None and private_owner(route):
         return OceanError("KEY_REQUIRED", f"The folder {route!r} is private.", "Send your key as X-Ocean-Key.", status=401)
+    if isinstance(who, Scoped) and not who.may(route, action):
+        return OceanError("FORBIDDEN", f"This key is a scoped one: it may not {action} in {route!r}.", "Use the key that made it.")
     verb = "read" if action in READS else "write to" if action == "drop" else "remove from"
     return OceanError(
         "FORBIDDEN",
@@ -143,6 +191,7 @@ def _way_out(route: str) -> str:
 
 def is_admin(route: str, who: str | None, rules: Rules) -> bool:
     """Whether `who` owns `route` or a folder above it."""
-    return who is not None and (
-        private_owner(route) == who or any((rule := rules.get(folder)) is not None and rule.owner == who for folder in ancestors(route))
-    )
+    if who is None or isinstance(who, Scoped):
+        return False
+    owned = any((rule := rules.get(folder)) is not None and rule.owner == who for folder in ancestors(route))
+    return owned or holds_private(route, who, rules)

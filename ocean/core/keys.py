@@ -17,17 +17,19 @@ from ocean.errors import OceanError
 SECRET_PREFIX = "osk_"  # noqa: S105 - the mark of a secret, not one
 
 
-_SECRET = re.compile(SECRET_PREFIX + r"[A-Za-z0-9_-]{43}")
+SCOPED_PREFIX = "osc_"  # of keys that may do a part of what their owner may
+_SECRET = re.compile(r"os[kc]_[A-Za-z0-9_-]{43}")
 
 
 def holds_secret(text: str) -> bool:
     """Whether a secret key stands anywhere in a text."""
-    return SECRET_PREFIX in text and _SECRET.search(text) is not None
+    return ("osk_" in text or "osc_" in text) and _SECRET.search(text) is not None
 
 
 def without_secrets(path: str) -> str:
-    """The path with each segment that is a secret key in its public half; one inside a segment stays."""
-    return "/".join(public_of(part) if _SECRET.fullmatch(part) else part for part in path.split("/"))
+    """The path with each segment that is a secret key in its public half; one inside a segment stays, and one that has no such half."""
+    whole = (part.startswith(SECRET_PREFIX) and _SECRET.fullmatch(part) for part in path.split("/"))
+    return "/".join(public_of(part) if secret else part for part, secret in zip(path.split("/"), whole, strict=True))
 
 
 class Pair(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ocean.core import access, broadcasts
@@ -203,6 +203,7 @@ def _binds(pattern: Current, name: str, who: str, current: Current | None) -> bo
 def _define(op: Op, who: str, state: State) -> list[Change]:
     """A folder's schema is its owner's to give; an open folder is taken as by any first write."""
     rules = state.rules(op.route)
+    _no_scoped(who)
     if access.first_writer_owns(op.route) or op.route.split("/", 1)[0] == "trust":
         raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer: the folder has no schema.")
     _, taken = _authorise(op, who, "drop", state)
@@ -214,8 +215,15 @@ def _define(op: Op, who: str, state: State) -> list[Change]:
     return [*([taken] if taken else []), Change(op.route, SCHEMA_KEY, payload, kind=SCHEMA, owner=who, schema=op.schema)]
 
 
+def _no_scoped(who: str) -> None:
+    """What holds in a folder is said by its owner, not by a key for a part of what is theirs."""
+    if isinstance(who, access.Scoped):
+        raise OceanError("FORBIDDEN", "This key is a scoped one: it may not say what holds in a folder.", "Use the key that made it.")
+
+
 def _mark(folder: str, change: Change, who: str, state: State) -> list[Change]:
     """Saying that a folder is a stream is its owner's; one that nobody owns is taken by it, as by any first write."""
+    _no_scoped(who)
     broadcasts.read(change.payload)
     if change.ttl is not None or not change.price.free:
         raise OceanError("INVALID_VALUE", "A folder's mark has neither an end nor a price.")
@@ -259,7 +267,7 @@ def _authorise(op: Op, who: str, action: str, state: State) -> tuple[access.Verd
         return verdict, None
     if state.others_beneath(op.route, who):
         return verdict, None  # an ancestor of others' folders stays open: it can't be taken
-    return verdict, _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(who, "protected"), who)
+    return verdict, _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(str(who), "protected"), who)
 
 
 def _rule_change(route: str, rule: Rule | None, who: str) -> Change:
@@ -269,6 +277,7 @@ def _rule_change(route: str, rule: Rule | None, who: str) -> Change:
 
 def _alter_access(op: Op, who: str, state: State) -> Change:
     rules = state.rules(op.route)
+    _no_scoped(who)
     if access.first_writer_owns(op.route):
         raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer; it can't be shared.")
     top = op.route.split("/", 1)[0]
@@ -279,7 +288,7 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
     owned = any(rules.values()) or access.private_owner(op.route)
     if owned and not access.is_admin(op.route, who, rules):
         raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
-    if state.others_beneath(op.route, who):
+    if not access.private_owner(op.route) and state.others_beneath(op.route, who):
         raise OceanError("FORBIDDEN", f"{op.route!r} contains folders of others and can't be taken.")
     assert op.alter is not None
     before = rules.get(op.route)
@@ -395,7 +404,9 @@ def grant(route: str, who: str, key: str, mode: str | None, permissions: tuple[s
         if access.private_owner(route) and mode not in (None, "shared"):
             raise OceanError("INVALID_VALUE", "A private folder can only be shared with named keys (mode shared).")
         grants = {**(rule.grants if rule else {}), key: access.PERMISSIONS if permissions is None else permissions}
-        return Rule(rule.owner if rule else who, mode or (rule.mode if rule else "shared"), grants)
+        if rule is None:
+            return Rule(access.private_owner(route) or who, mode or "shared", grants)
+        return replace(rule, mode=mode or ("shared" if rule.mode == access.CLAIMED else rule.mode), grants=grants)
 
     return alter
 
@@ -407,9 +418,9 @@ def revoke(route: str, key: str | None) -> Callable[[Rule | None], Rule | None]:
         if rule is None:
             raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")
         if key is None:
-            return None
+            return replace(rule, mode=access.CLAIMED, grants={}) if rule.claim else None
         if key not in rule.grants:
             raise OceanError("NOT_FOUND", f"The key {key!r} has no grant on {route!r}.")
-        return Rule(rule.owner, rule.mode, {k: v for k, v in rule.grants.items() if k != key})
+        return replace(rule, grants={k: v for k, v in rule.grants.items() if k != key})
 
     return alter

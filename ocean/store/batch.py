@@ -109,8 +109,9 @@ _PUT_RECORD = f"INSERT INTO record ({', '.join(_RECORD)}) VALUES ({'?,' * 15}{{j
 )
 _COUNT = "UPDATE record SET counters = ?, body = {json} WHERE route = ? AND key = ?"
 _PUT_RULE = (
-    "INSERT INTO rule (route, seq, owner, mode, rule) VALUES (?,?,?,?,?) "
-    "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule"
+    "INSERT INTO rule (route, seq, owner, mode, rule, claimed_by) VALUES (?,?,?,?,?,?) "
+    "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, owner = excluded.owner, mode = excluded.mode, rule = excluded.rule, "
+    "claimed_by = excluded.claimed_by"
 )
 _PUT_SAID = (  # a folder's schema, or that it is a stream
     "INSERT INTO rule (route, seq, {0}) VALUES (?,?,?) ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, {0} = excluded.{0}"

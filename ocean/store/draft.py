@@ -153,7 +153,8 @@ class Draft:
         self._rules.clear()
         rule = change.rule
         text = orjson.dumps(rule.to_json()).decode() if rule else None
-        self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text)
+        claimed_by = rule.claim.by if rule and rule.claim else None
+        self.rule_rows[change.route] = (change.route, moved, rule and rule.owner, rule and rule.mode, text, claimed_by)
 
     def _schema(self, change: Change, seq: int) -> None:
         moved = self._moved(seq)

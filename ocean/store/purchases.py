@@ -1,10 +1,13 @@
-"""What was bought, by whom: what the price rule asks, of one record, of many keys, and inside a question."""
+"""What was bought, by whom: the rows, and what the price rule asks of them, of one record, of many keys, and inside a question."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
-from ocean.store.engine import Engine
+from ocean.core.drop import Drop, Price
+from ocean.store.engine import Engine, Row, Step
+from ocean.store.ledger import Posted
 from ocean.store.query.fragments import Sql, sql
 from ocean.store.reader import within
 
@@ -45,3 +48,77 @@ async def places_of(engine: Engine, buyer: str, route: str) -> list[int]:
         f"AND p.key IS NULL ORDER BY 1 DESC LIMIT {MAX_FOUND}"
     )
     return [int(row[0]) for row in await engine.rows(query, (buyer, *values, buyer, *values))]
+
+
+class Purchase(NamedTuple):
+    """`id` is of its transfer; `key` is None for an event."""
+
+    id: str
+    buyer: str
+    item: str
+    seller: str
+    route: str
+    key: str | None
+    drop_id: str
+    amount: int
+    fee: int
+    created_at: int
+    refunded_at: int | None
+
+
+class Offer(NamedTuple):
+    """What a record is, and costs, at this moment."""
+
+    drop_id: str
+    owner: str
+    price: Price
+
+
+_COLUMNS = ", ".join(Purchase._fields)
+_RECORD = "SELECT drop_id, owner, price, read_price FROM record WHERE route = ? AND key = ? AND removed = 0"
+_EVENT = (
+    "SELECT d.drop_id, r.owner, r.price, r.read_price FROM drops d JOIN record r ON r.seq = d.seq WHERE d.drop_id = ? AND r.removed = 0"
+)
+
+
+def offered(drop: Drop) -> Generator[Step, list[Row], Offer | None]:
+    """The record of a drop as it is now, in a transaction."""
+    sql, args = (_EVENT, (drop.drop_id,)) if drop.key is None else (_RECORD, (drop.route, drop.key))
+    rows = yield Step(sql, [args], reads=True)
+    return Offer(rows[0][0], rows[0][1], Price(rows[0][2], rows[0][3])) if rows else None
+
+
+def held(buyer: str, drop: Drop) -> Generator[Step, list[Row], bool]:
+    return bool((yield Step(_BOUGHT, [(buyer, drop.item, drop.owner)], reads=True)))
+
+
+def added(buyer: str, drop: Drop, posted: Posted, amount: int, fee: int) -> Generator[Step, list[Row], None]:
+    row = Purchase(posted.txn_id, buyer, drop.item, drop.owner, drop.route, drop.key, drop.drop_id, amount, fee, posted.created_at, None)
+    yield Step(f"INSERT INTO purchase ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", [row])
+
+
+def found(id_: str) -> Generator[Step, list[Row], Purchase | None]:
+    rows = yield Step(f"SELECT {_COLUMNS} FROM purchase WHERE id = ?", [(id_,)], reads=True)
+    return Purchase(*rows[0]) if rows else None
+
+
+def refunded(id_: str, moment: int) -> Generator[Step, list[Row], None]:
+    yield Step("UPDATE purchase SET refunded_at = ? WHERE id = ?", [(moment, id_)])
+
+
+async def of_side(engine: Engine, side: str, who: str, limit: int, offset: int) -> list[Purchase]:
+    """What one key bought (`buyer`) or sold (`seller`), newest first."""
+    assert side in ("buyer", "seller")
+    query = f"SELECT {_COLUMNS} FROM purchase WHERE {side} = ? ORDER BY id DESC LIMIT ? OFFSET ?"
+    return [Purchase(*row) for row in await engine.scan(query, (who, limit, offset))]
+
+
+async def totals(engine: Engine, seller: str, account: str) -> tuple[list[int], list[int]]:
+    """`[count, gross, fees]` of what a key has sold for good, and by the reading."""
+    ((*sold,),) = await engine.scan(f"SELECT count(*), sum(amount), sum(fee) FROM purchase WHERE seller = ? AND {HELD}", (seller,))
+    ((*read,),) = await engine.scan(
+        "SELECT count(*), sum(t.amount), sum(t.fee) FROM posting p JOIN transfer t ON t.seq = p.seq "
+        "WHERE p.account = ? AND t.kind = 'read' AND t.payee = ?",
+        (account, seller),
+    )
+    return [int(one or 0) for one in sold], [int(one or 0) for one in read]

@@ -13,12 +13,17 @@ from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
 from ocean.core.patterns import Schema
 from ocean.core.routes import ancestors
-from ocean.store.engine import Row
+from ocean.store.engine import Engine, Row
 
 T = TypeVar("T")
 MAX_RULES = 20_000  # folders whose rule is kept in memory
 READ_RULE = "SELECT route, rule, schema, indexed, cells, stream FROM rule WHERE route = ?"
 CHANGED_RULES = "SELECT route, rule, schema, indexed, cells, stream FROM rule WHERE seq > ? ORDER BY seq"
+
+
+async def claimed_by(engine: Engine, owner: str, limit: int) -> list[Row]:
+    """`(route, rule)` of the folders of keys that one key has claimed."""
+    return await engine.rows("SELECT route, rule FROM rule WHERE claimed_by = ? ORDER BY route LIMIT ?", (owner, limit))
 
 
 def rule_of(text: str | None) -> Rule | None:

@@ -35,7 +35,7 @@ async def require_write(ocean: Ocean, caller: Caller, route: str) -> str:
     Raises KEY_REQUIRED, FORBIDDEN, NO_TRUST or INVALID_ROUTE.
     """
     route = check_route(route)
-    who = caller.required("Writing needs a key.")
+    who = caller.writer("Writing needs a key.")
     if access.decide(route, who, "drop", await ocean.reader.rules(route)) == "deny":
         raise access.refusal(route, who, "drop")
     return route
@@ -57,6 +57,8 @@ def may_hear(caller: Caller, drop: Drop, rules: Rules, moment: int) -> bool:
 
 async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
     """The folders beneath `route` whose own rule keeps the caller out: a decision changes only where a rule is."""
+    if access.holds_private(route, caller.key, await ocean.reader.rules(route)):
+        return []
     closed = await ocean.reader.closed_beneath(route, caller.key)
     return [folder for folder, rule in closed if access.narrows(rule, caller.key, permission)]
 

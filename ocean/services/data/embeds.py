@@ -15,7 +15,8 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.shown import SUMMARY, title_of
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, may_see
+from ocean.services.access.reading import may_see
+from ocean.services.money.purchases import may_read
 from ocean.settings import page_url
 from ocean.store.batch import Write
 from ocean.store.reader import now
@@ -82,7 +83,7 @@ class Look:
         drop = found.drop
         if drop is None or not drop.live(now()) or not may_see(self.caller, drop, "entity", found.rules):
             raise OceanError("NOT_FOUND", f"There is nothing to embed at {route!r} @{key[:60]!r} for this reader.")
-        if await gated(self.ocean, self.caller, drop):
+        if not await may_read(self.ocean, self.caller, drop):
             raise OceanError("RATE_LIMITED", f"The record @{key[:60]!r} in {route!r} has a price.", "Buy it first.")
         return drop
 

@@ -12,10 +12,11 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.searched import check_vector
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, may_see, require, shown
+from ocean.services.access.reading import gated, may_see, require, shown, stub
 from ocean.services.data.embeds import Look, check_depth
 from ocean.services.data.writing import write
 from ocean.services.live import broadcasts
+from ocean.services.money.purchases import may_read
 from ocean.services.query.folders import entities
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
@@ -190,7 +191,7 @@ async def get(
     if at is not None:
         drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
     there = _live(drop, route, key)
-    return await Look(ocean, caller).record(there, await shown(ocean, caller, there), depth)
+    return await Look(ocean, caller).record(there, there.to_json() if await may_read(ocean, caller, there) else stub(there), depth)
 
 
 def _live(drop: Drop | None, route: str, key: str) -> Drop:

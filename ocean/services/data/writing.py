@@ -20,7 +20,7 @@ KEPT = 86_400_000  # milliseconds an idempotency key is remembered
 
 async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, Any]]:
     """One result for each op, all or nothing, committed when it answers."""
-    who = caller.required("Writing needs a key.")
+    who = caller.writer("Writing needs a key.")
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)

@@ -112,7 +112,7 @@ async def find(ocean: Ocean, caller: Caller, drop_id: str) -> Reference:
     if drop is None or file is None:
         raise OceanError("NOT_FOUND", f"There is no file {drop_id[:60]!r}.")
     if not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
-        caller.required("This file is not for everyone.")
+        caller.writer("This file is not for everyone.")
         raise OceanError("FORBIDDEN", "This key may not read this file.")
     if await gated(ocean, caller, drop):
         raise OceanError("RATE_LIMITED", "This file has a price.", "Buy it first.")

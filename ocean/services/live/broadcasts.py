@@ -190,7 +190,7 @@ class Broadcasts:
 async def publish(ocean: Ocean, caller: Caller, *, route: str, payload: Any, key: str | None = None) -> dict[str, Any]:
     """Tells all who listen; kept only while the folder is recorded. `{ok, stream, recording}`. Raises FORBIDDEN, PAYLOAD_TOO_LARGE."""
     route = await require_write(ocean, caller, route)
-    who = caller.required("Broadcasting needs a key.")
+    who = caller.writer("Broadcasting needs a key.")
     text = payloads.encode(payload)
     if len(text.encode()) > MAX_BYTES:
         raise OceanError("PAYLOAD_TOO_LARGE", f"A message of a stream is over {MAX_BYTES // 1024} KB.", "Save large content as a record.")

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import uuid_utils
 
 from ocean.context import Caller, Ocean
+from ocean.core.accounts import is_address
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
+from ocean.store.secrets import MasterKey
 
 MAX_PER_DAY = 500  # messages of one key
 MAX_SUBJECT = 998 - len("Subject: ")  # characters of a line (RFC 5322, 2.1.1)
 MAX_BODY = 1024 * 1024  # characters
 MAX_TOGETHER = 16 * 1024 * 1024  # characters of the bodies of one request
-_DAY = 86_400_000  # milliseconds
+PER_ADDRESS = 5  # of ours to one address in an hour
+PER_PLACE = 50  # that were asked for from one place in an hour
+_HOUR, _DAY = 3_600_000, 86_400_000  # milliseconds
 _ADD = "INSERT INTO outbox (id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at) VALUES (?,?,?,?,?,?,?,?,?,?)"
+_TOLD = "SELECT count(*), min(created_at) FROM outbox WHERE owner = ? AND created_at > ?"
+_ASKED = "SELECT count(*), min(created_at) FROM outbox WHERE holder = ? AND created_at > ? AND owner LIKE '@%'"
 _SENT = "SELECT count(*) FROM outbox WHERE {} = ? AND created_at > ?"
 
 
@@ -43,22 +48,17 @@ class Message:
             raise OceanError("INVALID_VALUE", f"A message's body has at most {MAX_BODY} characters, none of them U+0000.")
 
 
-_ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
-_LABEL = r"\w(?:[\w-]{0,61}\w)?"
-_ADDRESS = re.compile(rf"(?!-){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
-
-
 def check_address(text: Any) -> str:
-    """An address: a dot-atom and a host name (RFC 5321, 4.1.2; RFC 6531 for letters beyond ASCII). Raises INVALID_VALUE."""
-    if not isinstance(text, str) or len(text) > 254 or not _ADDRESS.fullmatch(text):
+    """An address of mail. Raises INVALID_VALUE."""
+    if not is_address(text):
         raise OceanError("INVALID_VALUE", f"{str(text)[:80]!r} is not an address to send mail to.", "such as bob@example.com")
-    return text
+    return str(text)
 
 
 async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[str]:
     """Puts messages into the outbox, all or none; their ids. Raises KEY_REQUIRED, LIMIT_REACHED."""
     owner = caller.required("Sending mail needs a key.")
-    holder = hashlib.sha256(caller.holder.encode()).hexdigest()[:32]  # keys are made for the asking: addresses count too
+    holder = _digest(caller.holder)  # keys are made for the asking: addresses count too
     if sum(len(message.body) for message in messages) > MAX_TOGETHER:
         raise OceanError("LIMIT_REACHED", f"Messages sent together have at most {MAX_TOGETHER // 2**20} MB.", "Send them in parts.")
     moment = now()
@@ -68,6 +68,47 @@ async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[s
     ]
     ids = [row[0] for row in rows]
     return list((await change(ocean, caller, _queue(rows, owner, holder, moment), lambda: {"ids": ids}))["ids"])
+
+
+async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, beside: Steps) -> None:
+    """Puts a message of ours into the outbox, with what is written beside it. What it says is for its reader alone: it is kept wrapped.
+
+    Raises AUTH_RATE_LIMITED beyond PER_ADDRESS an hour to one address, and PER_PLACE from one place.
+    """
+    id_, moment = str(uuid_utils.uuid7()), now()
+    owner, holder = f"@{kind} {_digest(message.recipient)}", _digest(caller.holder)
+    body = ocean.master.wrap(message.body, f"outbox {id_}")
+    row = (id_, owner, holder, message.recipient, message.subject, body, "queued", 0, moment, moment)
+
+    def steps() -> Steps:
+        yield Step(LOCK, [()])
+        for sql, who, most in ((_TOLD, owner, PER_ADDRESS), (_ASKED, holder, PER_PLACE)):
+            ((count, first),) = yield Step(sql, [(who, moment - _HOUR)], reads=True)
+            if count >= most:
+                wait = max(1, (first + _HOUR - moment) // 1000 + 1)
+                says = "Too many sign-ins were asked for this address, or from this one."
+                raise OceanError("AUTH_RATE_LIMITED", says, "Use the newest link that came.", retry_after=wait)
+        yield Step(_ADD, [row])
+        yield from beside
+
+    await ocean.log.transact(steps())
+    ocean.log.wake()
+
+
+async def read(master: MasterKey, engine: Engine, limit: int = 100) -> list[dict[str, Any]]:
+    """What is in the outbox, newest first, as it will be read: `waiting` with `body`."""
+    found = await waiting(engine, limit)
+    bodies = {row[0]: row[1] for row in await engine.rows("SELECT id, body FROM outbox ORDER BY id DESC LIMIT ?", (limit,))}
+    return [{**one, "body": text_of(master, one["id"], one["owner"], bodies.get(one["id"], ""))} for one in found]
+
+
+def text_of(master: MasterKey, id_: str, owner: str, body: str) -> str:
+    """A message's text: those of ours are wrapped. Raises ValueError where the master key is another."""
+    return master.unwrap(body, f"outbox {id_}") if owner.startswith("@") else body
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _queue(rows: list[tuple[Any, ...]], owner: str, holder: str, moment: int) -> Steps:

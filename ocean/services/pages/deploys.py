@@ -41,7 +41,7 @@ async def plan(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, Any
     manifest = manifest_of(files)
     there = await files_of(ocean, caller, route)
     changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
-    staged = {sha for sha, _ in await staged_by(ocean, caller.required(*KEYED))}
+    staged = {sha for sha, _ in await staged_by(ocean, caller.writer(*KEYED))}
     upload = sorted({manifest[path][0] for path in changed} - staged)
     removed = taken_away(there, manifest)
     new = sorted(path for path in changed if path not in there)
@@ -53,7 +53,7 @@ async def stage(ocean: Ocean, caller: Caller, route: str, sha256: str, received:
     route = await require_write(ocean, caller, route)
     if received.sha256 != sha256:
         raise OceanError("INVALID_VALUE", "The file's bytes are not the ones that its digest says.", "Send it again.")
-    name = stage_name(caller.required(*KEYED), sha256)
+    name = stage_name(caller.writer(*KEYED), sha256)
     try:
         await ocean.blobs.put(name, received.pieces())
     except OSError as fault:
@@ -70,7 +70,7 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     manifest = manifest_of(files)
     before = await newest_deploy(ocean, route)
     there = await files_of(ocean, caller, route)
-    who = caller.required(*KEYED)
+    who = caller.writer(*KEYED)
     changed = [path for path, (sha256, _) in manifest.items() if path not in there or there[path].digest != sha256]
     removed = taken_away(there, manifest)
     if not changed and not removed:

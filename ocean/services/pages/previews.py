@@ -25,7 +25,7 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     """Puts the site that `files` says beside the live one: what changed is staged before, the rest is the live site's."""
     route = await require_write(ocean, caller, route)
     manifest = deploys.manifest_of(files)
-    who = caller.required(*KEYED)
+    who = caller.writer(*KEYED)
     target = f"{route}/{PREVIEW}/{secrets.token_hex(4)}"
     await require_read(ocean, caller, route, "entity")
     live = {path: drop async for path, drop in deploys.standing(ocean, route)}

@@ -1,0 +1,43 @@
+"""Who is who: public keys by @handle, address of mail or public_id, and what a key is called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ocean.context import Ocean
+from ocean.core import keys
+from ocean.core.accounts import check_handle, is_address, is_public_id
+from ocean.errors import OceanError
+from ocean.store import accounts
+
+
+async def find(ocean: Ocean, who: str) -> str:
+    """The public key of a recipient: @handle, address of mail, public_id, or a public key. Raises NOT_FOUND, INVALID_VALUE."""
+    if who.startswith("@"):
+        found = await accounts.key_of_handle(ocean.engine, check_handle(who))
+    elif is_address(who):
+        account = await accounts.by_email(ocean.engine, who.lower(), "")
+        found = account.key if account else None
+    elif is_public_id(who):
+        found = await accounts.key_of_id(ocean.engine, who)
+    else:
+        key = keys.identity(who)
+        if not keys.is_public(key):
+            raise OceanError("INVALID_VALUE", f"{who[:60]!r} names nobody.", "A @handle, an address of mail, a public_id or a public key.")
+        return key
+    if found is None:
+        raise OceanError("NOT_FOUND", f"There is nobody called {who[:80]!r} here.", "A @handle, an address of mail, a public_id or a key.")
+    return found
+
+
+async def named(ocean: Ocean, keys_: Collection[str]) -> dict[str, str]:
+    """What each key is called to others: its @handle, its public_id, or itself."""
+    called = {key: key for key in keys_}
+    called |= await accounts.ids_of(ocean.engine, list(keys_))
+    return called | {key: f"@{handle}" for key, handle in (await accounts.handles_of(ocean.engine, list(keys_))).items()}
+
+
+def told(who: str, called: str) -> dict[str, Any]:
+    """A recipient as an answer has them: by the name that they are known by."""
+    return {"handle": called} if called.startswith("@") else {"key": called} if called == who else {"public_id": called}
