@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ocean import settings as settings_
 from ocean.core import keys
@@ -103,6 +103,7 @@ class Ocean:
     paces: Paces = field(default_factory=Paces)
     usage: Usage = field(default_factory=Usage)
     kept: Kept = field(default_factory=Kept)
+    jwks: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # keys of issuers of ID tokens, and since when
     egress: Broker = field(default_factory=Broker)
     dns: Dns = field(default_factory=Dns)
     searching: Indexing | None = None  # in a process that searches: the API server

@@ -45,4 +45,5 @@ class Paces:
         self.probes = Pace(120, "At most 120 addresses an hour are looked up from one place.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.resolves = Pace(20, "At most 20 addresses an hour are resolved for one key.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.sends = Pace(200_000, "At most 200000 payments a minute are taken from one key.")
+        self.tokens = Pace(60, "At most 60 ID tokens a minute are looked at from one place.")
         self.tickets = Pace(60, "At most 60 tickets a minute are made for one caller.")

@@ -10,7 +10,6 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.response import ResponseStream
 
 from ocean.context import Caller
-from ocean.core import keys
 from ocean.core.addresses import Origin, path_of
 from ocean.core.patterns import MODES
 from ocean.core.routes import ancestors
@@ -21,6 +20,7 @@ from ocean.http.answers import as_ocean_error
 from ocean.http.app import PROBES, app, follow
 from ocean.http.clients import client_ip
 from ocean.http.ranges import send_file
+from ocean.services.access.identity import key_of
 from ocean.services.data.embeds import keep_counting
 from ocean.services.pages import tickets
 from ocean.services.pages.deploys import DEPLOY_KEY
@@ -56,7 +56,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     @server.exception(Exception)
     async def error(request: Request, fault: Exception) -> HTTPResponse:
         answer = as_ocean_error(fault)
-        body = themes.error(answer.status, answer.message, answer.hint)
+        body = themes.error(answer.status, answer.message, answer.hint, answer.details)
         headers = {**HEADERS, "cache-control": "no-store"}
         return HTTPResponse(body, answer.status, headers, "text/html; charset=utf-8")
 
@@ -151,7 +151,7 @@ async def _kept(request: Request, origin: Origin, position: int | None = None, w
                 return kept
     revision = cache.revision
     segments, slash = _segments(request.path, origin)
-    caller = Caller(keys.public_of(secret) if secret else who, client_ip(request))
+    caller = Caller(await key_of(request.app.ctx.ocean, secret) if secret else who, client_ip(request))
     found = await resolve(request.app.ctx.ocean, caller, segments, slash, moment or position, wanted, origin)
     body = await asyncio.to_thread(_body, found, origin.address) if found.view is not None else _body(found, origin.address)
     kept = Kept(found, body)

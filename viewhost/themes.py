@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
 
@@ -53,8 +54,11 @@ def _style(body: bytes) -> Any:
     return handle
 
 
-def error(status: int, message: str, hint: str | None) -> str:
-    return _ENVIRONMENT.get_template("errors/error.html").render(status=status, message=message, hint=hint)
+def error(status: int, message: str, hint: str | None, details: Mapping[str, Any] | None = None) -> str:
+    """`details` may have a `preview` of what is not shown, and `buy`, the address where it is bought."""
+    told = details or {}
+    page = _ENVIRONMENT.get_template("errors/error.html")
+    return page.render(status=status, message=message, hint=hint, preview=told.get("preview"), buy=told.get("buy"))
 
 
 def listing(listed: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Collection
@@ -11,10 +12,12 @@ from typing import Any
 from sanic import Request
 
 from ocean.api.quick import Plain
-from ocean.context import Caller, Ocean
+from ocean.context import Budget, Caller, Ocean
 from ocean.core import keys, signatures
+from ocean.core.money import WHOLE
 from ocean.errors import OceanError
 from ocean.http.clients import client_ip
+from ocean.services.access.identity import key_of
 from ocean.store.batch import Once, Write
 from ocean.turns import household
 
@@ -74,9 +77,10 @@ async def caller_of(
         body = digest if digest is not None else signatures.digest(request.body)
         asked = hashlib.sha256(f"{request.method} {request.path}?{request.query_string}\n".encode() + body).hexdigest()
     if secret:
-        return Caller(keys.public_of(secret), ip, None, idempotency, asked)
+        key = await key_of(request.app.ctx.ocean, secret)
+        return Caller(key, ip, None, idempotency, asked, _budget(request))
     if "signature-input" in request.headers:
-        return Caller(await _signer(request, digest), ip, None, idempotency, asked)
+        return Caller(await _signer(request, digest), ip, None, idempotency, asked, _budget(request))
     if not make:
         return Caller(None, ip)
     if request.args.get("generate_keypair") == "false":
@@ -84,6 +88,16 @@ async def caller_of(
     request.app.ctx.budget.spend(ip)
     pair = keys.generate()
     return Caller(pair.public, ip, pair)
+
+
+def _budget(request: Request | Plain) -> Budget | None:
+    """What the request may spend on what is sold by the reading. Raises INVALID_VALUE."""
+    text = request.headers.get("x-ocean-budget")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", text):
+        raise OceanError("INVALID_VALUE", "X-Ocean-Budget is a number of io, with at most two decimals.")
+    return Budget(round(float(text) * WHOLE))
 
 
 async def _signer(request: Request | Plain, digest: bytes | None) -> str:

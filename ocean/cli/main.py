@@ -62,6 +62,7 @@ def mail(context: click.Context, /, **given: str | None) -> None:
 
 
 mail.add_command(operator.mail_queue)
+mail.add_command(operator.mail_outbox)
 
 
 for command in (*client.COMMANDS, *domain.COMMANDS, *new.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):

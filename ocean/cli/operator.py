@@ -20,6 +20,7 @@ from ocean import settings
 from ocean.cli import show
 from ocean.cli.options import as_json, data, fail, load, store
 from ocean.core import keys
+from ocean.errors import OceanError
 
 T = TypeVar("T")
 
@@ -165,12 +166,91 @@ def mail_queue(as_json: bool, **given: str | None) -> None:
         click.echo("Nothing waits to be sent.")
 
 
+@click.command("outbox")
+@as_json
+@data
+@store
+def mail_outbox(as_json: bool, **given: str | None) -> None:
+    """Show the messages themselves, newest first: until they are sent, this is where they are read."""
+    from ocean.services.mail.outbox import read
+    from ocean.store.secrets import MasterKey
+
+    values = _existing(given)
+    master = MasterKey(Path(values["OCEAN_DATA"]), values["OCEAN_MASTER_KEY"])
+    found = _with_engine(values, lambda engine: read(master, engine))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for one in found:
+        body = "\n".join(show.visible(line) for line in one["body"].splitlines())
+        click.echo(f"{one['created_at']}  {one['state']}\nTo: {one['to']}\nSubject: {one['subject']}\n\n{body}\n{'-' * 40}")
+    if not found:
+        click.echo("There is no message.")
+
+
+@click.group("io")
+def io_() -> None:
+    """The operator's io: given to keys, and what came of it."""
+
+
+@io_.command("grant")
+@click.argument("key")
+@click.argument("amount", type=int)
+@as_json
+@data
+@store
+def io_grant(key: str, amount: int, as_json: bool, **given: str | None) -> None:
+    """Give a KEY (or @handle, address, public_id) AMOUNT io that nobody had before. It works while the servers run."""
+    from ocean.services.money.credits import grant
+
+    told = _with_ocean(_existing(given), lambda ocean: grant(ocean, key, amount))
+    click.echo(json.dumps(told) if as_json else f"{told['to']} was given {told['granted']} io.")
+
+
+@io_.command("check")
+@as_json
+@data
+@store
+def io_check(as_json: bool, **given: str | None) -> None:
+    """Check the ledger: each transfer's postings come to nothing, each balance is the sum of its postings, none is below nothing."""
+    from ocean.store.ledger import faults, totals
+
+    values = _existing(given)
+    found, sums = _with_engine(values, faults), _with_engine(values, totals)
+    if as_json:
+        click.echo(json.dumps({"faults": found, **sums}))
+    else:
+        said = f"{sums['transfers']} transfers, and the ledger holds: {sums['io']} io are out, {sums['fees']} of them fees."
+        click.echo("\n".join(found) or said)
+    if found:
+        raise SystemExit(1)
+
+
 def _existing(given: dict[str, str | None]) -> dict[str, str]:
     values = load(given)
     database = Path(values["OCEAN_DATA"]) / "ocean.db"
     if not values["OCEAN_STORE"] and not database.exists():
         fail(f"There is no store at {database}. Name its folder: --data DIR.")
     return values
+
+
+def _with_ocean(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
+    """With all services, beside servers that may run."""
+    from ocean.context import Ocean
+
+    async def run() -> T:
+        ocean = await Ocean.open(values)
+        try:
+            return await work(ocean)
+        finally:
+            await ocean.close()
+
+    try:
+        return asyncio.run(run())
+    except OceanError as fault:
+        fail(f"{fault.message} {fault.hint or ''}".strip(), 1)
+    except OSError as fault:
+        fail(f"The store can't be reached: {fault}.")
 
 
 def _with_engine(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
@@ -204,4 +284,4 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield seen
 
 
-COMMANDS = (settings_, keys_, verify, backup, restore, reindex)
+COMMANDS = (settings_, keys_, io_, verify, backup, restore, reindex)

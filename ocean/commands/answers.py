@@ -15,13 +15,13 @@ _PLAIN: dict[str, dict[str, Any]] = {
 
 SHAPES = {
     "record": "drop_id: text, route: text, key?: text, payload: any, source: text, created_at: text, version?: integer, "
-    "expires_at?: text, price?: number",
-    "priced": "drop_id: text, route: text, key?: text, price: number, _gated: true",
+    "expires_at?: text, price?: number, price_per_read?: number",
+    "priced": "drop_id: text, route: text, key?: text, price?: number, price_per_read?: number, preview?: any, _gated: true",
     "keypair": "public: text, private: text",
     "saved": "drop_id: text, route: text, key?: text, source: text, created_at: text, version?: integer, expires_at?: text, "
-    "price?: number, warning?: text, warning?: text, keypair?: keypair",
+    "price?: number, price_per_read?: number, warning?: text, keypair?: keypair",
     "updated": "drop_id: text, route: text, key: text, payload?: any, source: text, created_at: text, version?: integer, "
-    "expires_at?: text, price?: number, keypair?: keypair",
+    "expires_at?: text, price?: number, price_per_read?: number, keypair?: keypair",
     "removed": "deleted: true, drop_id: text, keypair?: keypair",
     "counted": "route: text, key: text, field: text, value?: integer, keypair?: keypair",
     "told": "ok: true, stream: true, recording: flag, keypair?: keypair",
@@ -36,7 +36,7 @@ SHAPES = {
     "subscription": "id: text, kind: text, host?: text, prefix?: text, created_at?: text, keypair?: keypair",
     "schema": "version?: text, fields: object",
     "pattern": "pattern: text, version?: text, fields: object, views?: object, owner: text",
-    "priced_pattern": "pattern: text, owner: text, price: number, _gated: true",
+    "priced_pattern": "pattern: text, owner: text, price?: number, price_per_read?: number, _gated: true",
     "fault": "field: text, message: text",
     "index": "field: text, ready: flag",
     "link": "seq: integer, chain: text, at?: text, public_key: text, signature: text",
@@ -66,6 +66,29 @@ SHAPES = {
     "certificate?: certificate",
     "plan": "upload: text[], change: text[], new: text[], remove: text[], keep: integer",
     "unpublished": "deleted: true, drop_id?: text, count?: integer, keypair?: keypair",
+    "whoami": "tier: text, key?: text, balance?: number, public_id?: text, handle?: text, email?: text, routes?: text[], "
+    "permissions?: text[], ip?: text",
+    "claim": "key: text, owner: text, label: text, type: text, claimed_at: text",
+    "scoped": "id: text, label: text, routes: text[], permissions: text[], created_at: text, expires_at?: text",
+    "new_scoped": "secret: text, id: text, label: text, routes: text[], permissions: text[], created_at: text, expires_at?: text",
+    "account": "email: text, key: text, tier: text, public_id: text, handle?: text, profile: object, audience?: text",
+    "person": "handle?: text, public_id?: text, key?: text",
+    "entry": "type: text, amount: number, from: text, to: text, fee: number, net: number, from_bal?: number, to_bal?: number, "
+    "txn_id: text, created_at: text, about?: object",
+    "offer": "drop_id: text, route: text, key?: text, price?: number, price_per_read?: number, preview?: any, bought: flag, url?: text",
+    "purchased": "ok: true, drop_id: text, route: text, key?: text, price: number, remaining?: number, txn_id?: text, already?: true",
+    "sale": "id: text, route: text, key?: text, drop_id: text, price: number, fee: number, net: number, created_at: text, "
+    "refunded_at?: text",
+    "order": "order: text, state: text, amount: number, cost: integer, currency: text, credited: number, refunded: integer, "
+    "created_at: text",
+    "value": "id: text, name: text, symbol: text, creator: text, scope: text, max_supply: integer|null, decimals: integer, "
+    "created_at: text",
+    "new_value": "ok: true, id: text, name: text, symbol: text, creator: text, scope: text, max_supply: integer|null, decimals: integer, "
+    "created_at: text, supply: integer",
+    "supplied_value": "id: text, name: text, symbol: text, creator: text, scope: text, max_supply: integer|null, decimals: integer, "
+    "created_at: text, supply: integer",
+    "value_line": "type: text, amount: integer, fee: integer, from?: text, to?: text, txn_id: text, created_at: text",
+    "holding": "holder: text, balance: integer",
     "versions": "versions: record|priced[]",
 }
 

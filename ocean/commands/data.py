@@ -29,14 +29,14 @@ async def _save_public(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, A
 
 _SAVE = (
     Arg("route", "text", required=True), Arg("key", "text"), Arg("payload", "any", required=True), Arg("ttl", "integer"),
-    Arg("price", "number"), Arg("public", "flag"), Arg("vector", "list"),
+    Arg("price", "number"), Arg("price_per_read", "number"), Arg("public", "flag"), Arg("vector", "list"),
     IF_MATCH, Arg("if_none_match", "absent", "header", called="if-none-match"),
 )  # fmt: skip
 
 COMMANDS = (
     Command(
-        "save", ("save ROUTE [@KEY] PAYLOAD:body [keep TTL:integer] [price PRICE:number]",
-                 "write ROUTE [@KEY] PAYLOAD:body [keep TTL:integer] [price PRICE:number]"),
+        "save", ("save ROUTE [@KEY] PAYLOAD:body [keep TTL:integer] [price PRICE:number] [price_per_read PRICE_PER_READ:number]",
+                 "write ROUTE [@KEY] PAYLOAD:body [keep TTL:integer] [price PRICE:number] [price_per_read PRICE_PER_READ:number]"),
         "Save an event, or a new version of the record @KEY.", 'save my/data @user-1 name: "Alice"', records.save,
         (Twin("POST", "/drop", _SAVE, status=201),), writes=True, answer="saved | told"
     ),

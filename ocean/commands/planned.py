@@ -27,18 +27,6 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "events": (("events ROUTE [start START:text] [end END:text]",), 'events calendar/team start "2026-03-01" end "2026-04-01"'),
     "rsvp": (("rsvp ROUTE @KEY EMAIL:text ANSWER:name",), 'rsvp calendar/team @sprint-42 "bob@example.com" accepted'),
     "calendar feed": (("calendar feed ROUTE",), "calendar feed calendar/team"),
-    "value create": (
-        ("value create ID:text name NAME:text symbol SYMBOL:text [max_supply MAX:integer] [decimals DECIMALS:integer] [scope SCOPE:text]",),
-        'value create "gold" name "Gold" symbol "GLD" max_supply 1000000 decimals 2 scope "private"',
-    ),
-    "value mint": (("value mint ID:text AMOUNT:integer [to TO:text]",), 'value mint "gold" 500 to "recipientKey"'),
-    "value transfer": (("value transfer ID:text AMOUNT:integer to TO:text",), 'value transfer "gold" 100 to "recipientKey"'),
-    "value burn": (("value burn ID:text AMOUNT:integer",), 'value burn "gold" 50'),
-    "value balance": (("value balance ID:text",), 'value balance "gold"'),
-    "value supply": (("value supply ID:text",), 'value supply "gold"'),
-    "value currencies": (("value currencies",), "value currencies"),
-    "value holders": (("value holders ID:text",), 'value holders "gold"'),
-    "value ledger": (("value ledger ID:text",), 'value ledger "gold"'),
 }
 
 COMMANDS = tuple(

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 from sanic import HTTPResponse, Request, Sanic
 
 THEMES = Path(__file__).parents[2] / "themes"
-_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
 _FRESH = "public, max-age=300, must-revalidate"
 
 
@@ -25,12 +30,11 @@ class Asset(NamedTuple):
 def mount(server: Sanic[Any, Any], assets: Mapping[str, Asset]) -> None:
     """`assets` by the path that each is served at."""
     for path, asset in assets.items():
-        server.add_route(
-            _handler(asset), path, methods=["GET", "HEAD"], name=f"asset_{path.strip('/').replace('.', '_').replace('-', '_')}"
-        )
+        server.add_route(handler(asset), path, methods=["GET", "HEAD"], name=f"asset_{path.strip('/').replace('.', '_').replace('-', '_')}")
 
 
-def _handler(asset: Asset) -> Any:
+def handler(asset: Asset) -> Any:
+    """What answers a request with a file."""
     body = (THEMES / asset.file).read_bytes()
     kind = _TYPES[Path(asset.file).suffix]
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

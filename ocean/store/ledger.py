@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import uuid_utils
 
-from ocean.core.money import ISSUE, Transfer, account_of, settled
+from ocean.core.drop import show_io
+from ocean.core.money import FEES, IO, ISSUE, Transfer, account_of, settled
 from ocean.core.payloads import dumps
 from ocean.errors import OceanError
 from ocean.store.engine import Engine, Row, Step, Steps
@@ -206,3 +207,10 @@ async def faults(engine: Engine) -> list[str]:
     found += [f"{row[0]} holds {row[1]}" for row in await engine.rows(below, (ISSUE,))]
     uncounted = "SELECT p.account FROM posting p LEFT JOIN balance b ON b.account = p.account WHERE b.account IS NULL LIMIT 10"
     return found + [f"{row[0]} has postings and no balance" for row in await engine.rows(uncounted)]
+
+
+async def totals(engine: Engine) -> dict[str, float | int]:
+    """How many transfers there are, how much io is out, and how much of it is the house's."""
+    ((count,),) = await engine.rows("SELECT count(*) FROM transfer")
+    out, fees = -await balance_of(engine, IO, ISSUE), await balance_of(engine, IO, FEES)
+    return {"transfers": int(count), "io": show_io(out), "fees": show_io(fees)}

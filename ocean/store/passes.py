@@ -29,3 +29,11 @@ def taken(kind: str, secret: str, found: list[Pass]) -> Steps:
     """Takes it away; of two who have it, one is let in."""
     rows = yield Step("DELETE FROM once WHERE id = ? RETURNING request, answer, expires_at", [(_id(kind, secret),)], reads=True)
     found.extend(Pass(*row) for row in rows if row[2] > now())
+
+
+def put_once(kind: str, secret: str, given: Pass, there: list[bool]) -> Steps:
+    """Puts it, or says that it is there."""
+    row = (_id(kind, secret), *given)
+    sql = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?) ON CONFLICT (id) DO NOTHING RETURNING id"
+    if not (yield Step(sql, [row], reads=True)):
+        there.append(True)

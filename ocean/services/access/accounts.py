@@ -86,7 +86,7 @@ async def verify(ocean: Ocean, caller: Caller, *, token: str) -> dict[str, Any]:
     if not made:
         raise OceanError("TOKEN_EXPIRED", "This link is older than 15 minutes.", "Ask for a new one: POST /auth/login.")
     onward = orjson.loads(found[0].of)["next"]
-    return {"key": _secret(ocean, made[0]), "public_id": made[0].public_id, **({"next": onward} if onward else {})}
+    return {"key": secret_of(ocean, made[0]), "public_id": made[0].public_id, **({"next": onward} if onward else {})}
 
 
 def _verified(token: str, found: list[Pass], fresh: Account, made: list[Account]) -> Steps:
@@ -118,7 +118,8 @@ def _fresh(ocean: Ocean) -> Account:
     return Account(pair.public, "", "", wrapped, secrets.token_hex(6), "{}", now())
 
 
-def _secret(ocean: Ocean, account: Account) -> str:
+def secret_of(ocean: Ocean, account: Account) -> str:
+    """The secret key of an account, which is for its holder alone."""
     return ocean.master.unwrap(account.secret, f"account {account.key}")
 
 
@@ -134,7 +135,7 @@ async def resolve(ocean: Ocean, caller: Caller, *, email: str) -> dict[str, Any]
     for holder in caller.holders:
         ocean.paces.resolves.spend(holder)
     account, new = await account_for(ocean, address, f"key {developer}")
-    return {"ocean_key": _secret(ocean, account), "public_id": account.public_id, "is_new": new}
+    return {"ocean_key": secret_of(ocean, account), "public_id": account.public_id, "is_new": new}
 
 
 async def me(ocean: Ocean, caller: Caller) -> dict[str, Any]:

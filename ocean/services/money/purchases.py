@@ -6,12 +6,14 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import money
+from ocean.core.addresses import address_of_record
 from ocean.core.drop import Drop, show_io, show_time
 from ocean.core.money import IO, Transfer, account_of
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, may_see
+from ocean.services.access.reading import gated, may_see, stub
 from ocean.services.data.writing import move
 from ocean.services.money.credits import check_page, fees_of
+from ocean.services.pages.places import url_of
 from ocean.store import purchases
 from ocean.store.ledger import Book, Course, Move
 from ocean.store.purchases import Offer, Purchase
@@ -41,6 +43,18 @@ async def purchase(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, A
         return {**_told(drop), "price": show_io(amount), "remaining": show_io(posted.left), "txn_id": posted.txn_id}
 
     return await move(ocean, caller, course)
+
+
+async def offer(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, Any]:
+    """What a priced record costs, what is shown of it before, whether the caller may read it by now, and where its page is."""
+    drop = await ocean.reader.drop(drop_id)
+    if drop is None or not drop.live(now()) or not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
+        raise OceanError("NOT_FOUND", f"There is nothing to buy at {drop_id[:60]!r}.", _GONE)
+    if drop.key is not None:
+        drop = await ocean.reader.entity(drop.route, drop.key) or drop
+    told = {name: value for name, value in stub(drop).items() if name != "_gated"}
+    page = {"url": await url_of(ocean, drop.route, address_of_record(drop.route, drop.key))} if drop.key is not None else {}
+    return {**told, "bought": not await gated(ocean, caller, drop), **page}
 
 
 async def _buyable(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:

@@ -13,7 +13,8 @@ from ocean.core.drop import REMOVED, UNPUBLISHED, Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated
+from ocean.services.access.reading import gated, stub
+from ocean.settings import api_url
 from ocean.store.reader import now
 
 PREVIEW = "_preview"  # the folder of a site's previews, beneath it
@@ -135,10 +136,25 @@ async def record(visit: Visit, route: str, key: str) -> Drop | None:
     if refusal is not None:
         raise refusal
     if await gated(visit.ocean, visit.caller, drop):
-        raise OceanError("FORBIDDEN", "This page has a price.", "Its writer sees it with ?_key=.", status=402)
+        raise _unpaid(visit, drop)
     visit.public = visit.public and drop.price.free
     visit.meet(drop)
     return drop
+
+
+def _unpaid(visit: Visit, drop: Drop) -> OceanError:
+    """What is said of a page that has a price, to who has not bought it: what it costs, and where it is bought."""
+    visit.public = False
+    told = stub(drop)
+    if drop.price.once is None:
+        says = f"This page is sold by the reading: {told['price_per_read']} io each time."
+        unpaid = OceanError("RATE_LIMITED", says, "Programs read it with X-Ocean-Budget.", status=402)
+    else:
+        unpaid = OceanError("RATE_LIMITED", f"This page costs {told['price']} io.", status=402)
+        unpaid.details["buy"] = f"{api_url(visit.ocean.settings)}/buy?drop={drop.drop_id}"
+    if isinstance(told.get("preview"), str):
+        unpaid.details["preview"] = told["preview"]
+    return unpaid
 
 
 def refusal_of(visit: Visit, path: Path) -> OceanError | None:
