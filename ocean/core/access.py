@@ -36,7 +36,12 @@ class Scoped(str):
         made.id, made.routes, made.permissions, made.expires_at = id_, tuple(routes), frozenset(permissions), expires_at
         return made
 
+    def __repr__(self) -> str:
+        """Answers that are kept are kept by it: one of the key's own is none of this."""
+        return f"Scoped({str(self)!r}, {self.id!r})"
+
     def may(self, route: str, action: Action) -> bool:
+        """Whether what is asked lies within it. Whether the key itself may, the predicate says."""
         permission = "drop" if action == "remove" else action
         return permission in self.permissions and any(covers(folder, route) for folder in self.routes)
 

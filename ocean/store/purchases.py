@@ -75,6 +75,7 @@ class Offer(NamedTuple):
 
 
 _COLUMNS = ", ".join(Purchase._fields)
+_REVISE = Step("UPDATE head SET revision = revision + 1 WHERE id = 1", [()])  # what is kept of answers was for who had not bought it
 _RECORD = "SELECT drop_id, owner, price, read_price FROM record WHERE route = ? AND key = ? AND removed = 0"
 _EVENT = (
     "SELECT d.drop_id, r.owner, r.price, r.read_price FROM drops d JOIN record r ON r.seq = d.seq WHERE d.drop_id = ? AND r.removed = 0"
@@ -95,6 +96,7 @@ def held(buyer: str, drop: Drop) -> Generator[Step, list[Row], bool]:
 def added(buyer: str, drop: Drop, posted: Posted, amount: int, fee: int) -> Generator[Step, list[Row], None]:
     row = Purchase(posted.txn_id, buyer, drop.item, drop.owner, drop.route, drop.key, drop.drop_id, amount, fee, posted.created_at, None)
     yield Step(f"INSERT INTO purchase ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", [row])
+    yield _REVISE
 
 
 def found(id_: str) -> Generator[Step, list[Row], Purchase | None]:
@@ -104,6 +106,7 @@ def found(id_: str) -> Generator[Step, list[Row], Purchase | None]:
 
 def refunded(id_: str, moment: int) -> Generator[Step, list[Row], None]:
     yield Step("UPDATE purchase SET refunded_at = ? WHERE id = ?", [(moment, id_)])
+    yield _REVISE
 
 
 async def of_side(engine: Engine, side: str, who: str, limit: int, offset: int) -> list[Purchase]:

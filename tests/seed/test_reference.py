@@ -9,6 +9,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.services.money import credits
 from ocean.store import hooks
 from ocean.store.hooks import Delivery
 from tests.seed.shapes import check
@@ -28,6 +29,8 @@ save _config/myapp/now-playing @stream { type: "stream" }
 define todo fields title: "text" status: "text"
 define "users" fields name: "text"
 share agency/shop with @CLIENT_KEY
+value create "gold" name "Gold" symbol "GLD"
+value mint "gold" 1000
 """
 HOOK = 'when my/data changes call "https://example.com/hook"'
 EXAMPLES = [c.example for c in COMMANDS.values() if c.forms and c.name not in (*planned.NAMES, "rollback", "promote")]
@@ -49,11 +52,24 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
         sent = Delivery("msg_1", hook, 1, str(owner.key), "r", "", "", hooks.DONE, 1, 200, "", 5, 1, 1, 1)
         await ocean.log.transact(hooks.queued([sent], 10, 1))
         followed = str((await execute(ocean, owner, parse("push subscribe users")))["id"])
-        text = named(example).replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
+        sale, drop = await _sales(ocean, owner)
+        text = named(example).replace("sale-id-here", sale).replace("drop-id-here", drop)
+        text = text.replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
         if text.startswith("domain "):
             await execute(ocean, owner, parse("domain add mycoolsite.com to mysite"))
         statements = parse(text)
         check(statements[0], plain(await execute(ocean, owner, statements)))
+
+
+async def _sales(ocean: Ocean, owner: Caller) -> tuple[str, str]:
+    """The id of a sale of theirs, and a drop that another sells."""
+    other = Caller(keys.generate().public)
+    for who in (owner, other):
+        await credits.grant(ocean, str(who.key), 1000)
+    mine = await execute(ocean, owner, parse("save sold @mine 1 price 5"))
+    theirs = await execute(ocean, other, parse("save others @theirs 1 price 5"))
+    sale = await execute(ocean, other, parse(f'purchase "{mine["drop_id"]}"'))
+    return str(sale["txn_id"]), str(theirs["drop_id"])
 
 
 def test_every_command_that_can_be_written_has_an_example() -> None:
