@@ -52,7 +52,7 @@ def set_up(process: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Plain(process) if sys.stderr.isatty() else JsonLines(process))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("sanic", "sanic.root", "sanic.server", "sanic.error", "tortoise", "asyncio", "mail.log"):
+    for name in ("sanic", "sanic.root", "sanic.server", "sanic.error", "tortoise", "asyncio", "mail.log", "stripe"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -57,7 +57,7 @@ def news_of(event: Mapping[str, Any]) -> News | None:
     if kind in ("checkout.session.completed", "checkout.session.async_payment_succeeded") and thing.get("payment_status") == "paid":
         return News(*named, paid=_whole(thing.get("amount_total")))
     if kind == "payment_intent.succeeded":
-        return News(named[0], str(thing.get("id")), named[2], paid=_whole(thing.get("amount_received")))
+        return News(named[0], str(thing.get("id")), named[2], paid=_whole(thing.get("amount_received", thing.get("amount"))))
     if kind == "charge.refunded":
         return News(*named, refunded=_whole(thing.get("amount_refunded")))
     return None

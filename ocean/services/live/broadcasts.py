@@ -22,7 +22,7 @@ from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require, require_read, require_write
 from ocean.services.data.writing import write
-from ocean.services.live.hub import Ended, Event, Subscriber
+from ocean.services.live.hub import Ended, Event, Subscriber, arriving
 from ocean.store.reader import now
 
 LOOK = 0.5  # seconds between looks whether who listens still may
@@ -216,13 +216,8 @@ async def listen(
     listener = ocean.broadcasting.attach(caller, route)
     try:
         yield None
-        if live is not None:
-            live(listener)
-        while True:
-            for item in await listener.next():
-                yield item
-                if isinstance(item, Ended):
-                    return
+        async for item in arriving(ocean, listener, live):
+            yield item
     finally:
         ocean.broadcasting.detach(listener)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core.access import Rules
+from ocean.core.access import Rules, Scoped
 from ocean.core.drop import ACCESS, Drop
 from ocean.core.routes import ancestors, covers
 from ocean.errors import OceanError
+from ocean.services.access import scoped
 from ocean.services.access.reading import may_see, require, stub, ungated
 from ocean.store.reader import now
 
@@ -90,6 +91,22 @@ class Subscriber:
         self._events.clear()
         self._bytes = 0
         return events
+
+
+async def arriving(
+    ocean: Ocean, subscriber: Subscriber, live: Callable[[Subscriber], None] | None
+) -> AsyncIterator[Event | Ended | None]:  # fmt: skip
+    """What comes to a subscriber, up to the end; that of a scoped key ends with the key. `live` as in `streams.follow`."""
+    if live is not None and not isinstance(subscriber.caller.key, Scoped):
+        live(subscriber)
+    while True:
+        for came in await subscriber.next():
+            if not await scoped.holds(ocean, subscriber.caller.key):
+                yield Ended("FORBIDDEN")
+                return
+            yield came
+            if isinstance(came, Ended):
+                return
 
 
 class Hub:

@@ -12,7 +12,7 @@ from ocean.core.drop import Drop
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_hear, may_see, require_read, shown
-from ocean.services.live.hub import Ended, Event, Hub, Subscriber
+from ocean.services.live.hub import Ended, Event, Hub, Subscriber, arriving
 from ocean.store.reader import now
 
 PAGE = 500
@@ -63,13 +63,8 @@ async def follow(
             replayed += isinstance(item, Event)
             yield item
         yield CaughtUp(replayed)
-        if live is not None:
-            live(subscriber)
-        while True:
-            for came in await subscriber.next():
-                yield came
-                if isinstance(came, Ended):
-                    return
+        async for came in arriving(ocean, subscriber, live):
+            yield came
     finally:
         hub.detach(subscriber)
 
