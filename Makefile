@@ -28,9 +28,9 @@ test: env
 shots: env
 	@$(BIN)/python -m ops.shots shots
 
-# The fault runs at their full length: 100 kills of each process, 100,000 statements.
+# The fault runs at their full length: 100 kills of each process, 100,000 statements, 1,000,000 moves of money.
 faults: env
-	@OCEAN_FAULT_ROUNDS=100 OCEAN_STATEMENTS=100000 $(BIN)/python -m pytest tests/faults --timeout 3600 -v
+	@OCEAN_FAULT_ROUNDS=100 OCEAN_STATEMENTS=100000 OCEAN_MOVES=1000000 $(BIN)/python -m pytest tests/faults --timeout 3600 -v
 
 check: env
 	@$(BIN)/ruff format --check .

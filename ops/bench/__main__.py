@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, listeners, pages, pairs, peers, probes, queries, searches, tls
+from ops.bench import flat, listeners, money, pages, pairs, peers, probes, queries, searches, tls
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -33,6 +33,7 @@ def main() -> None:
                 rows += probes.against_raw(wrk, running, raw)
             rows += pages.against_nginx(wrk, running, Path(folder))
             rows.append(probes.counter(running))
+            rows += money.transfers(wrk, running)
             with peers.soul(Path(folder)) as soul:
                 if soul:
                     rows += probes.against_soul(wrk, running, soul)
