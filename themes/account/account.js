@@ -67,6 +67,7 @@ function verify() {
   });
 }
 
+const short = (name) => (name.length > 20 ? `${name.slice(0, 8)}…` : name); // a key, where there is no handle
 const io = (amount) => `${amount} io`;
 
 async function buy() {
@@ -137,7 +138,8 @@ async function account() {
   $("lines").replaceChildren(...ledger.entries.map((line) => {
     const row = document.createElement("tr");
     const out = line.from === "you";
-    for (const text of [new Date(line.created_at).toLocaleString(), line.type, out ? line.to : line.from, `${out ? "−" : "+"}${out ? line.amount : line.net}`]) {
+    const when = new Date(line.created_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+    for (const text of [when, line.type, short(out ? line.to : line.from), `${out ? "−" : "+"}${out ? line.amount : line.net}`]) {
       const cell = document.createElement("td");
       cell.textContent = text;
       row.append(cell);
