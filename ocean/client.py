@@ -98,10 +98,11 @@ class _Calls(ABC, Generic[R]):
 
     def save(
         self, route: str, payload: Any, *, key: str | None = None, ttl: int | None = None, price: float | None = None,
-        public: bool | None = None, if_match: str | None = None, if_none_match: str | None = None, wait: bool | None = None,
-        idempotency_key: str | None = None,
+        price_per_read: float | None = None, public: bool | None = None, if_match: str | None = None, if_none_match: str | None = None,
+        wait: bool | None = None, idempotency_key: str | None = None,
     ) -> R:  # fmt: skip
-        body = {**_given(route=route, key=key, ttl=ttl, price=price, public=public), "payload": payload}
+        given = _given(route=route, key=key, ttl=ttl, price=price, price_per_read=price_per_read, public=public)
+        body = {**given, "payload": payload}
         headers = {"if-match": if_match, "if-none-match": if_none_match, "idempotency-key": idempotency_key}
         return self._ask(_json("POST", "/drop", body, {"wait": wait}, headers))
 
@@ -111,6 +112,14 @@ class _Calls(ABC, Generic[R]):
     ) -> R:  # fmt: skip
         query = {"key": key, "at": at, "history": history, "embed_depth": embed_depth, "resolve": resolve}
         return self._ask(Request("GET", _at("entity", route), query))
+
+    def send(self, to: str, amount: int, *, idempotency_key: str | None = None) -> R:
+        """Sends io to a @handle, an address of mail, a public_id or a key."""
+        return self._ask(_json("POST", "/io/send", {"to": to, "amount": amount}, headers={"idempotency-key": idempotency_key}))
+
+    def purchase(self, drop_id: str) -> R:
+        """Buys a priced record; its stub has the drop_id."""
+        return self._ask(Request("POST", _at("purchase", drop_id)))
 
     def list(self, route: str, *, limit: int | None = None, cursor: str | None = None) -> R:
         return self._ask(Request("GET", _at("entities", route), {"limit": limit, "cursor": cursor}))

@@ -41,6 +41,7 @@ class Paces:
         self.events_to_one = Pace(600, "At most 600 events a minute are taken from one address.")
         self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
         self.domains = Pace(120, "At most 120 times a minute domains are looked at for one caller.")
+        self.addresses = Pace(600, "At most 600 addresses an hour are looked up by one caller.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.claims = Pace(60, "At most 60 challenges a minute are given to one key.")
         self.probes = Pace(120, "At most 120 addresses an hour are looked up from one place.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.resolves = Pace(20, "At most 20 addresses an hour are resolved for one key.", seconds=3600, code="AUTH_RATE_LIMITED")

@@ -27,7 +27,9 @@ from ocean.core.payloads import dumps, loads
 
 BATCH = 1000  # records that are saved together, all or none
 BATCH_BYTES = 4 * 1024 * 1024
-_RECORD = frozenset({"drop_id", "route", "key", "payload", "source", "created_at", "version", "expires_at", "price", "owner"})
+_RECORD = frozenset(
+    {"drop_id", "route", "key", "payload", "source", "created_at", "version", "expires_at", "price", "price_per_read", "owner"}
+)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?")
 _GUARDED = re.compile(r"'[=+\-@\t\r]")
 
@@ -268,7 +270,7 @@ def _value(cell: str, text: bool = False) -> Any:
 def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[str, Any] | None:
     """A line of an export as the record that it was, None where its time is over; anything else as a payload."""
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
-        own = {name: record[name] for name in ("key", "price") if record.get(name) is not None}
+        own = {name: record[name] for name in ("key", "price", "price_per_read") if record.get(name) is not None}
         if record.get("expires_at"):
             own["ttl"] = _left(record["expires_at"], number)
             if own["ttl"] <= 0:

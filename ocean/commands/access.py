@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocean.commands.command import ROUTE, Arg, Command, Twin
-from ocean.services.access import access, accounts, claims, oidc, scoped
+from ocean.services.access import access, accounts, claims, oidc, people, scoped
 from ocean.services.access.identity import whoami
 
 _KEY = Arg("key", "text", "path", required=True)
@@ -60,6 +60,9 @@ COMMANDS = (
             (Twin("DELETE", "/access/<route:path>", (ROUTE, Arg("key", "text", "query"))),), answer="access"),
     Command("access", (), "A folder's access record.", "", access.show, (Twin("GET", "/access/<route:path>", (ROUTE,)),), answer="access"),
     *_KEYS,
+    Command("profile", ("profile WHO:text",), "What a person says of themselves, by @handle, public_id or key.", 'profile "@alice"',
+            people.profile, (Twin("GET", "/profile/<who>", (Arg("who", "text", "path", required=True),)),),
+            answer="key: text, public_id: text, profile: object, handle?: text"),
     Command("whoami", ("whoami",), "Which key this is.", "whoami", whoami, (Twin("GET", "/whoami"),),
             answer="whoami"),
 )  # fmt: skip

@@ -6,16 +6,19 @@ from collections.abc import Generator
 from dataclasses import astuple, fields
 
 from ocean.core.topups import Order
-from ocean.store.engine import Engine, Row, Step
+from ocean.store.engine import Engine, Row, Step, Steps
 
 _COLUMNS = ", ".join(field.name for field in fields(Order))
-ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))})"
+_ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))}) ON CONFLICT (id) DO NOTHING"
 BEGUN = "UPDATE topup SET session = ?, intent = ? WHERE id = ? AND paid_at IS NULL"
 _CHANGE = "UPDATE topup SET intent = ?, paid_at = ?, refunded = ?, credited = ? WHERE id = ?"
 
 
-def row_of(order: Order) -> tuple[object, ...]:
-    return astuple(order)
+def there_or_added(made: Order, found: list[Order]) -> Steps:
+    """The order of that id: the one that is there, or this one from now on."""
+    yield Step(_ADD, [astuple(made)])
+    rows = yield Step(f"SELECT {_COLUMNS} FROM topup WHERE id = ?", [(made.id,)], reads=True)
+    found.append(Order(*rows[0]))
 
 
 def order_of(id_: str, intent: str) -> Generator[Step, list[Row], Order | None]:

@@ -13,7 +13,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
 from ocean.pace import Paces
-from ocean.services.access import accounts
+from ocean.services.access import accounts, people
 from ocean.services.access.identity import whoami
 from ocean.services.mail import outbox
 from ocean.services.money import credits
@@ -180,6 +180,17 @@ async def test_handles_are_one_account_s_and_lead_to_it_though_it_has_another_by
     for name in ("alice3", "alice4", "alice5"):
         await accounts.change(ocean, alice, handle=name)
     assert await code(accounts.change(ocean, alice, handle="alice6")) == "LIMIT_REACHED"
+
+
+async def test_a_profile_is_for_all_and_is_not_found_by_the_address(ocean: Ocean, alice: Caller) -> None:
+    one = await signed_in(ocean)
+    await accounts.change(ocean, one, handle="al", profile={"name": "Al"})
+    me = await accounts.me(ocean, one)
+    for who in ("@al", me["public_id"], str(one.key)):
+        told = await people.profile(ocean, NOBODY, who=who)
+        assert told == {"key": one.key, "public_id": me["public_id"], "handle": "@al", "profile": {"name": "Al"}}
+    assert await code(people.profile(ocean, NOBODY, who="alice@example.com")) == "INVALID_VALUE"
+    assert await code(people.profile(ocean, NOBODY, who=str(alice.key))) == "NOT_FOUND"
 
 
 async def test_of_many_who_want_a_handle_at_once_one_has_it(ocean: Ocean) -> None:

@@ -68,6 +68,19 @@ async def test_bad_amounts_move_nothing(ocean: Ocean, alice: Caller, bob: Caller
     assert await credits.balance(ocean, str(alice.key)) == 10
 
 
+async def test_ten_thousand_bad_amounts_move_nothing(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await credits.grant(ocean, str(alice.key), 10)
+    chance = random.Random(3)
+    makers = (
+        lambda: -chance.randrange(2**70), lambda: chance.random() * 10 ** chance.randrange(300), lambda: str(chance.randrange(10)),
+        lambda: chance.random() < 0.5, lambda: 2**53 // 100 + chance.randrange(2**70), lambda: [chance.randrange(9)], lambda: None,
+        lambda: 0,
+    )  # fmt: skip
+    for _ in range(10_000):
+        assert await code(credits.send(ocean, alice, to=str(bob.key), amount=chance.choice(makers)())) == "INVALID_VALUE"
+    assert len((await credits.lines(ocean, alice))["entries"]) == 1
+
+
 async def test_of_two_who_spend_the_same_io_one_does(ocean: Ocean, alice: Caller) -> None:
     await credits.grant(ocean, str(alice.key), 100)
     others = [keys.generate().public for _ in range(20)]

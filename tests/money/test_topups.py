@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,14 @@ async def test_without_stripe_it_is_said_what_is_missing(ocean: Ocean, alice: Ca
 async def test_what_can_t_be_bought(ordered: tuple[Ocean, str], alice: Caller, amount: Any) -> None:
     assert await code(topups.topup(ordered[0], alice, amount=amount)) == "INVALID_VALUE"
     assert await code(topups.topup(ordered[0], alice, amount=5, next="//evil.org")) == "INVALID_VALUE"
+
+
+async def test_the_same_order_asked_for_again_is_the_same_order(ordered: tuple[Ocean, str], alice: Caller) -> None:
+    keyed = replace(alice, idempotency="k")
+    for _ in range(3):
+        assert await code(topups.topup(ordered[0], keyed, amount=7)) == "SERVER_BUSY"
+    assert await code(topups.topup(ordered[0], keyed, amount=8)) == "CONFLICT"
+    assert [one["amount"] for one in (await topups.orders(ordered[0], alice))["orders"]] == [7, 100]
 
 
 async def test_an_event_counts_once_however_often_and_however_it_is_named(ordered: tuple[Ocean, str], alice: Caller) -> None:

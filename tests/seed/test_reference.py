@@ -9,6 +9,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.services.access import accounts
 from ocean.services.money import credits
 from ocean.store import hooks
 from ocean.store.hooks import Delivery
@@ -53,6 +54,8 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
         await ocean.log.transact(hooks.queued([sent], 10, 1))
         followed = str((await execute(ocean, owner, parse("push subscribe users")))["id"])
         sale, drop = await _sales(ocean, owner)
+        account, _ = await accounts.account_for(ocean, "alice@example.com", accounts.PERSONAL)
+        await accounts.change(ocean, Caller(account.key), handle="alice")
         text = named(example).replace("sale-id-here", sale).replace("drop-id-here", drop)
         text = text.replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
         if text.startswith("domain "):

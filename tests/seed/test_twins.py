@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_statement_and_its_request_are_the_same(text: str) -> None:
         if twin.method == method and (match := re.fullmatch(PLACE.sub(r"(?P<\1>.+)", twin.path), target.split("?")[0]))
     )
     request = Plain(None, "", method, target.encode(), headers, json.dumps(body).encode() if body is not None else b"")
-    request.match_info = {name: value.replace("%2F", "/") for name, value in match.groupdict().items()}
+    request.match_info = {name: unquote(value) for name, value in match.groupdict().items()}
     read = Reader(twin, command.writes, credentials_of(twin))(request)
     if command.name in ("query", "bulk"):
         return  # their arguments are held to each other by tests of their own

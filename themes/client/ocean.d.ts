@@ -17,6 +17,7 @@ export interface OceanRecord<T = Json> {
   version?: number;
   expires_at?: string;
   price?: number;
+  price_per_read?: number;
 }
 
 export interface Saved {
@@ -111,7 +112,7 @@ export class Ocean {
   push: Push;
   exec(statement: string): Promise<any>;
   save(route: string, payload: Json, options?: {
-    key?: string; ttl?: number; price?: number; public?: boolean; ifMatch?: string; ifNoneMatch?: "*"; wait?: boolean; idempotencyKey?: string;
+    key?: string; ttl?: number; price?: number; pricePerRead?: number; public?: boolean; ifMatch?: string; ifNoneMatch?: "*"; wait?: boolean; idempotencyKey?: string;
   }): Promise<Saved>;
   get<T = Json>(route: string, key: string, options?: {
     at?: string; history?: boolean; embedDepth?: number; resolve?: boolean;

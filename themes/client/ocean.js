@@ -30,9 +30,9 @@ export class Ocean {
     return this.#ask("POST", "/exec", { body: statement, type: "text/plain; charset=utf-8" });
   }
 
-  save(route, payload, { key, ttl, price, public: open, ifMatch, ifNoneMatch, wait, idempotencyKey } = {}) {
+  save(route, payload, { key, ttl, price, pricePerRead, public: open, ifMatch, ifNoneMatch, wait, idempotencyKey } = {}) {
     return this.#ask("POST", "/drop", {
-      json: { route, key, payload, ttl, price, public: open },
+      json: { route, key, payload, ttl, price, price_per_read: pricePerRead, public: open },
       query: { wait },
       headers: { "if-match": ifMatch, "if-none-match": ifNoneMatch, "idempotency-key": idempotencyKey },
     });

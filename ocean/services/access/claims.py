@@ -84,7 +84,7 @@ async def relabel(ocean: Ocean, caller: Caller, *, key: str, label: str | None =
 async def transfer(ocean: Ocean, caller: Caller, *, key: str, to: str) -> dict[str, Any]:
     """Hands a claimed key to another: from that moment on the old owner, and whom they let in, have nothing of it."""
     who, device = caller.required(_KEYED), _public(key)
-    new = await people.find(ocean, to)
+    new = await people.find(ocean, to, caller)
     await _change(ocean, caller, device, claims.transfer(device, who, new, now()))
     left = await _closing(ocean, device)  # what was shared while it was handed on
     if left:

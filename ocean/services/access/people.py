@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ocean.context import Ocean
+import orjson
+
+from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.core.accounts import check_handle, is_address, is_public_id
 from ocean.errors import OceanError
 from ocean.store import accounts
 
 
-async def find(ocean: Ocean, who: str) -> str:
-    """The public key of a recipient: @handle, address of mail, public_id, or a public key. Raises NOT_FOUND, INVALID_VALUE."""
+async def find(ocean: Ocean, who: str, caller: Caller | None = None) -> str:
+    """The public key of a recipient: @handle, address of mail, public_id, or a public key; the caller is who looks, None the operator.
+
+    Raises NOT_FOUND, INVALID_VALUE, AUTH_RATE_LIMITED where one looks for too many addresses.
+    """
     if who.startswith("@"):
         found = await accounts.key_of_handle(ocean.engine, check_handle(who))
     elif is_address(who):
+        for holder in caller.holders if caller is not None else ():
+            ocean.paces.addresses.spend(holder)
         account = await accounts.by_email(ocean.engine, who.lower(), "")
         found = account.key if account else None
     elif is_public_id(who):
@@ -41,3 +48,15 @@ async def named(ocean: Ocean, keys_: Collection[str]) -> dict[str, str]:
 def told(who: str, called: str) -> dict[str, Any]:
     """A recipient as an answer has them: by the name that they are known by."""
     return {"handle": called} if called.startswith("@") else {"key": called} if called == who else {"public_id": called}
+
+
+async def profile(ocean: Ocean, caller: Caller, *, who: str) -> dict[str, Any]:
+    """What a person says of themselves to all, by @handle, public_id or key: never by address. Raises NOT_FOUND."""
+    if is_address(who):
+        raise OceanError("INVALID_VALUE", "People are not looked up by their addresses.", "By @handle, public_id or key.")
+    account = await accounts.by_key(ocean.engine, await find(ocean, who, caller))
+    if account is None or account.audience:
+        raise OceanError("NOT_FOUND", f"There is nobody called {who[:80]!r} here.")
+    handle = (await accounts.handles_of(ocean.engine, [account.key])).get(account.key)
+    told = {"key": account.key, "public_id": account.public_id, "profile": orjson.loads(account.profile)}
+    return {**told, **({"handle": f"@{handle}"} if handle else {})}

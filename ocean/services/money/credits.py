@@ -32,7 +32,7 @@ async def send(ocean: Ocean, caller: Caller, *, to: str, amount: Any) -> dict[st
     """Sends a whole number of io; the fee is a part of it. Raises RATE_LIMITED where there is too little, NOT_FOUND, INVALID_VALUE."""
     sender, hundredths = caller.required(_KEYED), money.whole_io(amount)
     ocean.paces.sends.spend(sender)
-    receiver = await people.find(ocean, to)
+    receiver = await people.find(ocean, to, caller)
     points, collector = fees_of(ocean)
     transfer = Transfer("transfer", IO, sender, receiver, hundredths, money.io_fee(hundredths, points), collector)
     called = people.told(receiver, (await people.named(ocean, [receiver]))[receiver])

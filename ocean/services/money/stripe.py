@@ -100,6 +100,8 @@ def _way_out(ocean: Ocean) -> stripe.HTTPClient:
                 reply = await ocean.egress.request(method.upper(), url, body, headers, seconds=SECONDS)
             except EgressError as fault:
                 raise stripe.APIConnectionError(str(fault), should_retry=True) from fault  # type: ignore[no-untyped-call]
+            except OceanError as fault:  # an address that nothing is sent to
+                raise stripe.APIConnectionError(fault.message) from fault  # type: ignore[no-untyped-call]
             return reply.body, reply.status, reply.headers
 
     return WayOut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 from typing import Any
@@ -46,8 +47,7 @@ async def topup(ocean: Ocean, caller: Caller, *, amount: Any, app: bool = False,
         raise OceanError("NOT_AVAILABLE", "io can't be bought on this server.", "Its operator sets OCEAN_STRIPE_KEY first.")
     if await rows.count_since(ocean.engine, owner, now() - _DAY) >= MAX_A_DAY:
         raise OceanError("LIMIT_REACHED", f"A key begins at most {MAX_A_DAY} orders a day.", retry_after=3600)
-    order = Order(str(uuid_utils.uuid7()), owner, hundredths, cents, currency, "", "", None, 0, 0, now())
-    await ocean.log.put(rows.ADD, [rows.row_of(order)])
+    order = await _ordered(ocean, caller, Order(_id(caller, owner), owner, hundredths, cents, currency, "", "", None, 0, 0, now()))
     if app:
         begun = await stripe.intent(ocean, order.id, cents, currency)
     else:
@@ -56,6 +56,22 @@ async def topup(ocean: Ocean, caller: Caller, *, amount: Any, app: bool = False,
     await ocean.log.put(rows.BEGUN, [(begun.session, begun.intent, order.id)])
     told = {"order": order.id, "amount": amount, "cost": cents, "currency": currency}
     return {**told, **({"client_secret": begun.client_secret} if app else {"url": begun.url})}
+
+
+def _id(caller: Caller, owner: str) -> str:
+    """An order's id: the same for the same request sent again, so that Stripe too takes it for the same."""
+    if not caller.idempotency:
+        return str(uuid_utils.uuid7())
+    return "once-" + hashlib.sha256(f"{owner}\n{caller.idempotency}".encode()).hexdigest()[:40]
+
+
+async def _ordered(ocean: Ocean, caller: Caller, order: Order) -> Order:
+    """The order that stands by that id: this one, or the one that was asked for before. Raises CONFLICT where that was another."""
+    found: list[Order] = []
+    await ocean.log.transact(rows.there_or_added(order, found))
+    if (found[0].io, found[0].cents, found[0].currency) != (order.io, order.cents, order.currency):
+        raise OceanError("CONFLICT", "This Idempotency-Key was used for another order.", "Use a new one.")
+    return found[0]
 
 
 async def orders(ocean: Ocean, caller: Caller, *, limit: int = 100, offset: int = 0) -> dict[str, Any]:

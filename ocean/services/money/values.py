@@ -49,7 +49,7 @@ async def mint(ocean: Ocean, caller: Caller, *, currency: str, amount: Any, to: 
     """The creator's: makes more of a value, for themselves or for another. Raises FORBIDDEN, LIMIT_REACHED beyond max_supply."""
     who, value = caller.required(_KEYED), await _value(ocean, currency)
     units = rules.amount_of(amount, value)
-    receiver, warning = (who, {}) if to is None else await _receiver(ocean, to)
+    receiver, warning = (who, {}) if to is None else await _receiver(ocean, caller, to)
 
     def course(book: Book) -> Course:
         yield from book.load(value.id, (ISSUE, receiver))
@@ -69,7 +69,7 @@ async def transfer(ocean: Ocean, caller: Caller, *, currency: str, amount: Any, 
     sender, value = caller.required(_KEYED), await _value(ocean, currency)
     units = rules.amount_of(amount, value)
     ocean.paces.sends.spend(sender)
-    receiver, warning = await _receiver(ocean, to)
+    receiver, warning = await _receiver(ocean, caller, to)
     fee, collector = money.value_fee(units, int(ocean.settings["OCEAN_VALUE_FEE"])), fees_of(ocean)[1]
 
     def course(book: Book) -> Course:
@@ -98,7 +98,7 @@ async def burn(ocean: Ocean, caller: Caller, *, currency: str, amount: Any) -> d
 async def balance(ocean: Ocean, caller: Caller, *, currency: str, holder: str | None = None) -> dict[str, Any]:
     """What somebody has of a value: the caller, if nobody is named."""
     value = await _value(ocean, currency)
-    who = caller.required(_KEYED) if holder is None else await _holder(ocean, holder)
+    who = caller.required(_KEYED) if holder is None else await _holder(ocean, caller, holder)
     return {
         "currency": value.id,
         "holder": who,
@@ -124,7 +124,7 @@ async def currencies(
 ) -> dict[str, Any]:  # fmt: skip
     """All values, or one creator's, the oldest first."""
     check_page(limit, offset)
-    maker = await _holder(ocean, creator) if creator is not None else None
+    maker = await _holder(ocean, caller, creator) if creator is not None else None
     found = [_shown(one) for one in await values.made_by(ocean.engine, maker, limit, offset)]
     return {"currencies": found, "count": len(found)}
 
@@ -166,23 +166,23 @@ async def _supply(ocean: Ocean, value: Value) -> int:
     return -await ledger.balance_of(ocean.engine, value.id, ISSUE)
 
 
-async def _receiver(ocean: Ocean, to: str) -> tuple[str, dict[str, str]]:
+async def _receiver(ocean: Ocean, caller: Caller, to: str) -> tuple[str, dict[str, str]]:
     """Who gets it. A name that is nobody's key yet holds what it is sent, and nobody can move it: that is said."""
-    who = await _holder(ocean, to)
+    who = await _holder(ocean, caller, to)
     if keys.is_public(who):
         return who, {}
     return who, {"warning": f"{who!r} is no public key (43 characters): nobody can move what is sent to it."}
 
 
-async def _holder(ocean: Ocean, text: str) -> str:
+async def _holder(ocean: Ocean, caller: Caller, text: str) -> str:
     if rules.is_name(text) and len(text) < 40 and not text.startswith((keys.SECRET_PREFIX, keys.SCOPED_PREFIX)):
         try:
-            return await people.find(ocean, text)
+            return await people.find(ocean, text, caller)
         except OceanError as fault:
             if fault.code == "NOT_FOUND":  # it has the form of a public_id, and is none
                 raise
             return text
-    return await people.find(ocean, text)
+    return await people.find(ocean, text, caller)
 
 
 def _shown(value: Value) -> dict[str, Any]:
