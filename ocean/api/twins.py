@@ -109,7 +109,12 @@ class Reader:
 
 
 def _from_path(request: Asked, name: str) -> str:
-    return path_route(request) if name == "route" else str(request.match_info[name])
+    if name == "route":
+        return path_route(request)
+    try:
+        return unquote_to_bytes(str(request.match_info[name])).decode()
+    except UnicodeDecodeError:
+        raise OceanError("INVALID_VALUE", f"The address's {name!r} is not UTF-8.") from None
 
 
 def _missing(name: str) -> None:

@@ -83,6 +83,8 @@ def _absent(name: str, value: Any) -> bool:
     return True
 
 
+_CONTENT = frozenset(("payload", "text", "query", "body"))  # arguments that are no names
+
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _kind(str, "text"),
     "integer": _integer,
@@ -97,5 +99,8 @@ KINDS: dict[str, Callable[[str, Any], Any]] = {
 
 
 async def run(command: Command, ocean: Ocean, caller: Caller, args: dict[str, Any]) -> dict[str, Any]:
-    """The command with arguments that were read from a statement or a request."""
+    """The command with arguments that were read from a statement or a request. Raises INVALID_VALUE for what can be no name of anything."""
+    for name, value in args.items():
+        if isinstance(value, str) and "\x00" in value and name not in _CONTENT:
+            raise OceanError("INVALID_VALUE", f"{name!r} has the character U+0000 in it, which no name has.")
     return await command.run(ocean, caller, **args)

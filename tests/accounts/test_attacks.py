@@ -145,3 +145,14 @@ def test_a_scoped_key_in_an_address_reads_a_page_and_a_stream_and_is_not_logged(
     assert code(ask(server, "GET", f"/export/{route}", made["secret"])) == (403, "FORBIDDEN")
     ask(server, "DELETE", f"/key/scoped/{made['id']}", secret)
     assert requests.get(f"{server.view}/{route}/memo?_key={made['secret']}", timeout=9).status_code == 401
+
+
+def test_a_name_in_an_address_is_read_as_it_was_meant(server: Running) -> None:
+    for path, wanted in (
+        ("/profile/%40nobody1", 404),
+        ("/profile/@nobody1", 404),
+        ("/profile/%ff", 400),
+        ("/profile/%00", 400),
+        ("/purchase/%00", 400),
+    ):
+        assert ask(server, "GET", path).status_code == wanted, path

@@ -14,6 +14,7 @@ from grammar.conditions import AllOf, Test, show_field
 from grammar.names import parted, spelled, title, way
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query.find import find
 from ocean.services.query.sql import sql
@@ -105,3 +106,10 @@ async def test_ten_thousand_hostile_names_come_back_through_find_sql_and_export(
 async def test_the_shortest_and_the_longest_name(ocean: Ocean, alice: Caller, name: str) -> None:
     await records.save(ocean, alice, route="odd", key="k", payload={name: 1})
     assert await rows(ocean, alice, f"find odd where {json.dumps(name)} = 1 pick {json.dumps(name)}") == [{name: 1}]
+
+
+@pytest.mark.parametrize("text", ['value balance "a\\u0000"', 'offer "\\u0000"', 'webhook delete "\\u0000"', 'profile "\\u0000"'])
+async def test_no_name_has_the_character_that_ends_one(ocean: Ocean, alice: Caller, text: str) -> None:
+    with pytest.raises(OceanError) as caught:
+        await execute(ocean, alice, parse(text))
+    assert caught.value.code == "INVALID_VALUE"
