@@ -19,6 +19,7 @@ from ocean.http.protocol import Protocol
 LARGEST = 64 * 1024  # bytes of a whole request
 _HEAD = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\x00\x80-\xff]*\r\n)+)\r\n")
 _NOT_PLAIN = frozenset({"transfer-encoding", "expect", "upgrade", "te", "trailer", "range"})
+_WRITES = frozenset({"signature-input", "x-ocean-budget"})  # with these a read writes too: it is begun once, and waits
 Handler = Callable[["Plain"], Coroutine[Any, Any, Answer]]
 
 
@@ -116,7 +117,7 @@ class QuickProtocol(Protocol):
         handler, instant, pattern = found
         request = Plain(self.app, self.conn_info.client_ip if self.conn_info else "", *plain)
         begun = time.perf_counter()
-        if instant and self.app.ctx.quick_inline and "signature-input" not in plain[2] and b"history" not in plain[1]:
+        if instant and self.app.ctx.quick_inline and _WRITES.isdisjoint(plain[2]) and b"history" not in plain[1]:
             coroutine = handler(request)
             try:
                 coroutine.send(None)

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from ocean.core import keys
+from tests.cli.test_cli import ocean
 from tests.conftest import Running
 
 
@@ -156,3 +157,17 @@ def test_a_name_in_an_address_is_read_as_it_was_meant(server: Running) -> None:
         ("/purchase/%00", 400),
     ):
         assert ask(server, "GET", path).status_code == wanted, path
+
+
+def test_a_reading_is_paid_once_though_it_is_asked_for_by_the_short_way(server: Running, secret: str) -> None:
+    seller = keys.generate().secret
+    route = f"feeds/{keys.public_of(seller)[:10]}"
+    server.post("/drop", {"route": route, "key": "now", "payload": {"up": 1}, "price_per_read": 2}, seller)
+    ocean("io", "grant", keys.public_of(secret), "10", "--data", str(server.data))
+    with requests.Session() as line:  # the short way is for a line that is kept
+        line.headers["x-ocean-key"] = secret
+        url = f"{server.api}/entity/{route}?key=now"
+        assert line.get(url, timeout=9).json()["_gated"]
+        for left in (8, 6):
+            assert line.get(url, headers={"x-ocean-budget": "2"}, timeout=9).json()["payload"] == {"up": 1}
+            assert line.get(f"{server.api}/whoami", timeout=9).json()["balance"] == left
