@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,13 +39,7 @@ class Budget:
 
     left: int
     paid: set[str] = field(default_factory=set)
-
-    def allows(self, amount: int) -> bool:
-        return amount <= self.left
-
-    def spend(self, item: str, amount: int) -> None:
-        self.left -= amount
-        self.paid.add(item)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from ocean.errors import OceanError
 
-MAX_KNOWN = 100_000  # that are counted in one minute: their names are kept as numbers
+MAX_KNOWN = 100_000  # that are counted in one period: their names are kept as numbers
 
 
 class Pace:
@@ -18,14 +18,14 @@ class Pace:
         self._says = says
         self._seconds = seconds
         self._code = code
-        self._minute = 0
+        self._period = 0
         self._counts: Counter[int] = Counter()
 
     def spend(self, *who: str, amount: int = 1, at: float | None = None) -> None:
         """Raises LIMIT_REACHED, or the code it was made with. `at` in seconds: now."""
-        minute = int((time.monotonic() if at is None else at) // self._seconds)
-        if minute != self._minute:
-            self._minute = minute
+        period = int((time.monotonic() if at is None else at) // self._seconds)
+        if period != self._period:
+            self._period = period
             self._counts.clear()
         name = hash(who)
         if self._counts[name] + amount > self._most or (name not in self._counts and len(self._counts) >= MAX_KNOWN):
@@ -42,6 +42,7 @@ class Paces:
         self.notifications = Pace(1000, "At most 1000 notifications a minute are taken from one sender.")
         self.domains = Pace(120, "At most 120 times a minute domains are looked at for one caller.")
         self.addresses = Pace(600, "At most 600 addresses an hour are looked up by one caller.", seconds=3600, code="AUTH_RATE_LIMITED")
+        self.made = Pace(200, "At most 200 values and scoped keys an hour are made from one place.", seconds=3600)
         self.claims = Pace(60, "At most 60 challenges a minute are given to one key.")
         self.probes = Pace(120, "At most 120 addresses an hour are looked up from one place.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.resolves = Pace(20, "At most 20 addresses an hour are resolved for one key.", seconds=3600, code="AUTH_RATE_LIMITED")

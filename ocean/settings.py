@@ -187,6 +187,15 @@ def listener(values: Mapping[str, str], name: str = "OCEAN_TLS") -> tuple[str, i
     return None if values[name] == "off" else address(values, name)
 
 
+def is_loopback(values: Mapping[str, str], name: str) -> bool:
+    """Whether a HOST:PORT setting is reached from this machine alone."""
+    host, _ = address(values, name)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def server(values: Mapping[str, str], name: str = "OCEAN_DNS") -> tuple[str, int] | None:
     """`(address, port)`, or None where there is none."""
     if not values[name]:

@@ -104,8 +104,18 @@ async def _let_in(request: Request, origin: Origin, secret: str) -> HTTPResponse
     segments, slash = _segments(request.path, origin)
     who = await tickets.redeem(request.app.ctx.ocean, secret, _canonical(segments, slash))
     if who is None:
+        await _offered(request, origin)
         raise OceanError("FORBIDDEN", "This ticket was used, is over, or is for another page.", "Ask for another: ticket ROUTE @KEY.")
     return await _respond(request, await _kept(request, origin, who=who))
+
+
+async def _offered(request: Request, origin: Origin) -> None:
+    """Raises what says where a page is bought, or read again, where it has a price."""
+    try:
+        await _kept(request, origin)
+    except OceanError as fault:
+        if "buy" in fault.details:
+            raise
 
 
 async def _visited(request: Request, origin: Origin) -> Kept:

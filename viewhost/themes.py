@@ -58,7 +58,7 @@ def error(status: int, message: str, hint: str | None, details: Mapping[str, Any
     """`details` may have a `preview` of what is not shown, and `buy`, the address where it is bought."""
     told = details or {}
     page = _ENVIRONMENT.get_template("errors/error.html")
-    return page.render(status=status, message=message, hint=hint, preview=told.get("preview"), buy=told.get("buy"))
+    return page.render(status=status, message=message, hint=hint, preview=told.get("preview"), buy=told.get("buy"), title=told.get("title"))
 
 
 def listing(listed: Any) -> bytes:

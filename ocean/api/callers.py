@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Awaitable, Collection
@@ -14,7 +13,7 @@ from sanic import Request
 from ocean.api.quick import Plain
 from ocean.context import Budget, Caller, Ocean
 from ocean.core import keys, signatures
-from ocean.core.money import WHOLE
+from ocean.core.money import read_io
 from ocean.errors import OceanError
 from ocean.http.clients import client_ip
 from ocean.services.access.identity import key_of
@@ -95,9 +94,7 @@ def _budget(request: Request | Plain) -> Budget | None:
     text = request.headers.get("x-ocean-budget")
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", text):
-        raise OceanError("INVALID_VALUE", "X-Ocean-Budget is a number of io, with at most two decimals.")
-    return Budget(round(float(text) * WHOLE))
+    return Budget(read_io(text))
 
 
 async def _signer(request: Request | Plain, digest: bytes | None) -> str:

@@ -62,7 +62,7 @@ COMMANDS = (
     *_KEYS,
     Command("profile", ("profile WHO:text",), "What a person says of themselves, by @handle, public_id or key.", 'profile "@alice"',
             people.profile, (Twin("GET", "/profile/<who>", (Arg("who", "text", "path", required=True),)),),
-            answer="key: text, public_id: text, profile: object, handle?: text"),
+            answer="public_id: text, profile: object, handle?: text"),
     Command("whoami", ("whoami",), "Which key this is.", "whoami", whoami, (Twin("GET", "/whoami"),),
             answer="whoami"),
 )  # fmt: skip

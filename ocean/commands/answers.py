@@ -25,7 +25,7 @@ SHAPES = {
     "removed": "deleted: true, drop_id: text, keypair?: keypair",
     "counted": "route: text, key: text, field: text, value?: integer, keypair?: keypair",
     "told": "ok: true, stream: true, recording: flag, keypair?: keypair",
-    "access": "route: text, owner: text|null, mode: text|null, grants?: object, warning?: text, keypair?: keypair",
+    "access": "route: text, owner: text|null, mode: text|null, grants?: object, claim?: object, warning?: text, keypair?: keypair",
     "found": "drop_id: text, route: text, key?: text, score: number, payload: any, created_at: text, snippet?: text",
     "facet": "value: any, count: integer",
     "listener": "key?: text, since: text",

@@ -50,7 +50,7 @@ COMMANDS = (
     ),
     Command("value mint", ("value mint CURRENCY:text AMOUNT:integer [to TO:text]",), "Make more of a value of yours, for you or another.",
             'value mint "gold" 500 to "CLIENT_KEY"', values.mint, (Twin("POST", "/values/mint", (_CURRENCY, _AMOUNT, Arg("to", "text"))),),
-            answer="ok: true, currency: text, minted: integer, to: text, balance: integer, supply: integer, warning?: text"),
+            answer="ok: true, currency: text, minted: integer, to: text, supply: integer, warning?: text"),
     Command("value transfer", ("value transfer CURRENCY:text AMOUNT:integer to TO:text",), "Send of a value; the fee is on top.",
             'value transfer "gold" 100 to "CLIENT_KEY"', values.transfer,
             (Twin("POST", "/values/transfer", (_CURRENCY, _AMOUNT, _TO)),),

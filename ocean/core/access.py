@@ -177,7 +177,9 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
     if who is None and private_owner(route):
         return OceanError("KEY_REQUIRED", f"The folder {route!r} is private.", "Send your key as X-Ocean-Key.", status=401)
     if isinstance(who, Scoped) and not who.may(route, action):
-        return OceanError("FORBIDDEN", f"This key is a scoped one: it may not {action} in {route!r}.", "Use the key that made it.")
+        return OceanError(
+            "FORBIDDEN", f"This key is a scoped one: it may not do that in {route!r} ({action}).", "Use the key that made it."
+        )
     verb = "read" if action in READS else "write to" if action == "drop" else "remove from"
     return OceanError(
         "FORBIDDEN",

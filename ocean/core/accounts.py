@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import string
+import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
+
+import idna
 
 from ocean.core.payloads import dumps
 from ocean.errors import OceanError
@@ -15,13 +19,13 @@ _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _LABEL = r"\w(?:[\w-]{0,61}\w)?"
 _ADDRESS = re.compile(rf"(?!-){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
 RESERVED = frozenset(
-    ("abuse", "account", "accounts", "admin", "administrator", "api", "billing", "everyone", "help", "hostmaster", "info", "io", "me",
-     "moderator", "nobody", "noreply", "ocean", "official", "operator", "payments", "postmaster", "root", "security", "staff", "support",
-     "system", "team", "webmaster", "you")
+    ("abuse", "account", "accounts", "admin", "administrator", "api", "billing", "everyone", "fees", "help", "hostmaster", "info",
+     "infinite-ocean", "io", "issue", "me", "moderator", "nobody", "noreply", "ocean", "official", "operator", "payments", "postmaster",
+     "root", "security", "staff", "stripe", "support", "system", "team", "webmaster", "you")
 )  # fmt: skip
 MAX_PROFILE = 4096  # bytes of JSON
 MAX_NAME = 60  # characters of an app's name
-MAX_SUBJECT = 150
+MAX_TITLE = 150  # of a subject that an app chooses
 
 
 def is_address(text: Any) -> bool:
@@ -29,17 +33,30 @@ def is_address(text: Any) -> bool:
     return isinstance(text, str) and len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
 
 
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # these alone: other letters that look alike are others
+
+
 def canonical_email(text: Any) -> str:
-    """The address as accounts are known by, in lower case. Raises INVALID_EMAIL."""
-    if not is_address(text):
-        raise OceanError("INVALID_EMAIL", f"{str(text)[:80]!r} is not an address of mail.", "such as alice@example.com")
-    return str(text).lower()
+    """The address as accounts are known by: lower case, its host in ASCII (IDNA). Raises INVALID_EMAIL."""
+    if is_address(text):
+        local, _, host = unicodedata.normalize("NFC", text).translate(_LOWER).rpartition("@")
+        try:
+            return f"{local}@{host if host.isascii() else idna.encode(host, uts46=True).decode()}"
+        except idna.IDNAError:
+            pass
+    raise OceanError("INVALID_EMAIL", f"{str(text)[:80]!r} is not an address of mail.", "such as alice@example.com")
+
+
+def handle_of(text: str) -> str | None:
+    """A handle without its @, as they are known by; None where it can be none."""
+    name = text.removeprefix("@").translate(_LOWER)
+    return name if len(name) > 1 and _HANDLE.fullmatch(name) else None
 
 
 def check_handle(text: str) -> str:
-    """A handle without its @. Raises INVALID_VALUE."""
-    name = text.removeprefix("@").lower()
-    if not _HANDLE.fullmatch(name) or len(name) < 2:
+    """A handle that may be taken. Raises INVALID_VALUE, CONFLICT."""
+    name = handle_of(text)
+    if name is None:
         raise OceanError("INVALID_VALUE", f"{text[:60]!r} is no handle.", "2 to 32 of a-z, 0-9, - and _, such as @alice.")
     if name in RESERVED or _PUBLIC_ID.fullmatch(name):
         raise OceanError("CONFLICT", f"The handle @{name} is not given away.", "Choose another.")

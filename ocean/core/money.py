@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,16 +80,24 @@ def value_fee(amount: int, per_thousand: int) -> int:
     return -(-amount * per_thousand // 1000)
 
 
+def whole(amount: Any, of: str, most: int = MOST) -> int:
+    """A whole number above nothing. Raises INVALID_VALUE for all else: parts, text, true, what is too large."""
+    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= most:
+        raise OceanError("INVALID_VALUE", f"{str(amount)[:40]!r} is not an amount of {of[:40]!r}.", "A whole number above 0.")
+    return amount
+
+
 def whole_io(amount: Any) -> int:
     """A whole number of io in hundredths. Raises INVALID_VALUE."""
-    return units(amount, "io") * WHOLE
+    return whole(amount, IO, MOST // WHOLE) * WHOLE
 
 
-def units(amount: Any, of: str) -> int:
-    """A whole number of units above nothing. Raises INVALID_VALUE for all else: parts, text, true, what is too large."""
-    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MOST // WHOLE:
-        raise OceanError("INVALID_VALUE", f"{str(amount)[:40]!r} is not an amount of {of}.", "A whole number above 0.")
-    return amount
+def read_io(text: str) -> int:
+    """Hundredths of a number of io that is written out, with at most two decimals; nothing is one. Raises INVALID_VALUE."""
+    found = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,2}))?", text)
+    if found is None:
+        raise OceanError("INVALID_VALUE", f"{text[:40]!r} is not a number of io.", "With at most two decimals, such as 5 or 0.25.")
+    return int(found[1]) * WHOLE + int((found[2] or "").ljust(2, "0"))
 
 
 def price_of(amount: Any, name: str = "price") -> int:

@@ -20,6 +20,7 @@ class Order:
     io: int
     cents: int
     currency: str
+    app: int  # whether it is an app's to take to its end, or Checkout's
     session: str
     intent: str
     paid_at: int | None

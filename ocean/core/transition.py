@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ocean.core import access, broadcasts
@@ -141,13 +141,18 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         raise access.refusal(op.route, who, action)
     reads = current is None or _may_read(op.route, who, current, state)
     _check_preconditions(op, current, reads=reads)
-    if op.kind == "add" and current is not None and not reads:
-        _check_blind(op, current)
+    if current is not None and not reads:
+        _check_blind(op, who, current)
     changes.append(_PLANNERS[op.kind](op, who, current))
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
     if not op.restoring:
-        _check_schema(op.route, changes[-1], who, current, state)
+        try:
+            _check_schema(op.route, changes[-1], who, current, state)
+        except OceanError as fault:
+            if reads or op.kind == "save" or (current is not None and current.owner == who):
+                raise
+            raise OceanError(fault.code, "The record would not be as it has to be.", "Who may read it is told why.") from None
     if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
         changes[:0] = _mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):
@@ -161,10 +166,13 @@ def _may_read(route: str, who: str, current: Current, state: State) -> bool:
     return seen and (current.price.free or current.owner == who)
 
 
-def _check_blind(op: Op, current: Current) -> None:
-    """Who may not read a record counts on it without learning from what is refused: in small steps, and only where it counts already."""
-    if abs(op.by) > MAX_BLIND or op.counter not in current.counters:
+def _check_blind(op: Op, who: str, current: Current) -> None:
+    """Who may not read a record changes it without learning from what is refused: a counter in small steps, and only where it counts
+    already; and never what the record is held to."""
+    if op.kind == "add" and (abs(op.by) > MAX_BLIND or op.counter not in current.counters):
         raise OceanError("FORBIDDEN", f"A key that may not read {op.key!r} in {op.route!r} can't count that.", f"By at most {MAX_BLIND}.")
+    if op.kind == "update" and "pattern" in op.changes and current.owner != who:
+        raise OceanError("FORBIDDEN", f"A key that may not read {op.key!r} in {op.route!r} can't say what it is held to.")
 
 
 def _check_file(payload: str, who: str, current: Current | None, state: State) -> None:
@@ -258,6 +266,8 @@ def _trust(op: Op, who: str, state: State) -> Change:
 def _authorise(op: Op, who: str, action: str, state: State) -> tuple[access.Verdict, Change | None]:
     """Refuses, or gives the verdict, and the change that takes an unowned folder for its first writer."""
     rules = state.rules(op.route)
+    if op.public or op.route.split("/", 1)[0] == "trust":
+        _no_scoped(who)
     verdict = access.decide(op.route, who, action, rules)
     if verdict == "deny":
         raise access.refusal(op.route, who, action)
@@ -393,34 +403,3 @@ def _add(op: Op, who: str, current: Current | None) -> Change:
 _PLANNERS: dict[str, Callable[[Op, str, Current | None], Change]] = {
     "save": _save, "update": _update, "remove": _remove, "unpublish": _remove, "add": _add,
 }  # fmt: skip
-
-
-def grant(route: str, who: str, key: str, mode: str | None, permissions: tuple[str, ...] | None) -> Callable[[Rule | None], Rule]:
-    """The alteration that grants `key` access, taking the folder for `who` if nobody has."""
-
-    def alter(rule: Rule | None) -> Rule:
-        if rule is not None and rule.mode == OPEN:
-            raise OceanError("CONFLICT", f"The folder {route!r} was left open for good.")
-        if access.private_owner(route) and mode not in (None, "shared"):
-            raise OceanError("INVALID_VALUE", "A private folder can only be shared with named keys (mode shared).")
-        grants = {**(rule.grants if rule else {}), key: access.PERMISSIONS if permissions is None else permissions}
-        if rule is None:
-            return Rule(access.private_owner(route) or who, mode or "shared", grants)
-        return replace(rule, mode=mode or ("shared" if rule.mode == access.CLAIMED else rule.mode), grants=grants)
-
-    return alter
-
-
-def revoke(route: str, key: str | None) -> Callable[[Rule | None], Rule | None]:
-    """The alteration that takes back one grant, or the whole rule."""
-
-    def alter(rule: Rule | None) -> Rule | None:
-        if rule is None:
-            raise OceanError("NOT_FOUND", f"The folder {route!r} has no access record of its own.")
-        if key is None:
-            return replace(rule, mode=access.CLAIMED, grants={}) if rule.claim else None
-        if key not in rule.grants:
-            raise OceanError("NOT_FOUND", f"The key {key!r} has no grant on {route!r}.")
-        return replace(rule, grants={k: v for k, v in rule.grants.items() if k != key})
-
-    return alter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from ocean.core.money import IO, MOST
 from ocean.errors import OceanError
@@ -47,13 +46,6 @@ def check(value: Value) -> Value:
     if value.max_supply is not None and not 0 < value.max_supply <= MOST:
         raise OceanError("INVALID_VALUE", f"'max_supply' is a whole number above 0, {MOST} at most.")
     return value
-
-
-def amount_of(amount: Any, value: Value) -> int:
-    """An amount in the smallest unit. Raises INVALID_VALUE."""
-    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MOST:
-        raise OceanError("INVALID_VALUE", f"{str(amount)[:40]!r} is not an amount of {value.id!r}.", "A whole number of its smallest unit.")
-    return amount
 
 
 def check_minter(value: Value, who: str, amount: int, supply: int) -> None:

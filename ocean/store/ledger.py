@@ -80,6 +80,10 @@ class Book:
         """Of an account that was loaded."""
         return self._balances[account_of(currency, holder)]
 
+    def has_moved(self, currency: str) -> bool:
+        """Whether something was posted in it in this batch."""
+        return any(row[2] == currency for row in self._transfers)
+
     def supply(self, currency: str) -> int:
         """All there is of a currency whose source was loaded."""
         return -self.balance(currency, ISSUE)
@@ -159,6 +163,7 @@ class Line(NamedTuple):
     created_at: int
     payer_balance: int
     payee_balance: int
+    balance: int = 0  # of the one that was asked about, where one was
 
 
 _LINES = (
@@ -166,7 +171,7 @@ _LINES = (
     "JOIN posting a ON a.seq = t.seq AND a.account = t.currency || ' ' || t.payer "
     "JOIN posting b ON b.seq = t.seq AND b.account = t.currency || ' ' || t.payee "
 )
-_OF = _LINES.replace("FROM transfer t ", "FROM posting p JOIN transfer t ON t.seq = p.seq ")
+_OF = _LINES.replace(" FROM transfer t ", ", p.balance FROM posting p JOIN transfer t ON t.seq = p.seq ")
 
 
 async def balance_of(engine: Engine, currency: str, holder: str) -> int:

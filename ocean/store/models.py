@@ -512,6 +512,7 @@ class Purchase(Model):
     drop_id = Name()
     amount = fields.BigIntField()
     fee = fields.BigIntField()
+    collector = Name()  # whom the fee went to
     created_at = fields.BigIntField()
     refunded_at = fields.BigIntField(null=True)
 
@@ -531,6 +532,7 @@ class Order(Model):
     io = fields.BigIntField()  # hundredths
     cents = fields.BigIntField()  # of the currency
     currency = fields.TextField()
+    app = fields.SmallIntField()  # whether an app takes it to its end
     session = Name()  # the checkout session, or empty
     intent = Name()  # the payment intent, once it is known, or empty
     paid_at = fields.BigIntField(null=True)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from ocean.core.drop import Drop, Price
+from ocean.core.money import Transfer
 from ocean.store.engine import Engine, Row, Step
 from ocean.store.ledger import Posted
 from ocean.store.query.fragments import Sql, sql
@@ -16,9 +17,17 @@ _BOUGHT = f"SELECT 1 FROM purchase WHERE buyer = ? AND item = ? AND seller = ? A
 MAX_FOUND = 2000  # bought records of a folder that a search finds
 
 
-async def bought(engine: Engine, buyer: str, item: str, seller: str) -> bool:
-    """Whether it was bought of who owns it: what came to be another's is another thing."""
-    return bool(await engine.rows(_BOUGHT, (buyer, item, seller)))
+async def bought_among(engine: Engine, buyer: str, drops: Sequence[Drop]) -> set[str]:
+    """The items of those drops that were bought of who owns them: what came to be another's is another thing."""
+    found: set[str] = set()
+    sellers = {drop.item: drop.owner for drop in drops}
+    items = list(sellers)
+    for start in range(0, len(items), 500):
+        some = items[start : start + 500]
+        marks = ",".join("?" * len(some))
+        rows = await engine.rows(f"SELECT item, seller FROM purchase WHERE buyer = ? AND item IN ({marks}) AND {HELD}", (buyer, *some))
+        found |= {item for item, seller in rows if sellers[item] == seller}
+    return found
 
 
 async def buyers_among(engine: Engine, keys: Sequence[str], item: str, seller: str) -> set[str]:
@@ -62,6 +71,7 @@ class Purchase(NamedTuple):
     drop_id: str
     amount: int
     fee: int
+    collector: str
     created_at: int
     refunded_at: int | None
 
@@ -93,8 +103,12 @@ def held(buyer: str, drop: Drop) -> Generator[Step, list[Row], bool]:
     return bool((yield Step(_BOUGHT, [(buyer, drop.item, drop.owner)], reads=True)))
 
 
-def added(buyer: str, drop: Drop, posted: Posted, amount: int, fee: int) -> Generator[Step, list[Row], None]:
-    row = Purchase(posted.txn_id, buyer, drop.item, drop.owner, drop.route, drop.key, drop.drop_id, amount, fee, posted.created_at, None)
+def added(drop: Drop, transfer: Transfer, posted: Posted) -> Generator[Step, list[Row], None]:
+    """A record that a transfer has paid for."""
+    row = Purchase(
+        posted.txn_id, transfer.payer, drop.item, drop.owner, drop.route, drop.key, drop.drop_id, transfer.amount, transfer.fee,
+        transfer.collector, posted.created_at, None,
+    )  # fmt: skip
     yield Step(f"INSERT INTO purchase ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", [row])
     yield _REVISE
 

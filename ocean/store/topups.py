@@ -7,18 +7,25 @@ from dataclasses import astuple, fields
 
 from ocean.core.topups import Order
 from ocean.store.engine import Engine, Row, Step, Steps
+from ocean.store.field_indexes import LOCK
 
 _COLUMNS = ", ".join(field.name for field in fields(Order))
-_ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))}) ON CONFLICT (id) DO NOTHING"
+_ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))})"
 BEGUN = "UPDATE topup SET session = ?, intent = ? WHERE id = ? AND paid_at IS NULL"
 _CHANGE = "UPDATE topup SET intent = ?, paid_at = ?, refunded = ?, credited = ? WHERE id = ?"
 
 
-def there_or_added(made: Order, found: list[Order]) -> Steps:
-    """The order of that id: the one that is there, or this one from now on."""
-    yield Step(_ADD, [astuple(made)])
-    rows = yield Step(f"SELECT {_COLUMNS} FROM topup WHERE id = ?", [(made.id,)], reads=True)
-    found.append(Order(*rows[0]))
+def there_or_added(made: Order, most: int, since: int, found: list[Order]) -> Steps:
+    """The order of that id: the one that is there, or this one from now on; none where its owner began too many."""
+    yield Step(LOCK, [()])
+    there = f"SELECT {_COLUMNS} FROM topup WHERE id = ?"
+    rows = yield Step(there, [(made.id,)], reads=True)
+    if not rows:
+        ((count,),) = yield Step("SELECT count(*) FROM topup WHERE owner = ? AND created_at > ?", [(made.owner, since)], reads=True)
+        if count >= most:
+            return
+        yield Step(_ADD, [astuple(made)])
+    found.append(Order(*rows[0]) if rows else made)
 
 
 def order_of(id_: str, intent: str) -> Generator[Step, list[Row], Order | None]:
@@ -36,8 +43,3 @@ def changed(order: Order) -> Generator[Step, list[Row], None]:
 async def orders_of(engine: Engine, owner: str, limit: int, offset: int) -> list[Order]:
     query = f"SELECT {_COLUMNS} FROM topup WHERE owner = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
     return [Order(*row) for row in await engine.scan(query, (owner, limit, offset))]
-
-
-async def count_since(engine: Engine, owner: str, moment: int) -> int:
-    ((count,),) = await engine.rows("SELECT count(*) FROM topup WHERE owner = ? AND created_at > ?", (owner, moment))
-    return int(count)

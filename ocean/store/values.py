@@ -22,10 +22,10 @@ async def made_by(engine: Engine, creator: str | None, limit: int, offset: int) 
     return [Value(*row) for row in await engine.scan(query, (*args, limit, offset))]
 
 
-async def held_by(engine: Engine, holder: str) -> list[tuple[str, int]]:
-    """`(currency, amount)` of all that a key has."""
-    rows = await engine.scan("SELECT currency, amount FROM balance WHERE holder = ? AND amount > 0 ORDER BY currency LIMIT 1000", (holder,))
-    return [(row[0], row[1]) for row in rows]
+def found(id_: str) -> Generator[Step, list[Row], Value | None]:
+    """As it is under the ledger's lock."""
+    rows = yield Step(f"SELECT {_COLUMNS} FROM currency WHERE id = ?", [(id_,)], reads=True)
+    return Value(*rows[0]) if rows else None
 
 
 def like(made: Value) -> Generator[Step, list[Row], list[Value]]:

@@ -88,9 +88,10 @@ async def test_a_token_gives_the_personal_key_of_its_address(trusting: Ocean, is
 
 
 async def test_a_token_is_good_once(trusting: Ocean, issuer: Issuer) -> None:
-    token = issuer.token()
-    await oidc.sign_in(trusting, NOBODY, id_token=token)
-    assert await code(oidc.sign_in(trusting, NOBODY, id_token=token)) == "INVALID_TOKEN"
+    for token in (issuer.token(jti="1"), issuer.token("ec", "ES256", jti="2"), issuer.token(jti="3", exp=10**17)):
+        await oidc.sign_in(trusting, NOBODY, id_token=token)
+        for again in (token, token + "=", token + "=="):
+            assert await code(oidc.sign_in(trusting, NOBODY, id_token=again)) == "INVALID_TOKEN"
 
 
 @pytest.mark.parametrize(

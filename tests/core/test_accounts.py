@@ -8,8 +8,8 @@ import pytest
 
 from ocean.core import access, accounts, claims, keys
 from ocean.core.access import CLAIMED, Claim, Rule, Scoped
+from ocean.core.grants import grant, revoke
 from ocean.core.routes import check_route
-from ocean.core.transition import grant, revoke
 from tests.core.test_money import code
 
 DEVICE, ME, YOU = (keys.generate().public for _ in range(3))

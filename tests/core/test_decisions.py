@@ -12,10 +12,11 @@ from ocean.core import access
 from ocean.core.access import OPEN, Rule
 from ocean.core.broadcasts import Stream, read
 from ocean.core.filters import condition_of, sorts_of
+from ocean.core.grants import grant, revoke
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps
 from ocean.core.routes import ancestors, check_key, check_route
-from ocean.core.transition import Change, Current, Op, grant, looks_at, needs_payload, plan, revoke
+from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
 from ocean.errors import OceanError
 
 ME, YOU = "A" * 42 + "A", "B" * 42 + "A"

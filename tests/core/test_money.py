@@ -17,7 +17,7 @@ from ocean.errors import OceanError
 
 BAD: list[Any] = [0, -1, 1.0, 1.5, "1", True, False, None, [], {}, 2**53, -(2**63), float("inf"), float("nan"), "1e3", 10**30]
 GOLD = Value("gold", "Gold", "GLD", "me", "public", None, 0, 0)
-ORDER = Order("o", "me", 10_000, 100, "usd", "", "", None, 0, 0, 0)
+ORDER = Order("o", "me", 10_000, 100, "usd", 0, "", "", None, 0, 0, 0)
 
 
 def code(work: Any) -> str:
@@ -29,7 +29,7 @@ def code(work: Any) -> str:
 @pytest.mark.parametrize("amount", BAD, ids=repr)
 def test_what_is_no_whole_number_above_nothing_is_no_amount(amount: Any) -> None:
     assert code(lambda: money.whole_io(amount)) == "INVALID_VALUE"
-    assert code(lambda: values.amount_of(amount, GOLD)) == "INVALID_VALUE"
+    assert code(lambda: money.whole(amount, "gold")) == "INVALID_VALUE"
 
 
 @pytest.mark.parametrize(("price", "hundredths"), [(5, 500), (0.01, 1), (9.99, 999), (10**10, 10**12)])

@@ -13,7 +13,7 @@ import pytest
 from ocean import settings
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
-from ocean.core import keys, transition
+from ocean.core import grants, keys
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.live.hub import Event, Hub
@@ -129,7 +129,7 @@ async def test_the_hub_survives_a_store_that_is_away(ocean: Ocean, alice: Caller
 async def test_a_folder_is_not_taken_above_anothers_in_the_batch_that_frees_it(ocean: Ocean, alice: Caller) -> None:
     carol = Caller(keys.generate().public)
     await say(ocean, alice, f"save c/d @k 1\nshare c with @{alice.key} mode protected")
-    revoke = Write([Op("access", "c", alter=transition.revoke("c", None))], alice.key or "")
+    revoke = Write([Op("access", "c", alter=grants.revoke("c", None))], alice.key or "")
     take = Write([Op("save", "c", "mine", "1")], carol.key or "")
     await asyncio.gather(ocean.log.append(revoke), ocean.log.append(take))
     await say(ocean, alice, "save c/d @other 1")

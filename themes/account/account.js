@@ -8,6 +8,7 @@ const query = new URLSearchParams(location.search);
 function say(text, bad = false) {
   $("said").textContent = text;
   $("said").classList.toggle("bad", bad);
+  if (text) $("said").scrollIntoView({ block: "nearest" });
 }
 
 function show(...ids) {
@@ -51,8 +52,10 @@ function login(why, next) {
   $("why").textContent = why;
   const form = $("ask");
   form.onsubmit = doing(form.querySelector("button"), async () => {
-    await ask("POST", "/auth/login", { email: $("email").value.trim(), next });
-    say("A link is on its way. Open it within 15 minutes.");
+    const email = $("email").value.trim();
+    await ask("POST", "/auth/login", { email, next });
+    form.hidden = $("how").hidden = true;
+    say(`A link is on its way to ${email}. Open it within 15 minutes.`);
   });
 }
 
@@ -81,22 +84,29 @@ async function buy() {
     $("preview").textContent = offer.preview;
     $("preview").hidden = false;
   }
-  $("price").textContent = offer.price === undefined ? "nothing" : io(offer.price);
-  $("have").textContent = io(me.balance);
-  const short = !offer.bought && me.balance < offer.price;
+  const costs = offer.price ?? offer.price_per_read;
+  const poor = !offer.bought && me.balance < costs;
+  $("terms").textContent = offer.bought ? "You have it." : offer.price === undefined && costs !== undefined
+    ? `It costs ${io(costs)} at each reading, which programs pay for: GET /entity/${offer.route} with X-Ocean-Budget: ${costs}`
+    : `It costs ${io(costs ?? 0)}. You have ${io(me.balance)}.${poor ? " That is too little." : ""}`;
+  $("buy").hidden = (!offer.bought && offer.price === undefined) || (offer.bought && offer.key === undefined);
   $("buy").textContent = offer.bought ? "Read it" : "Buy and read";
-  $("buy").disabled = short;
-  $("more").hidden = !short;
-  $("more").onclick = doing($("more"), () => pay(Math.ceil(offer.price - me.balance), here));
+  $("buy").disabled = poor;
+  $("more").hidden = !poor || $("buy").hidden;
+  $("more").onclick = doing($("more"), () => pay(Math.ceil(costs - me.balance), here));
   $("buy").onclick = doing($("buy"), async () => {
     if (!offer.bought) await ask("POST", `/purchase/${encodeURIComponent(offer.drop_id)}`);
+    if (offer.key === undefined) return buy(); // an event has no page
     const ticket = await ask("POST", `/tickets/${offer.route.split("/").map(encodeURIComponent).join("/")}`, { key: offer.key });
     location.assign(ticket.url);
   });
 }
 
 async function pay(amount, next) {
-  const order = await ask("POST", "/io/topup", { amount, next });
+  const order = await ask("POST", "/io/topup", { amount, next }).catch((fault) => {
+    if (fault.code === "NOT_AVAILABLE") fault.message = "io is not sold here: ask whoever runs this server for some.";
+    throw fault;
+  });
   location.assign(order.url);
 }
 
@@ -138,8 +148,9 @@ async function account() {
   $("lines").replaceChildren(...ledger.entries.map((line) => {
     const row = document.createElement("tr");
     const out = line.from === "you";
+    const what = line.about?.route ? `${line.type === "refund" ? "refund of" : out ? "bought" : "sold"} ${line.about.key ?? line.about.route}` : line.type;
     const when = new Date(line.created_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-    for (const text of [when, line.type, short(out ? line.to : line.from), `${out ? "−" : "+"}${out ? line.amount : line.net}`]) {
+    for (const text of [when, what, short(out ? line.to : line.from), `${out ? "−" : "+"}${out ? line.amount : line.net}`]) {
       const cell = document.createElement("td");
       cell.textContent = text;
       row.append(cell);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ocean.context import Caller, Ocean
-from ocean.core import access, keys, transition
+from ocean.core import access, grants, keys
 from ocean.core.routes import check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
@@ -25,7 +25,7 @@ async def share(
     if permissions is not None and not (permissions and all(p in access.PERMISSIONS for p in permissions)):
         raise OceanError("INVALID_VALUE", "The permissions are not known ones.", f"Permissions: {', '.join(access.PERMISSIONS)}.")
     who = caller.required(*_KEYED)
-    alter = transition.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions is not None else None)
+    alter = grants.grant(route, who, keys.identity(key), mode, tuple(permissions) if permissions is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
 
 
@@ -33,7 +33,7 @@ async def revoke(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
     """Takes back one key's grant, or the folder's whole access record."""
     route = check_route(route)
     caller.required(*_KEYED)
-    alter = transition.revoke(route, keys.identity(key) if key is not None else None)
+    alter = grants.revoke(route, keys.identity(key) if key is not None else None)
     return await _change(ocean, caller, Op("access", route, alter=alter))
 
 

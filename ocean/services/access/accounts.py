@@ -13,18 +13,18 @@ from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import accounts as names
 from ocean.core import keys
-from ocean.core.payloads import dumps
+from ocean.core.payloads import dumps, loads
 from ocean.errors import OceanError
+from ocean.services.access import people
 from ocean.services.mail import outbox
 from ocean.services.mail.outbox import Message
 from ocean.store import accounts, passes
-from ocean.store.accounts import Account
+from ocean.store.accounts import PERSONAL, Account
 from ocean.store.engine import Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.passes import Pass
 from ocean.store.reader import now
 
-PERSONAL = ""
 LIVES = 900_000  # milliseconds of a link
 _LINGERS = 86_400_000  # and how long it is known to have been one
 _KIND = "sign-in"
@@ -43,17 +43,22 @@ async def login(
     address = names.canonical_email(email)
     host = names.check_callback(callback_url) if callback_url is not None else None
     app = names.check_line(app_name, names.MAX_NAME, "app_name") if app_name is not None else None
-    titled = names.check_line(subject, names.MAX_SUBJECT, "subject") if subject is not None else f"Sign in to {app or 'Infinite Ocean'}"
+    titled = names.check_line(subject, names.MAX_TITLE, "subject") if subject is not None else f"Sign in to {app or 'Infinite Ocean'}"
     onward = names.check_next(next) if next is not None else None
     secret = secrets.token_urlsafe(32)
     link = _link(ocean, secret, callback_url)
-    told = {"email": address, "audience": await _audience(ocean, host), "next": onward, "until": now() + LIVES}
+    told = {"email": address, "audience": _audience(ocean, host), "next": onward, "until": now() + LIVES}
     given = Pass(dumps(told), "", now() + LIVES + _LINGERS)
     message = Message(address, titled, _letter(link, app, host))
     await outbox.queue_own(ocean, caller, _KIND, message, passes.put(_KIND, secret, given))
-    if not ocean.settings["OCEAN_API_URL"]:  # a server that has no public name yet: whoever runs it is who signs in
+    if host is None and _in_development(ocean):
         log.warning("sign-in link for %s: %s", address, link)
     return {"sent": True}
+
+
+def _in_development(ocean: Ocean) -> bool:
+    """A server without a public name, which only its own machine reaches: whoever reads its log is who signs in."""
+    return not ocean.settings["OCEAN_API_URL"] and settings.is_loopback(ocean.settings, "OCEAN_API")
 
 
 def _link(ocean: Ocean, secret: str, callback: str | None) -> str:
@@ -70,7 +75,7 @@ def _letter(link: str, app: str | None, host: str | None) -> str:
     )
 
 
-async def _audience(ocean: Ocean, host: str | None) -> str:
+def _audience(ocean: Ocean, host: str | None) -> str:
     trusted = {one.strip().lower() for one in ocean.settings["OCEAN_AUTH_HOSTS"].split(",") if one.strip()}
     return PERSONAL if host is None or host in trusted else f"host {host}"
 
@@ -91,6 +96,7 @@ async def verify(ocean: Ocean, caller: Caller, *, token: str) -> dict[str, Any]:
 
 def _verified(token: str, found: list[Pass], fresh: Account, made: list[Account]) -> Steps:
     """Of many who have the link one gets the key."""
+    yield Step(LOCK, [()])
     yield from passes.taken(_KIND, token, found)
     if not found:
         return
@@ -100,7 +106,7 @@ def _verified(token: str, found: list[Pass], fresh: Account, made: list[Account]
 
 
 async def account_for(ocean: Ocean, email: str, audience: str) -> tuple[Account, bool]:
-    """The account of an address that was proven, and whether it is new."""
+    """The account of an address for an audience, and whether it is new. Whoever asks has proven the address, or answers for it."""
     found: list[Account] = []
     fresh = _fresh(ocean)._replace(email=email, audience=audience)
 
@@ -181,9 +187,8 @@ async def _own(ocean: Ocean, caller: Caller) -> Account:
 
 
 async def _shown(ocean: Ocean, account: Account) -> dict[str, Any]:
-    handle = (await accounts.handles_of(ocean.engine, [account.key])).get(account.key)
     return {
         "email": account.email, "key": account.key, "tier": "authenticated", "public_id": account.public_id,
-        **({"handle": f"@{handle}"} if handle else {}), "profile": orjson.loads(account.profile),
+        **await people.handle(ocean, account.key), "profile": loads(account.profile),
         **({"audience": account.audience.partition(" ")[2]} if account.audience else {}),
     }  # fmt: skip

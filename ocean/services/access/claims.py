@@ -11,6 +11,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core import claims, keys
 from ocean.core.access import Claim, private_owner
+from ocean.core.accounts import is_address, is_public_id
 from ocean.core.drop import show_time
 from ocean.core.transition import Op
 from ocean.errors import OceanError
@@ -30,7 +31,8 @@ _CHALLENGE = "claim"
 async def challenge(ocean: Ocean, caller: Caller, *, key: str) -> dict[str, Any]:
     """What a key signs to be claimed by the caller, within five minutes: `message`, as UTF-8."""
     owner, device = caller.required(_KEYED), _public(key)
-    ocean.paces.claims.spend(owner)
+    for holder in caller.holders:
+        ocean.paces.claims.spend(holder)
     nonce, until = secrets.token_urlsafe(24), now() + _LIVES
     await ocean.log.transact(passes.put(_CHALLENGE, nonce, Pass(device, owner, until)))
     return {"challenge": nonce, "message": _message(owner, device, nonce), "expires_at": show_time(until)}
@@ -84,11 +86,10 @@ async def relabel(ocean: Ocean, caller: Caller, *, key: str, label: str | None =
 async def transfer(ocean: Ocean, caller: Caller, *, key: str, to: str) -> dict[str, Any]:
     """Hands a claimed key to another: from that moment on the old owner, and whom they let in, have nothing of it."""
     who, device = caller.required(_KEYED), _public(key)
+    if is_address(to) or is_public_id(to):
+        raise OceanError("INVALID_VALUE", "A key is handed to a @handle or a public key: its owner is told to all.", "Such as @alice.")
     new = await people.find(ocean, to, caller)
     await _change(ocean, caller, device, claims.transfer(device, who, new, now()))
-    left = await _closing(ocean, device)  # what was shared while it was handed on
-    if left:
-        await write(ocean, Caller(new, caller.ip), left)
     return await _shown(ocean, device)
 
 
@@ -110,6 +111,8 @@ async def _change(ocean: Ocean, caller: Caller, device: str, alter: claims.Alter
         if fault.code == "FORBIDDEN":
             raise claims.not_mine(device) from None
         raise
+    if closes and (left := await _closing(ocean, device)):  # what was shared in between
+        await write(ocean, Caller(device, caller.ip), left)
 
 
 async def _closing(ocean: Ocean, device: str) -> list[Op]:

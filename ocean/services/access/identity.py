@@ -7,7 +7,7 @@ from typing import Any
 from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.core.access import Scoped
-from ocean.services.access import scoped
+from ocean.services.access import people, scoped
 from ocean.services.money import credits
 from ocean.store import accounts
 
@@ -29,6 +29,5 @@ async def whoami(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     told: dict[str, Any] = {"tier": "balance", "key": key, "balance": await credits.balance(ocean, key)}
     account = await accounts.by_key(ocean.engine, key)
     if account is not None:
-        handle = (await accounts.handles_of(ocean.engine, [key])).get(key)
-        told |= {"public_id": account.public_id, "email": account.email, **({"handle": f"@{handle}"} if handle else {})}
+        told |= {"public_id": account.public_id, "email": account.email, **await people.handle(ocean, key)}
     return told

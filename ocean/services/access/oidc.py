@@ -16,6 +16,7 @@ from ocean.errors import OceanError
 from ocean.services.access import accounts
 from ocean.settings import Issuer
 from ocean.store import passes
+from ocean.store.accounts import PERSONAL
 from ocean.store.engine import Steps
 from ocean.store.passes import Pass
 
@@ -24,6 +25,7 @@ LEEWAY = 60  # seconds that clocks may differ
 KEPT = 3600.0  # seconds that an issuer's keys are kept
 AGAIN = 60.0  # seconds before they are asked for once more, for a key that is not among them
 MAX_TOKEN = 16 * 1024
+MAX_LIFE = 10 * 365 * 86_400  # seconds: an end beyond it is none
 _KIND = "oidc"
 
 
@@ -39,8 +41,8 @@ async def sign_in(ocean: Ocean, caller: Caller, *, id_token: str, nonce: str | N
     if claims.get("email_verified") not in (True, "true"):
         raise _refused("it does not vouch for an address")
     address = canonical_email(claims.get("email"))
-    await _once(ocean, id_token, int(claims["exp"]))
-    account, new = await accounts.account_for(ocean, address, accounts.PERSONAL)
+    await _once(ocean, id_token, min(int(claims["exp"]), int(time.time()) + MAX_LIFE))
+    account, new = await accounts.account_for(ocean, address, PERSONAL)
     return {"key": accounts.secret_of(ocean, account), "public_id": account.public_id, "is_new": new}
 
 
@@ -77,7 +79,7 @@ def _refused(why: str) -> OceanError:
 
 async def _once(ocean: Ocean, token: str, until: int) -> None:
     """Raises INVALID_TOKEN where the token was used before."""
-    name = hashlib.sha256(token.encode()).hexdigest()
+    name = hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()  # a signature can be spelt in more than one way
     there: list[bool] = []
 
     def steps() -> Steps:

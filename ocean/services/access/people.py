@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import orjson
-
 from ocean.context import Caller, Ocean
 from ocean.core import keys
-from ocean.core.accounts import check_handle, is_address, is_public_id
+from ocean.core.accounts import canonical_email, handle_of, is_address, is_public_id
+from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.store import accounts
+from ocean.store.accounts import PERSONAL
 
 
 async def find(ocean: Ocean, who: str, caller: Caller | None = None) -> str:
@@ -20,11 +20,12 @@ async def find(ocean: Ocean, who: str, caller: Caller | None = None) -> str:
     Raises NOT_FOUND, INVALID_VALUE, AUTH_RATE_LIMITED where one looks for too many addresses.
     """
     if who.startswith("@"):
-        found = await accounts.key_of_handle(ocean.engine, check_handle(who))
+        name = handle_of(who)
+        found = await accounts.key_of_handle(ocean.engine, name) if name is not None else None
     elif is_address(who):
         for holder in caller.holders if caller is not None else ():
             ocean.paces.addresses.spend(holder)
-        account = await accounts.by_email(ocean.engine, who.lower(), "")
+        account = await accounts.by_email(ocean.engine, canonical_email(who), PERSONAL)
         found = account.key if account else None
     elif is_public_id(who):
         found = await accounts.key_of_id(ocean.engine, who)
@@ -57,6 +58,10 @@ async def profile(ocean: Ocean, caller: Caller, *, who: str) -> dict[str, Any]:
     account = await accounts.by_key(ocean.engine, await find(ocean, who, caller))
     if account is None or account.audience:
         raise OceanError("NOT_FOUND", f"There is nobody called {who[:80]!r} here.")
-    handle = (await accounts.handles_of(ocean.engine, [account.key])).get(account.key)
-    told = {"key": account.key, "public_id": account.public_id, "profile": orjson.loads(account.profile)}
-    return {**told, **({"handle": f"@{handle}"} if handle else {})}
+    return {"public_id": account.public_id, "profile": loads(account.profile), **await handle(ocean, account.key)}
+
+
+async def handle(ocean: Ocean, key: str) -> dict[str, str]:
+    """`{handle}` of a key that has one."""
+    name = (await accounts.handles_of(ocean.engine, [key])).get(key)
+    return {"handle": f"@{name}"} if name else {}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
+
+import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.access import Rules, Verdict
 from ocean.core.drop import Drop
-from ocean.core.payloads import loads
+from ocean.core.payloads import dumps, loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.store import purchases
@@ -65,9 +67,16 @@ async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: s
 
 async def gated(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
     """Whether the record has a price that keeps its content from this caller: from all but its owner and who has bought it."""
-    if drop.price.free or drop.owner == caller.key:
-        return False
-    return caller.key is None or not await purchases.bought(ocean.engine, caller.key, drop.item, drop.owner)
+    return bool(await gated_among(ocean, caller, (drop,)))
+
+
+async def gated_among(ocean: Ocean, caller: Caller, drops: Sequence[Drop]) -> set[int]:
+    """The places of those drops that are kept from the caller so; one question for all of them."""
+    priced = [drop for drop in drops if not drop.price.free and drop.owner != caller.key]
+    if not priced:
+        return set()
+    bought = await purchases.bought_among(ocean.engine, caller.key, priced) if caller.key is not None else set()
+    return {drop.seq for drop in priced if drop.item not in bought}
 
 
 async def ungated(ocean: Ocean, keys: Collection[str | None], drop: Drop) -> set[str | None]:
@@ -87,12 +96,19 @@ def affordable(caller: Caller, table: str = "r") -> Sql:
 
 async def shown(ocean: Ocean, caller: Caller, drop: Drop) -> dict[str, Any]:
     """The record as this caller may have it: whole, or the stub of a priced one."""
-    return stub(drop) if await gated(ocean, caller, drop) else drop.to_json()
+    return (await all_shown(ocean, caller, (drop,)))[0]
+
+
+async def all_shown(ocean: Ocean, caller: Caller, drops: Sequence[Drop]) -> list[dict[str, Any]]:
+    """The same of many."""
+    kept = await gated_among(ocean, caller, drops)
+    return [stub(drop) if drop.seq in kept else drop.to_json() for drop in drops]
 
 
 def stub(drop: Drop) -> dict[str, Any]:
     """What is told of a record to who has not bought it: where it is, what it costs, and what its writer shows of it (`_preview`)."""
     told: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route, "key": drop.key, **drop.price.shown(), "_gated": True}
     if '"_preview"' in (drop.payload or "") and isinstance(body := loads(drop.body()), dict) and "_preview" in body:
-        told["preview"] = body["_preview"]
+        preview = body["_preview"]
+        told["preview"] = preview if isinstance(preview, str) else orjson.Fragment(dumps(preview).encode())  # numbers of any size
     return {name: value for name, value in told.items() if value is not None}

@@ -17,11 +17,11 @@ from ocean.core.payloads import dumps
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
-from ocean.store import accounts
-from ocean.store.accounts import Scope
+from ocean.store import scoped as rows
 from ocean.store.engine import Row, Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
+from ocean.store.scoped import Scope
 
 _KEYED = "A scoped key is made by a key."
 MAX_SCOPED = 1000  # of one key
@@ -43,6 +43,8 @@ async def make(
         raise OceanError("INVALID_VALUE", "'expires_in' is a number of seconds, ten years at most.")
     if len(label) > 100 or not label.isprintable():
         raise OceanError("INVALID_VALUE", "A label is a line of at most 100 characters.")
+    for holder in caller.holders:
+        ocean.paces.made.spend(holder)
     secret, moment = SCOPED_PREFIX + secrets.token_urlsafe(32), now()
     until = moment + expires_in * 1000 if expires_in is not None else None
     made = Scope(
@@ -58,12 +60,12 @@ async def make(
 
 def _made(made: Scope, full: list[bool]) -> Steps:
     yield Step(LOCK, [()])
-    yield from accounts.scope_added(made, MAX_SCOPED, full)
+    yield from rows.scope_added(made, MAX_SCOPED, full)
 
 
 async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The caller's scoped keys, without their secrets."""
-    found = [_shown(one) for one in await accounts.scopes_of(ocean.engine, caller.required(_KEYED))]
+    found = [_shown(one) for one in await rows.scopes_of(ocean.engine, caller.required(_KEYED))]
     return {"keys": found, "count": len(found)}
 
 
@@ -76,12 +78,12 @@ async def revoke(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
             raise OceanError("NOT_FOUND", f"There is no scoped key {id[:60]!r} of this one.")
         return {"deleted": True, "id": id}
 
-    return await change(ocean, caller, accounts.scope_removed(id, caller.required(_KEYED), found), answer)
+    return await change(ocean, caller, rows.scope_removed(id, caller.required(_KEYED), found), answer)
 
 
 async def identity(ocean: Ocean, secret: str) -> Scoped:
     """Who a scoped credential is. Raises INVALID_CREDENTIAL where it was revoked or has expired."""
-    found = await accounts.scope_by(ocean.engine, _digest(secret))
+    found = await rows.scope_by(ocean.engine, _digest(secret))
     if found is None or (found.expires_at is not None and found.expires_at <= now()):
         raise OceanError("INVALID_CREDENTIAL", "This scoped key was revoked, has expired, or is none.", "Its owner can make another.")
     return Scoped.of(found.owner, found.id, orjson.loads(found.routes), orjson.loads(found.permissions), found.expires_at)
@@ -91,7 +93,7 @@ async def holds(ocean: Ocean, who: str | None) -> bool:
     """Whether an identity that was given before still stands."""
     if not isinstance(who, Scoped):
         return True
-    return (who.expires_at is None or who.expires_at > now()) and await accounts.scope_there(ocean.engine, who.id)
+    return (who.expires_at is None or who.expires_at > now()) and await rows.scope_there(ocean.engine, who.id)
 
 
 def _digest(secret: str) -> str:

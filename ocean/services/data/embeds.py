@@ -16,7 +16,7 @@ from ocean.core.shown import SUMMARY, title_of
 from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see
-from ocean.services.money.purchases import may_read
+from ocean.services.money.purchases import read_or_pay
 from ocean.settings import page_url
 from ocean.store.batch import Write
 from ocean.store.reader import now
@@ -83,7 +83,7 @@ class Look:
         drop = found.drop
         if drop is None or not drop.live(now()) or not may_see(self.caller, drop, "entity", found.rules):
             raise OceanError("NOT_FOUND", f"There is nothing to embed at {route!r} @{key[:60]!r} for this reader.")
-        if not await may_read(self.ocean, self.caller, drop):
+        if not await read_or_pay(self.ocean, self.caller, drop):
             raise OceanError("RATE_LIMITED", f"The record @{key[:60]!r} in {route!r} has a price.", "Buy it first.")
         return drop
 

@@ -12,11 +12,11 @@ from ocean.core.routes import check_key, check_route
 from ocean.core.searched import check_vector
 from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, may_see, require, shown, stub
+from ocean.services.access.reading import all_shown, gated, may_see, require, stub
 from ocean.services.data.embeds import Look, check_depth
 from ocean.services.data.writing import write
 from ocean.services.live import broadcasts
-from ocean.services.money.purchases import may_read
+from ocean.services.money.purchases import read_or_pay
 from ocean.services.query.folders import entities
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.reader import now
@@ -88,10 +88,10 @@ async def update(
     """Merges fields into a record, one level deep; null removes a field. Who may not read it is not told what it holds."""
     route, key = check_route(route), check_key(key)
     (result,) = await write(ocean, caller, [Op("update", route, key, changes=_fields(changes), if_match=if_match)])
-    return result if await _may_read(ocean, caller, route, key) else without(result, "payload")
+    return result if await _read_or_pay(ocean, caller, route, key) else without(result, "payload")
 
 
-async def _may_read(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
+async def _read_or_pay(ocean: Ocean, caller: Caller, route: str, key: str) -> bool:
     found = await ocean.reader.look(route, key)
     return found.drop is not None and may_see(caller, found.drop, "entity", found.rules) and not await gated(ocean, caller, found.drop)
 
@@ -114,7 +114,7 @@ async def add(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str,
         raise OceanError("INVALID_VALUE", "A counter moves by at most 2^53.")
     route, key = check_route(route), check_key(key)
     (result,) = await write(ocean, caller, [Op("add", route, key, counter=field, by=by)])
-    return result if await _may_read(ocean, caller, route, key) else without(result, "value")
+    return result if await _read_or_pay(ocean, caller, route, key) else without(result, "value")
 
 
 async def subtract(ocean: Ocean, caller: Caller, *, route: str, key: str, field: str, by: int) -> dict[str, Any]:
@@ -186,12 +186,12 @@ async def get(
         drops = [d for d in versions if d.payload is not None and not d.expired(moment)]
         if not drops:
             raise missing(route, key)
-        return {"versions": [await shown(ocean, caller, d) for d in drops]}
+        return {"versions": await all_shown(ocean, caller, drops)}
     drop = found.drop
     if at is not None:
         drop = await ocean.reader.entity_at(route, key, await ocean.reader.position_at(read_time(at)))
     there = _live(drop, route, key)
-    return await Look(ocean, caller).record(there, there.to_json() if await may_read(ocean, caller, there) else stub(there), depth)
+    return await Look(ocean, caller).record(there, there.to_json() if await read_or_pay(ocean, caller, there) else stub(there), depth)
 
 
 def _live(drop: Drop | None, route: str, key: str) -> Drop:
@@ -210,7 +210,7 @@ async def list_(ocean: Ocean, caller: Caller, *, route: str, limit: int = 100, c
             raise OceanError("INVALID_VALUE", "The cursor is not one that a list gave.")
         after = int(cursor)
     drops = await entities(ocean, caller, route, limit, after)
-    answer: dict[str, Any] = {"entities": [await shown(ocean, caller, d) for d in drops]}
+    answer: dict[str, Any] = {"entities": await all_shown(ocean, caller, drops)}
     if len(drops) == limit or sum(len(d.payload or "") for d in drops) > SCAN_BYTES // 4:  # it may have been cut short
         answer["next_cursor"] = str(drops[-1].seq)
     return answer

@@ -46,7 +46,7 @@ async def move(ocean: Ocean, caller: Caller, course: Callable[[Book], Course]) -
 def _once(caller: Caller, who: str) -> Once | None:
     if not caller.idempotency or caller.made is not None:
         return None
-    digest = hashlib.sha256(f"{who}\n{caller.idempotency}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{str(who) if type(who) is str else repr(who)}\n{caller.idempotency}".encode()).hexdigest()
     return Once(digest, caller.request_digest, now() + KEPT)
 
 

@@ -23,6 +23,7 @@ PAGE = 500
 BEHIND = 1000  # events, and
 BEHIND_BYTES = 4 * 1024 * 1024  # bytes that may wait for one slow reader
 HEARTBEAT = 15.0  # seconds
+LOOK = 0.5  # seconds after which it is looked whether a scoped key still stands
 log = logging.getLogger("ocean.live")
 
 
@@ -73,13 +74,13 @@ class Subscriber:
         self._events.clear()
         self._woken.set()
 
-    async def next(self) -> list[Event | Ended | None]:
-        """What has come since; after HEARTBEAT seconds of nothing, [None]."""
+    async def next(self, wait: float = HEARTBEAT) -> list[Event | Ended | None]:
+        """What has come since; after `wait` seconds of nothing, [None]."""
         if not self._events and self._ended is None:
             self._woken.clear()
             self._waits = True
             try:
-                async with asyncio.timeout(HEARTBEAT):
+                async with asyncio.timeout(wait):
                     await self._woken.wait()
             except TimeoutError:
                 return [None]
@@ -97,11 +98,12 @@ async def arriving(
     ocean: Ocean, subscriber: Subscriber, live: Callable[[Subscriber], None] | None
 ) -> AsyncIterator[Event | Ended | None]:  # fmt: skip
     """What comes to a subscriber, up to the end; that of a scoped key ends with the key. `live` as in `streams.follow`."""
-    if live is not None and not isinstance(subscriber.caller.key, Scoped):
+    lent = isinstance(subscriber.caller.key, Scoped)
+    if live is not None and not lent:
         live(subscriber)
     while True:
-        for came in await subscriber.next():
-            if not await scoped.holds(ocean, subscriber.caller.key):
+        for came in await subscriber.next(LOOK if lent else HEARTBEAT):
+            if lent and not await scoped.holds(ocean, subscriber.caller.key):
                 yield Ended("FORBIDDEN")
                 return
             yield came
@@ -176,7 +178,10 @@ class Hub:
         if head <= self._position:
             return False
         for drop in await self._ocean.reader.follow(self._position, PAGE):
-            await self._deliver(drop)
+            try:
+                await self._deliver(drop)
+            except (TypeError, ValueError, LookupError) as fault:  # one that can't be told of holds up no other
+                log.error("the drop %s is told to nobody: %r", drop.drop_id, fault)
             self._position = drop.seq
         return True
 

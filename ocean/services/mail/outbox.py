@@ -13,7 +13,7 @@ from ocean.core.accounts import is_address
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
-from ocean.store.engine import Engine, Step, Steps
+from ocean.store.engine import Engine, Row, Step, Steps
 from ocean.store.field_indexes import LOCK
 from ocean.store.reader import now
 from ocean.store.secrets import MasterKey
@@ -22,7 +22,8 @@ MAX_PER_DAY = 500  # messages of one key
 MAX_SUBJECT = 998 - len("Subject: ")  # characters of a line (RFC 5322, 2.1.1)
 MAX_BODY = 1024 * 1024  # characters
 MAX_TOGETHER = 16 * 1024 * 1024  # characters of the bodies of one request
-PER_ADDRESS = 5  # of ours to one address in an hour
+PER_ADDRESS = 5  # of ours to one address in an hour, asked for from one place;
+FROM_ALL = 20  # from all places together: who asks for another's shall not lock them out at once
 PER_PLACE = 50  # that were asked for from one place in an hour
 _HOUR, _DAY = 3_600_000, 86_400_000  # milliseconds
 _ADD = "INSERT INTO outbox (id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at) VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -73,7 +74,7 @@ async def queue(ocean: Ocean, caller: Caller, messages: list[Message]) -> list[s
 async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, beside: Steps) -> None:
     """Puts a message of ours into the outbox, with what is written beside it. What it says is for its reader alone: it is kept wrapped.
 
-    Raises AUTH_RATE_LIMITED beyond PER_ADDRESS an hour to one address, and PER_PLACE from one place.
+    Raises AUTH_RATE_LIMITED beyond PER_ADDRESS, FROM_ALL and PER_PLACE an hour.
     """
     id_, moment = str(uuid_utils.uuid7()), now()
     owner, holder = f"@{kind} {_digest(message.recipient)}", _digest(caller.holder)
@@ -82,8 +83,10 @@ async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, b
 
     def steps() -> Steps:
         yield Step(LOCK, [()])
-        for sql, who, most in ((_TOLD, owner, PER_ADDRESS), (_ASKED, holder, PER_PLACE)):
-            ((count, first),) = yield Step(sql, [(who, moment - _HOUR)], reads=True)
+        hour = moment - _HOUR
+        both = (_TOLD + " AND holder = ?", (owner, hour, holder), PER_ADDRESS)
+        for sql, args, most in (both, (_TOLD, (owner, hour), FROM_ALL), (_ASKED, (holder, hour), PER_PLACE)):
+            ((count, first),) = yield Step(sql, [args], reads=True)
             if count >= most:
                 wait = max(1, (first + _HOUR - moment) // 1000 + 1)
                 says = "Too many sign-ins were asked for this address, or from this one."
@@ -97,9 +100,8 @@ async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, b
 
 async def read(master: MasterKey, engine: Engine, limit: int = 100) -> list[dict[str, Any]]:
     """What is in the outbox, newest first, as it will be read: `waiting` with `body`."""
-    found = await waiting(engine, limit)
-    bodies = {row[0]: row[1] for row in await engine.rows("SELECT id, body FROM outbox ORDER BY id DESC LIMIT ?", (limit,))}
-    return [{**one, "body": text_of(master, one["id"], one["owner"], bodies.get(one["id"], ""))} for one in found]
+    rows = await _newest(engine, limit)
+    return [{**_told(row), "body": text_of(master, row[0], row[1], row[7])} for row in rows]
 
 
 def text_of(master: MasterKey, id_: str, owner: str, body: str) -> str:
@@ -124,8 +126,14 @@ def _queue(rows: list[tuple[Any, ...]], owner: str, holder: str, moment: int) ->
 
 async def waiting(engine: Engine, limit: int = 1000) -> list[dict[str, Any]]:
     """What is in the outbox, newest first: `{id, owner, to, subject, state, attempts, created_at}`."""
-    rows = await engine.rows(
-        "SELECT id, owner, recipient, subject, state, attempts, created_at FROM outbox ORDER BY id DESC LIMIT ?", (limit,)
-    )
+    return [_told(row) for row in await _newest(engine, limit)]
+
+
+async def _newest(engine: Engine, limit: int) -> list[Row]:
+    query = "SELECT id, owner, recipient, subject, state, attempts, created_at, body FROM outbox ORDER BY id DESC LIMIT ?"
+    return await engine.rows(query, (limit,))
+
+
+def _told(row: Row) -> dict[str, Any]:
     names = ("id", "owner", "to", "subject", "state", "attempts")
-    return [{**dict(zip(names, row[:6], strict=True)), "created_at": show_time(row[6])} for row in rows]
+    return {**dict(zip(names, row[:6], strict=True)), "created_at": show_time(row[6])}

@@ -85,8 +85,12 @@ def check_page(limit: int, offset: int) -> None:
 
 def _shown(line: Line, key: str, called: dict[str, str]) -> dict[str, Any]:
     """A line as its one side sees it: what the other has left is theirs to know."""
+    told: dict[str, Any]
+    if key not in (line.payer, line.payee):  # it took the fee: what that was for is the business of those two
+        told = {"type": "fee", "amount": show_io(line.fee), "from": "fees", "to": "you", "fee": 0, "net": show_io(line.fee)}
+        return {**told, "to_bal": show_io(line.balance), "txn_id": line.txn_id, "created_at": show_time(line.created_at)}
     kind = "transfer" if line.kind == "read" else line.kind
-    told: dict[str, Any] = {"type": kind, "amount": show_io(line.amount)}
+    told = {"type": kind, "amount": show_io(line.amount)}
     told |= {"from": "you" if line.payer == key else called[line.payer], "to": "you" if line.payee == key else called[line.payee]}
     told |= {"fee": show_io(line.fee), "net": show_io(line.amount - line.fee)}
     if line.payer == key:

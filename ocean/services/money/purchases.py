@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import money
+from ocean.core.access import Scoped
 from ocean.core.addresses import address_of_record
 from ocean.core.drop import Drop, show_io, show_time
 from ocean.core.money import IO, Transfer, account_of
@@ -15,11 +17,12 @@ from ocean.services.data.writing import move
 from ocean.services.money.credits import check_page, fees_of
 from ocean.services.pages.places import url_of
 from ocean.store import purchases
-from ocean.store.ledger import Book, Course, Move
+from ocean.store.ledger import Book, Course
 from ocean.store.purchases import Offer, Purchase
 from ocean.store.reader import now
 
-_KEYED = "What is bought is a key's."
+_KEYED = "What is bought and sold is a key's."
+_SPENDS = "A reading is paid for by a key."
 _GONE = "Read the record again: its stub has the drop_id."
 
 
@@ -30,16 +33,19 @@ async def purchase(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, A
     """
     buyer = caller.required(_KEYED)
     ocean.paces.sends.spend(buyer)
-    drop = await _buyable(ocean, caller, drop_id)
+    drop = await _seen(ocean, caller, drop_id)
+    if drop.owner == buyer:
+        raise OceanError("INVALID_VALUE", "This record is your own: it costs you nothing.")
     points, collector = fees_of(ocean)
 
     def course(book: Book) -> Course:
-        amount = _amount((yield from purchases.offered(drop)), drop)
-        if (yield from purchases.held(buyer, drop)):
-            return {**_told(drop), "price": show_io(amount), "already": True}
+        offered = yield from purchases.offered(drop)
+        if offered is not None and offered.owner == drop.owner and (yield from purchases.held(buyer, drop)):
+            return {**_told(drop), "price": show_io(offered.price.once or 0), "already": True}
+        amount = _amount(offered, drop)
         transfer = Transfer("transfer", IO, buyer, drop.owner, amount, money.io_fee(amount, points), collector, _about(drop))
         posted = yield from book.post(transfer)
-        yield from purchases.added(buyer, drop, posted, amount, transfer.fee)
+        yield from purchases.added(drop, transfer, posted)
         return {**_told(drop), "price": show_io(amount), "remaining": show_io(posted.left), "txn_id": posted.txn_id}
 
     return await move(ocean, caller, course)
@@ -47,23 +53,20 @@ async def purchase(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, A
 
 async def offer(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, Any]:
     """What a priced record costs, what is shown of it before, whether the caller may read it by now, and where its page is."""
-    drop = await ocean.reader.drop(drop_id)
-    if drop is None or not drop.live(now()) or not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
-        raise OceanError("NOT_FOUND", f"There is nothing to buy at {drop_id[:60]!r}.", _GONE)
-    if drop.key is not None:
-        drop = await ocean.reader.entity(drop.route, drop.key) or drop
+    drop = await _seen(ocean, caller, drop_id)
+    if drop.key is not None:  # as it is now: that is what is bought
+        newest = await ocean.reader.entity(drop.route, drop.key)
+        drop = await _seen(ocean, caller, newest.drop_id if newest is not None else "")
     told = {name: value for name, value in stub(drop).items() if name != "_gated"}
     page = {"url": await url_of(ocean, drop.route, address_of_record(drop.route, drop.key))} if drop.key is not None else {}
     return {**told, "bought": not await gated(ocean, caller, drop), **page}
 
 
-async def _buyable(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:
-    """The drop that a buyer has seen, of a record that is there for them. Raises NOT_FOUND, INVALID_VALUE."""
+async def _seen(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:
+    """A drop that is there, and that the caller may know of. Raises NOT_FOUND."""
     drop = await ocean.reader.drop(drop_id)
     if drop is None or not drop.live(now()) or not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
         raise OceanError("NOT_FOUND", f"There is nothing to buy at {drop_id[:60]!r}.", _GONE)
-    if drop.owner == caller.key:
-        raise OceanError("INVALID_VALUE", "This record is your own: it costs you nothing.")
     return drop
 
 
@@ -71,13 +74,15 @@ def _amount(offer: Offer | None, drop: Drop) -> int:
     """What the record costs. Raises NOT_FOUND, CONFLICT."""
     if offer is None or offer.owner != drop.owner:
         raise OceanError("NOT_FOUND", f"There is nothing to buy at {drop.drop_id!r}: the record is gone.", _GONE)
-    if offer.price.once is None:
-        if offer.price.read is None:
-            raise OceanError("CONFLICT", "The record costs nothing.", "Read it.")
-        raise OceanError("CONFLICT", "The record is sold by the reading.", "Say what a request may spend: X-Ocean-Budget: 5")
-    if offer.price.once != drop.price.once:
-        raise OceanError("CONFLICT", f"The record costs {show_io(offer.price.once)} io by now.", f"POST /purchase/{offer.drop_id}")
-    return offer.price.once
+    price = offer.price
+    if price.once is None and price.read is None:
+        raise OceanError("CONFLICT", "The record costs nothing.", "Read it.")
+    if price.once is None:
+        hint = f"GET /entity/{drop.route}?key=... with X-Ocean-Budget: {show_io(price.read or 0)}"
+        raise OceanError("CONFLICT", "The record is sold by the reading.", hint)
+    if price.once != drop.price.once:
+        raise OceanError("CONFLICT", f"The record costs {show_io(price.once)} io by now.", f"POST /purchase/{offer.drop_id}")
+    return price.once
 
 
 def _told(drop: Drop) -> dict[str, Any]:
@@ -88,45 +93,51 @@ def _about(drop: Drop) -> dict[str, Any]:
     return {"drop_id": drop.drop_id, "route": drop.route, **({"key": drop.key} if drop.key is not None else {})}
 
 
-async def may_read(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
-    """Whether the caller may have the record now: it is free for them, or is paid for by the reading, within what the request may spend.
+async def read_or_pay(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
+    """Whether the caller may have the record now: it is free for them, or is paid for here, within what the request may spend on readings.
 
     A request pays once for a record, however often it is named in the answer.
     """
     if not await gated(ocean, caller, drop):
         return True
     amount, budget = drop.price.read, caller.budget
-    if amount is None or budget is None or caller.key is None:
+    if amount is None or budget is None or caller.key is None or isinstance(caller.key, Scoped):
         return False
-    if drop.item in budget.paid:
+    async with budget.turn:  # one after another: nothing is shown before it is paid
+        if drop.item in budget.paid:
+            return True
+        if amount > budget.left or not await _pay(ocean, caller, drop, amount):
+            return False
+        budget.left -= amount
+        budget.paid.add(drop.item)
         return True
-    if not budget.allows(amount):
-        return False
+
+
+async def _pay(ocean: Ocean, caller: Caller, drop: Drop, amount: int) -> bool:
+    """False where there is too little io. The same request sent again (Idempotency-Key) pays no second time."""
     points, collector = fees_of(ocean)
-    transfer = Transfer("read", IO, caller.required(_KEYED), drop.owner, amount, money.io_fee(amount, points), collector, _about(drop))
+    transfer = Transfer("read", IO, caller.required(_SPENDS), drop.owner, amount, money.io_fee(amount, points), collector, _about(drop))
 
     def course(book: Book) -> Course:
         posted = yield from book.post(transfer)
         return {"left": posted.left}
 
-    budget.spend(drop.item, amount)  # before it is waited for: what is read side by side is paid once
+    own = replace(caller, idempotency=f"{caller.idempotency} {drop.item}") if caller.idempotency else caller
     try:
-        await ocean.ledger.append(Move(course))
+        await move(ocean, own, course)
     except OceanError as fault:
         if fault.code != "RATE_LIMITED":
             raise
-        budget.paid.discard(drop.item)
         return False
     return True
 
 
 async def refund(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
-    """The seller's: gives the whole price back, the fee too, and the record is priced for that buyer again.
+    """The seller's: gives the whole price back, the fee from where it went, and the record is priced for that buyer again.
 
-    Raises NOT_FOUND, RATE_LIMITED where the seller has too little.
+    Raises NOT_FOUND, RATE_LIMITED where the seller has too little, CONFLICT where the fee is not there any more.
     """
     seller = caller.required(_KEYED)
-    collector = fees_of(ocean)[1]
 
     def course(book: Book) -> Course:
         sale = yield from purchases.found(id)
@@ -135,8 +146,11 @@ async def refund(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
         told = {"ok": True, "id": id, "refunded": show_io(sale.amount)}
         if sale.refunded_at is not None:
             return {**told, "already": True}
+        yield from book.load(IO, (seller, sale.collector))
+        if sale.collector not in (seller, sale.buyer) and book.balance(IO, sale.collector) < sale.fee:
+            raise OceanError("CONFLICT", "The fee can't be given back: who took it has spent it.", "The operator can put it back.")
         about = {"refund": id, "drop_id": sale.drop_id, "route": sale.route, **({"key": sale.key} if sale.key is not None else {})}
-        for payer, amount in ((seller, sale.amount - sale.fee), (collector, sale.fee)):
+        for payer, amount in ((seller, sale.amount - sale.fee), (sale.collector, sale.fee)):
             if amount and payer != sale.buyer:
                 yield from book.post(Transfer("refund", IO, payer, sale.buyer, amount, about=about))
         yield from purchases.refunded(id, book.now)

@@ -115,8 +115,8 @@ def event(ocean: Ocean, body: bytes, signature: str | None) -> dict[str, Any]:
     import stripe
 
     try:
-        stripe.WebhookSignature.verify_header(body.decode(), signature or "", secret, TOLERANCE)
-    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        stripe.WebhookSignature.verify_header(body.decode(), (signature or "").encode("ascii").decode(), secret, TOLERANCE)
+    except (stripe.SignatureVerificationError, UnicodeError):
         raise OceanError("FORBIDDEN", "The event's signature does not hold, or is too old.") from None
     import orjson
 

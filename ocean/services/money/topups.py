@@ -45,9 +45,8 @@ async def topup(ocean: Ocean, caller: Caller, *, amount: Any, app: bool = False,
         raise OceanError("INVALID_VALUE", f"{amount} io can't be bought at once.", f"At most {MOST}.")
     if not ocean.settings["OCEAN_STRIPE_KEY"]:
         raise OceanError("NOT_AVAILABLE", "io can't be bought on this server.", "Its operator sets OCEAN_STRIPE_KEY first.")
-    if await rows.count_since(ocean.engine, owner, now() - _DAY) >= MAX_A_DAY:
-        raise OceanError("LIMIT_REACHED", f"A key begins at most {MAX_A_DAY} orders a day.", retry_after=3600)
-    order = await _ordered(ocean, caller, Order(_id(caller, owner), owner, hundredths, cents, currency, "", "", None, 0, 0, now()))
+    made = Order(_id(caller, owner), owner, hundredths, cents, currency, int(app), "", "", None, 0, 0, now())
+    order = await _ordered(ocean, made)
     if app:
         begun = await stripe.intent(ocean, order.id, cents, currency)
     else:
@@ -65,13 +64,16 @@ def _id(caller: Caller, owner: str) -> str:
     return "once-" + hashlib.sha256(f"{owner}\n{caller.idempotency}".encode()).hexdigest()[:40]
 
 
-async def _ordered(ocean: Ocean, caller: Caller, order: Order) -> Order:
+async def _ordered(ocean: Ocean, order: Order) -> Order:
     """The order that stands by that id: this one, or the one that was asked for before. Raises CONFLICT where that was another."""
     found: list[Order] = []
-    await ocean.log.transact(rows.there_or_added(order, found))
-    if (found[0].io, found[0].cents, found[0].currency) != (order.io, order.cents, order.currency):
+    await ocean.log.transact(rows.there_or_added(order, MAX_A_DAY, now() - _DAY, found))
+    if not found:
+        raise OceanError("LIMIT_REACHED", f"A key begins at most {MAX_A_DAY} orders a day.", retry_after=3600)
+    there = found[0]
+    if (there.io, there.cents, there.currency, there.app) != (order.io, order.cents, order.currency, order.app):
         raise OceanError("CONFLICT", "This Idempotency-Key was used for another order.", "Use a new one.")
-    return found[0]
+    return there
 
 
 async def orders(ocean: Ocean, caller: Caller, *, limit: int = 100, offset: int = 0) -> dict[str, Any]:

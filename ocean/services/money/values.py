@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocean.context import Caller, Ocean
 from ocean.core import keys, money
 from ocean.core import values as rules
+from ocean.core.accounts import is_address, is_public_id
 from ocean.core.drop import show_time
-from ocean.core.money import ISSUE, Transfer
+from ocean.core.money import FEES, ISSUE, Transfer
 from ocean.core.values import PUBLIC, Value
 from ocean.errors import OceanError
 from ocean.services.access import people
@@ -30,11 +31,13 @@ async def create(
     Raises INVALID_VALUE, CONFLICT where its id or symbol is another's.
     """
     creator = caller.required(_KEYED)
+    for holder in caller.holders:
+        ocean.paces.made.spend(holder)
     made = rules.check(Value(id, name, symbol, creator, scope, max_supply, decimals, now()))
 
     def course(book: Book) -> Course:
         for other in (yield from values.like(made)):
-            if other.id != made.id or other.creator != creator or (yield from values.moved(made.id)):
+            if other.id != made.id or other.creator != creator or book.has_moved(made.id) or (yield from values.moved(made.id)):
                 name = made.id if other.id == made.id else made.symbol
                 raise OceanError("CONFLICT", f"There is a value called {name!r} already.", "Choose another id and symbol.")
         if (yield from values.count_of(creator)) >= MAX_MADE:
@@ -47,16 +50,17 @@ async def create(
 
 async def mint(ocean: Ocean, caller: Caller, *, currency: str, amount: Any, to: str | None = None) -> dict[str, Any]:
     """The creator's: makes more of a value, for themselves or for another. Raises FORBIDDEN, LIMIT_REACHED beyond max_supply."""
-    who, value = caller.required(_KEYED), await _value(ocean, currency)
-    units = rules.amount_of(amount, value)
-    receiver, warning = (who, {}) if to is None else await _receiver(ocean, caller, to)
+    who = caller.required(_KEYED)
+    units = money.whole(amount, currency)
+    receiver = await _receiver(ocean, caller, to) if to is not None else Receiver(who, who, {})
 
     def course(book: Book) -> Course:
-        yield from book.load(value.id, (ISSUE, receiver))
+        value = _there((yield from values.found(currency)), currency)
+        yield from book.load(value.id, (ISSUE, receiver.key))
         rules.check_minter(value, who, units, book.supply(value.id))
-        yield from book.post(Transfer("mint", value.id, ISSUE, receiver, units))
-        told = {"ok": True, "currency": value.id, "minted": units, "to": receiver, "balance": book.balance(value.id, receiver)}
-        return {**told, "supply": book.supply(value.id), **warning}
+        yield from book.post(Transfer("mint", value.id, ISSUE, receiver.key, units))
+        told = {"ok": True, "currency": value.id, "minted": units, "to": receiver.called}
+        return {**told, "supply": book.supply(value.id), **receiver.warning}
 
     return await move(ocean, caller, course)
 
@@ -66,28 +70,30 @@ async def transfer(ocean: Ocean, caller: Caller, *, currency: str, amount: Any, 
 
     Raises INSUFFICIENT_BALANCE, FORBIDDEN where the value is private and the receiver holds none, NOT_FOUND, INVALID_VALUE.
     """
-    sender, value = caller.required(_KEYED), await _value(ocean, currency)
-    units = rules.amount_of(amount, value)
+    sender = caller.required(_KEYED)
+    units = money.whole(amount, currency)
     ocean.paces.sends.spend(sender)
-    receiver, warning = await _receiver(ocean, caller, to)
+    receiver = await _receiver(ocean, caller, to)
     fee, collector = money.value_fee(units, int(ocean.settings["OCEAN_VALUE_FEE"])), fees_of(ocean)[1]
 
     def course(book: Book) -> Course:
-        yield from book.load(value.id, (receiver,))
-        rules.check_receiver(value, receiver, book.balance(value.id, receiver) > 0)
-        posted = yield from book.post(Transfer("transfer", value.id, sender, receiver, units + fee, fee, collector))
-        told = {"ok": True, "currency": value.id, "transferred": units, "to": receiver, "fee": fee, "paid": units + fee}
-        return {**told, "balance": posted.left, "txn_id": posted.txn_id, **warning}
+        value = _there((yield from values.found(currency)), currency)
+        yield from book.load(value.id, (receiver.key,))
+        rules.check_receiver(value, receiver.key, book.balance(value.id, receiver.key) > 0)
+        posted = yield from book.post(Transfer("transfer", value.id, sender, receiver.key, units + fee, fee, collector))
+        told = {"ok": True, "currency": value.id, "transferred": units, "to": receiver.called, "fee": fee, "paid": units + fee}
+        return {**told, "balance": posted.left, "txn_id": posted.txn_id, **receiver.warning}
 
     return await move(ocean, caller, course)
 
 
 async def burn(ocean: Ocean, caller: Caller, *, currency: str, amount: Any) -> dict[str, Any]:
     """Takes an amount of the caller's own out of the world. Raises INSUFFICIENT_BALANCE."""
-    who, value = caller.required(_KEYED), await _value(ocean, currency)
-    units = rules.amount_of(amount, value)
+    who = caller.required(_KEYED)
+    units = money.whole(amount, currency)
 
     def course(book: Book) -> Course:
+        value = _there((yield from values.found(currency)), currency)
         yield from book.load(value.id, (ISSUE,))
         posted = yield from book.post(Transfer("burn", value.id, who, ISSUE, units))
         return {"ok": True, "currency": value.id, "burned": units, "balance": posted.left, "supply": book.supply(value.id)}
@@ -98,13 +104,11 @@ async def burn(ocean: Ocean, caller: Caller, *, currency: str, amount: Any) -> d
 async def balance(ocean: Ocean, caller: Caller, *, currency: str, holder: str | None = None) -> dict[str, Any]:
     """What somebody has of a value: the caller, if nobody is named."""
     value = await _value(ocean, currency)
+    if holder is not None and is_address(holder):
+        raise OceanError("INVALID_VALUE", "What others have is not looked up by their addresses.", "By @handle, public_id or key.")
     who = caller.required(_KEYED) if holder is None else await _holder(ocean, caller, holder)
-    return {
-        "currency": value.id,
-        "holder": who,
-        "balance": await ledger.balance_of(ocean.engine, value.id, who),
-        "decimals": value.decimals,
-    }
+    amount = await ledger.balance_of(ocean.engine, value.id, who)
+    return {"currency": value.id, "holder": holder or who, "balance": amount, "decimals": value.decimals}
 
 
 async def supply(ocean: Ocean, caller: Caller, *, currency: str) -> dict[str, Any]:
@@ -124,6 +128,8 @@ async def currencies(
 ) -> dict[str, Any]:  # fmt: skip
     """All values, or one creator's, the oldest first."""
     check_page(limit, offset)
+    if creator is not None and (is_address(creator) or is_public_id(creator)):
+        raise OceanError("INVALID_VALUE", "Creators are looked up by @handle or key: theirs is told to all.")
     maker = await _holder(ocean, caller, creator) if creator is not None else None
     found = [_shown(one) for one in await values.made_by(ocean.engine, maker, limit, offset)]
     return {"currencies": found, "count": len(found)}
@@ -133,7 +139,9 @@ async def holders(ocean: Ocean, caller: Caller, *, currency: str, limit: int = 1
     """Who has a value, those with most first."""
     check_page(limit, offset)
     value = await _value(ocean, currency)
-    found = [{"holder": who, "balance": amount} for who, amount in await ledger.holders_of(ocean.engine, value.id, limit, offset)]
+    held = await ledger.holders_of(ocean.engine, value.id, limit, offset)
+    called = {**await people.named(ocean, [who for who, _ in held]), FEES: "fees"}
+    found = [{"holder": called[who], "balance": amount} for who, amount in held]
     return {"currency": value.id, "holders": found, "count": len(found)}
 
 
@@ -156,7 +164,10 @@ def _line(line: Line, called: dict[str, str]) -> dict[str, Any]:
 
 
 async def _value(ocean: Ocean, id_: str) -> Value:
-    found = await values.value(ocean.engine, id_)
+    return _there(await values.value(ocean.engine, id_), id_)
+
+
+def _there(found: Value | None, id_: str) -> Value:
     if found is None:
         raise OceanError("NOT_FOUND", f"There is no value {id_[:60]!r}.", "value currencies lists them all.")
     return found
@@ -166,12 +177,21 @@ async def _supply(ocean: Ocean, value: Value) -> int:
     return -await ledger.balance_of(ocean.engine, value.id, ISSUE)
 
 
-async def _receiver(ocean: Ocean, caller: Caller, to: str) -> tuple[str, dict[str, str]]:
-    """Who gets it. A name that is nobody's key yet holds what it is sent, and nobody can move it: that is said."""
+class Receiver(NamedTuple):
+    """Who gets it, what others call them, and what is said to the sender of a name that is nobody's key."""
+
+    key: str
+    called: str
+    warning: dict[str, str]
+
+
+async def _receiver(ocean: Ocean, caller: Caller, to: str) -> Receiver:
+    """A name that is nobody's key yet holds what it is sent, and nobody can move it: that is said."""
     who = await _holder(ocean, caller, to)
+    called = (await people.named(ocean, [who]))[who]
     if keys.is_public(who):
-        return who, {}
-    return who, {"warning": f"{who!r} is no public key (43 characters): nobody can move what is sent to it."}
+        return Receiver(who, called, {})
+    return Receiver(who, called, {"warning": f"{who!r} is no public key (43 characters): nobody can move what is sent to it."})
 
 
 async def _holder(ocean: Ocean, caller: Caller, text: str) -> str:

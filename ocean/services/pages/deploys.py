@@ -17,7 +17,7 @@ from ocean.core.routes import check_key
 from ocean.core.site import THEMES
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read, require_write
+from ocean.services.access.reading import gated_among, require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.files import blobs
 from ocean.services.pages.places import url_of_folder, urls_of_folders
@@ -217,9 +217,12 @@ async def files_of(ocean: Ocean, caller: Caller, route: str) -> dict[str, File]:
     """
     await require_read(ocean, caller, route, "entity")
     times = {note.created_at for note in await ocean.reader.history(route, DEPLOY_KEY, 1000)}  # all that one commit writes has one time
+    drops = {path: drop async for path, drop in standing(ocean, route)}
+    kept_back = await gated_among(ocean, caller, list(drops.values()))  # whether a guess is right is not told of what has a price
     return {
-        path: File(digest_of(drop), drop.price, left(drop), drop.created_at in times) async for path, drop in standing(ocean, route)
-    }  # fmt: skip
+        path: File("" if drop.seq in kept_back else digest_of(drop), drop.price, left(drop), drop.created_at in times)
+        for path, drop in drops.items()
+    }
 
 
 async def standing(ocean: Ocean, route: str, place: int | None = None) -> AsyncIterator[tuple[str, Drop]]:

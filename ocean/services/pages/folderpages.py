@@ -14,7 +14,7 @@ from ocean.core.media import type_of
 from ocean.core.routes import ancestors
 from ocean.core.shown import Link
 from ocean.core.universal import moment
-from ocean.services.access.reading import gated
+from ocean.services.access.reading import gated_among
 from ocean.services.pages.drawn import Page, card_of, look_of, preview_of
 from ocean.services.pages.views import FolderView, Listed, Site
 from ocean.services.pages.visit import Path, Visit, refusal_of
@@ -85,11 +85,9 @@ async def folder_page(visit: Visit, path: Path, form: str = "html", *, themed: b
 async def _previewed(visit: Visit, path: Path, folder: str, some: list[Listed], drops: dict[str, Drop]) -> list[Listed]:
     """Entries with their pattern's own preview, where the folder's owner wrote its template: others' markup is not put into their page."""
     owner = owners(ancestors(folder), path.rules)[-1]
-    wanted = [
-        drops[entry.address].seq
-        for entry in some
-        if entry.card.pattern and not await gated(visit.ocean, visit.caller, drops[entry.address])
-    ]
+    drawn = [drops[entry.address] for entry in some if entry.card.pattern]
+    kept_back = await gated_among(visit.ocean, visit.caller, drawn)
+    wanted = [drop.seq for drop in drawn if drop.seq not in kept_back]
     if owner is None or not wanted:
         return some
     previews = {}
@@ -104,7 +102,8 @@ async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]
     """The pages with their cards, newest first by the dates that they say."""
     kept = visit.ocean.cards
     known = {name: kept[name] for drop in pages if (name := _name(visit, drop)) in kept}
-    unread = [drop.seq for drop in pages if not await gated(visit.ocean, visit.caller, drop) and _name(visit, drop) not in known]
+    closed = await gated_among(visit.ocean, visit.caller, pages)
+    unread = [drop.seq for drop in pages if drop.seq not in closed and _name(visit, drop) not in known]
     while unread:
         drops = await at_places(visit.ocean, visit.caller, folder, unread[:READ])
         for drop, card in zip(drops, await asyncio.to_thread(_cards, drops, visit.link), strict=True):
@@ -113,7 +112,7 @@ async def _entries(visit: Visit, folder: str, pages: list[Drop]) -> list[Listed]
             known[_name(visit, drop)] = kept[_name(visit, drop)] = card
         came = {drop.seq for drop in drops}
         unread = [seq for seq in unread[:READ] if seq not in came][: READ if came else 0] + unread[READ:]  # what is gone is not waited for
-    cards = [(drop, _stub(drop) if await gated(visit.ocean, visit.caller, drop) else known.get(_name(visit, drop))) for drop in pages]
+    cards = [(drop, _stub(drop) if drop.seq in closed else known.get(_name(visit, drop))) for drop in pages]
     found = [_listed(visit, drop, card) for drop, card in cards if card is not None and not card.draft]
     return sorted(found, key=lambda one: (one.card.dated, moment(one.card.published) or 0.0), reverse=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
 from ocean.core.patterns import named_in
-from ocean.services.access.reading import gated
+from ocean.services.access.reading import gated_among
 from ocean.services.query.folders import entities, folders_beneath
 
 MOST = 500
@@ -41,11 +41,11 @@ async def listing(ocean: Ocean, caller: Caller, route: str, hidden: frozenset[st
     folders = await folders_beneath(ocean, caller, route, MOST)
     drops = await entities(ocean, caller, route, MOST, 0)
     entries = [Entry(name + "/", name + "/") for name in folders if name not in hidden]
-    records = True
+    records, kept_back = True, await gated_among(ocean, caller, drops)
     for drop in sorted(drops, key=lambda d: d.key or ""):
         if drop.key is None or drop.key in hidden:
             continue
-        closed = await gated(ocean, caller, drop)
+        closed = drop.seq in kept_back
         records = records and (closed or named_in(drop.payload or "null") is not None)
         size = None if closed else len((drop.payload or "").encode())
         entries.append(Entry(drop.key, drop.key, size, show_time(drop.created_at), drop.price.shown().get("price")))

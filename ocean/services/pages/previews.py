@@ -10,7 +10,7 @@ from ocean.core.drop import FREE, show_time
 from ocean.core.payloads import loads
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import require_read, require_write
+from ocean.services.access.reading import gated_among, require_read, require_write
 from ocean.services.data.writing import write
 from ocean.services.pages import deploys
 from ocean.services.pages.deploys import DEPLOY_KEY, KEYED
@@ -29,12 +29,13 @@ async def preview(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
     target = f"{route}/{PREVIEW}/{secrets.token_hex(4)}"
     await require_read(ocean, caller, route, "entity")
     live = {path: drop async for path, drop in deploys.standing(ocean, route)}
+    kept_back = await gated_among(ocean, caller, list(live.values()))  # a copy of one's own is no way around its price
     staged = dict(await deploys.staged_by(ocean, who))
     contents = deploys.Contents(ocean, who, target)
     ops = [deploys.note_of(target, None, {"files": len(manifest), "preview_of": route})]
     for path, (sha256, size) in sorted(manifest.items()):
         there = live.get(path)
-        if there is not None and deploys.digest_of(there) == sha256:
+        if there is not None and there.seq not in kept_back and deploys.digest_of(there) == sha256:
             payload = there.payload or "null"
         elif staged.get(sha256) == size:
             payload = await contents.payload(path, sha256, size)

@@ -9,6 +9,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import access
 from ocean.core.access import ACCESS_KEY, Rules
 from ocean.core.addresses import Origin, address_of_folder, address_of_record
+from ocean.core.cards import named
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_route
@@ -147,11 +148,13 @@ def _unpaid(visit: Visit, drop: Drop) -> OceanError:
     visit.public = False
     told = stub(drop)
     if drop.price.once is None:
+        address = f"{api_url(visit.ocean.settings)}/entity/{drop.route}?key=... with X-Ocean-Budget: {told['price_per_read']}"
         says = f"This page is sold by the reading: {told['price_per_read']} io each time."
-        unpaid = OceanError("RATE_LIMITED", says, "Programs read it with X-Ocean-Budget.", status=402)
+        unpaid = OceanError("RATE_LIMITED", says, f"Programs read it there: {address}", status=402)
     else:
         unpaid = OceanError("RATE_LIMITED", f"This page costs {told['price']} io.", status=402)
         unpaid.details["buy"] = f"{api_url(visit.ocean.settings)}/buy?drop={drop.drop_id}"
+    unpaid.details["title"] = named(drop.key or "")
     if isinstance(told.get("preview"), str):
         unpaid.details["preview"] = told["preview"]
     return unpaid

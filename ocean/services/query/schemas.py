@@ -14,7 +14,7 @@ from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.transition import Op
 from ocean.errors import OceanError
-from ocean.services.access.reading import gated, require_read
+from ocean.services.access.reading import gated, gated_among, require_read
 from ocean.services.data.writing import write
 from ocean.services.query.folders import entities
 from ocean.services.query.scope import MAX_LIMIT
@@ -49,8 +49,10 @@ async def undefine(ocean: Ocean, caller: Caller, *, route: str | None = None, na
 async def list_patterns(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """The patterns that there are."""
     found = []
-    for drop in await entities(ocean, caller, PATTERNS, MAX_LIMIT, 0):
-        if await gated(ocean, caller, drop):
+    drops = await entities(ocean, caller, PATTERNS, MAX_LIMIT, 0)
+    kept_back = await gated_among(ocean, caller, drops)
+    for drop in drops:
+        if drop.seq in kept_back:
             found.append({"pattern": drop.key, "owner": drop.owner, **drop.price.shown(), "_gated": True})
             continue
         kept = loads(drop.body())
