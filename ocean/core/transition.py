@@ -80,6 +80,7 @@ class Change:
     value: int | None = None
     drop_id: str | None = None
     removes: str | None = None  # the event that is gone with it
+    warning: str | None = None
 
 
 def looks_at(op: Op) -> list[str]:
@@ -144,6 +145,8 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     if current is not None and not reads:
         _check_blind(op, who, current)
     changes.append(_PLANNERS[op.kind](op, who, current))
+    if op.kind == "save" and op.price.free and current is not None and not current.removed and not current.price.free:
+        changes[-1].warning = "It costs nothing by now: the version before had a price. Say it with each save."
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
     if not op.restoring:

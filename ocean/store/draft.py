@@ -236,6 +236,8 @@ def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
     if op.kind in ("remove", "unpublish"):
         return {"deleted": True, "drop_id": told["drop_id"]}
     told |= change.price.shown()
+    if change.warning is not None:
+        told["warning"] = change.warning
     if op.kind == "update":
         told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
     if op.kind == "access":

@@ -20,7 +20,7 @@ from ocean.store.ledger import faults
 from tests.conftest import Running, start, stop
 from tests.faults.test_faults import child, healthy
 
-MOVES = int(os.environ.get("OCEAN_MOVES", "6000"))
+MOVES = int(os.environ.get("OCEAN_MOVES", "3000"))
 CLIENTS = 64
 PRICED = 20  # records for sale
 

@@ -226,3 +226,10 @@ async def test_letters_that_look_alike_are_two_addresses(ocean: Ocean) -> None:
     plain, kelvin = await signed_in(ocean, "k@example.com"), await signed_in(ocean, "\u212a@example.com")
     assert plain.key != kelvin.key or "K" not in "\u212a"
     assert (await signed_in(ocean, "a@B\u00fccher.example")).key == (await signed_in(ocean, "a@xn--bcher-kva.example")).key
+
+
+async def test_who_takes_a_price_away_by_saving_is_told_so(ocean: Ocean, alice: Caller) -> None:
+    assert "warning" not in await say(ocean, alice, "save shop @a 1 price 2")
+    assert "warning" not in await say(ocean, alice, "save shop @a 2 price 3")
+    assert "costs nothing" in (await say(ocean, alice, "save shop @a 3"))["warning"]
+    assert "warning" not in await say(ocean, alice, "save shop @a 4")
