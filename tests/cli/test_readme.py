@@ -46,7 +46,9 @@ def test_every_line_of_the_tour_works(tmp_path: Path, secret: str) -> None:
         for line in lines:
             for word, here in places.items():
                 line = line.replace(word, here)
-            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, env=environment)
+            kept = f"set -a\n{line}\ncode=$?\nenv -0 > {tmp_path}/env\nexit $code"  # what a line sets, the next one has
+            done = subprocess.run(["bash", "-c", kept], capture_output=True, text=True, timeout=60, env=environment)
+            environment = dict(one.split("=", 1) for one in (tmp_path / "env").read_text().split("\0") if one)
             ended = 124 if line.startswith("timeout") else 0  # a stream goes on until it is ended
             assert done.returncode == ended, (line, done.stdout, done.stderr)
             assert '"error"' not in done.stdout, (line, done.stdout)
