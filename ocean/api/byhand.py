@@ -52,7 +52,7 @@ BY_HAND = (
              (Arg("name", "text", "path", required=True),), takes="*/*", status=202, answer="drop_id: text",
              more={200: "the answer to a challenge"}),
     Endpoint("GET", "/auth/verify", "The key that a link stands for; a browser (Accept: text/html) is shown a button first.",
-             (Arg("token", "text", "query"),), gives=(JSON, "text/html"), answer="key: text, public_id: text, next?: text"),
+             (Arg("token", "text", "query"),), gives=(JSON, "text/html"), answer="key: text, public_id: text, email: text, next?: text"),
     Endpoint("POST", "/auth/resolve", "Whether the address {email} has an account; with a developer's key, its key for them alone.",
              takes=JSON, answer="is_new: flag, public_id?: text, ocean_key?: text", more={201: "the same, where the account is new"}),
     Endpoint("POST", "/stripe/webhook", "What Stripe tells of payments, signed.", (Arg("stripe-signature", "text", "header"),), takes=JSON,

@@ -182,7 +182,7 @@ def mail_outbox(as_json: bool, **given: str | None) -> None:
         click.echo(json.dumps(found))
         return
     for one in found:
-        body = "\n".join(show.visible(line) for line in one["body"].splitlines())
+        body = "\n".join(f"    {show.visible(line)}" for line in one["body"].splitlines())
         click.echo(f"{one['created_at']}  {one['state']}\nTo: {one['to']}\nSubject: {one['subject']}\n\n{body}\n{'-' * 40}")
     if not found:
         click.echo("There is no message.")

@@ -61,6 +61,8 @@ def news_of(event: Mapping[str, Any]) -> News | None:
         return News(named[0], str(thing.get("id")), named[2], paid=_whole(thing.get("amount_received", thing.get("amount"))))
     if kind == "charge.refunded":
         return News(*named, refunded=_whole(thing.get("amount_refunded")))
+    if kind == "charge.dispute.funds_withdrawn":  # what was paid is taken back, as by a refund
+        return News(*named, refunded=_whole(thing.get("amount")))
     return None
 
 

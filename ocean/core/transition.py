@@ -31,6 +31,7 @@ class Op:
     changes: dict[str, Any] = field(default_factory=dict)  # update
     ttl: int | None = None
     price: Price = FREE
+    keeps_price: bool = False  # save: what there is costs what it did, whatever `price` says
     public: bool = False
     drop_id: str | None = None  # save: the id that the drop shall have
     removes: str | None = None  # remove: the event of this id, which has no key
@@ -144,8 +145,13 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
     _check_preconditions(op, current, reads=reads)
     if current is not None and not reads:
         _check_blind(op, who, current)
-    changes.append(_PLANNERS[op.kind](op, who, current))
-    if op.kind == "save" and op.price.free and current is not None and not current.removed and not current.price.free:
+    try:
+        changes.append(_PLANNERS[op.kind](op, who, current))
+    except OceanError as fault:
+        if reads or fault.code != "CONFLICT" or (current is not None and current.owner == who):
+            raise
+        raise OceanError("CONFLICT", "The record can't be changed so.", "Who may read it is told why.") from None
+    if op.kind == "save" and current is not None and not current.removed and changes[-1].price.free and not current.price.free:
         changes[-1].warning = "It costs nothing by now: the version before had a price. Say it with each save."
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
@@ -340,9 +346,23 @@ def _save(op: Op, who: str, current: Current | None) -> Change:
         value = loads(structured(op.payload))
         counters = {k: v for k, v in counters.items() if not (isinstance(value, dict) and k in value)}
     return Change(
-        op.route, op.key, op.payload, ttl=op.ttl, price=op.price, counters=counters,
+        op.route, op.key, op.payload, ttl=op.ttl, price=_priced(op, who, current), counters=counters,
         owner=current.owner if current else who, version=current.version + 1 if current else 1,
     )  # fmt: skip
+
+
+def _priced(op: Op, who: str, current: Current | None) -> Price:
+    """What a saved record costs: its owner says that, who gets what it earns; others who may write there change what it holds alone."""
+    if current is None or (current.owner == who and not op.keeps_price):
+        return FREE if op.keeps_price else op.price
+    if current.removed:
+        if current.owner == who or op.restoring or op.price.free:
+            return FREE if op.keeps_price else op.price
+    elif op.keeps_price or op.restoring or op.price in (FREE, current.price):
+        return current.price
+    raise OceanError(
+        "FORBIDDEN", f"The price of {op.key!r} in {op.route!r} is its owner's to say.", "Save it without one, or another record."
+    )
 
 
 def _update(op: Op, who: str, current: Current | None) -> Change:

@@ -106,16 +106,19 @@ class Commits(Generic[W]):
         self._bytes -= size
         return batch, size
 
-    async def _commit(self, batch: list[W], *, small: bool = False) -> None:
+    async def _commit(self, batch: list[W], *, small: bool = False, again: bool = False) -> None:
         try:
             await self.engine.transact(self._course(batch), small=small, quiet=self._quiet)
         except Exception as fault:
             self.failed()
+            for work in batch:
+                work.fault, work.result = None, None
             known = self.engine.explain(fault)
-            if known is None and len(batch) > 1:  # one of them may be at fault: the others shall not suffer for it
+            if (
+                known is None and not again
+            ):  # one of them may be at fault: the others shall not suffer for it. Or another's lock was in the way
                 for work in batch:
-                    work.fault, work.result = None, None
-                    await self._commit([work])
+                    await self._commit([work], again=True)
                 return
             log.error("a batch of %d writes failed: %r", len(batch), fault)
             for work in batch:

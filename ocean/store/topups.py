@@ -11,7 +11,7 @@ from ocean.store.field_indexes import LOCK
 
 _COLUMNS = ", ".join(field.name for field in fields(Order))
 _ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))})"
-BEGUN = "UPDATE topup SET session = ?, intent = ? WHERE id = ? AND paid_at IS NULL"
+BEGUN = "UPDATE topup SET session = ?, intent = ? WHERE id = ? AND paid_at IS NULL AND session = '' AND intent = ''"
 _CHANGE = "UPDATE topup SET intent = ?, paid_at = ?, refunded = ?, credited = ? WHERE id = ?"
 
 

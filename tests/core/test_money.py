@@ -134,6 +134,7 @@ def event(kind: str, **thing: Any) -> dict[str, Any]:
         (event("payment_intent.succeeded", id="pi", amount_received="100"), News("o", "pi", "usd", paid=-1)),
         (event("charge.refunded", payment_intent="pi", amount_refunded=40), News("o", "pi", "usd", refunded=40)),
         (event("charge.refunded", payment_intent=None, metadata=None, amount_refunded=True), News("", "", "usd", refunded=-1)),
+        (event("charge.dispute.funds_withdrawn", payment_intent="pi", metadata={}, amount=100), News("", "pi", "usd", refunded=100)),
         (event("customer.created"), None),
         ({"type": "x"}, None),
         ({"type": "x", "data": {"object": []}}, None),

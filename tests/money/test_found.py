@@ -233,3 +233,58 @@ async def test_who_takes_a_price_away_by_saving_is_told_so(ocean: Ocean, alice: 
     assert "warning" not in await say(ocean, alice, "save shop @a 2 price 3")
     assert "costs nothing" in (await say(ocean, alice, "save shop @a 3"))["warning"]
     assert "warning" not in await say(ocean, alice, "save shop @a 4")
+
+
+async def test_a_price_is_its_owner_s_to_say(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(ocean, alice, f'save sh @it text: "whole" price 50; share sh with @{bob.key} mode shared')
+    for price in ("price 0.01", "price_per_read 1", "price 51"):
+        assert await code(say(ocean, bob, f"save sh @it x: 1 {price}")) == "FORBIDDEN"
+    assert (await say(ocean, bob, "save sh @it x: 1"))["price"] == 50
+    assert (await say(ocean, bob, "save sh @it x: 2 price 50"))["price"] == 50
+    assert "_gated" in await say(ocean, bob, "get sh @it")
+    await say(ocean, alice, "remove sh @it")
+    assert await code(say(ocean, bob, "save sh @it x: 3 price 1")) == "FORBIDDEN"
+    assert "price" not in await say(ocean, bob, "save sh @it x: 3")
+    await say(ocean, alice, "write public sq @z 1")
+    await say(ocean, bob, 'save sq @article "x"')
+    assert await code(say(ocean, alice, 'save sq @article text: "mine" price 50')) == "FORBIDDEN"  # what it earned would be another's
+
+
+async def test_a_rollback_by_a_guest_changes_no_price(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    first = await say(ocean, alice, 'save site @p "old" price 1')
+    await asyncio.sleep(0.002)  # the next moment
+    await say(ocean, alice, f'save site @p "new" price 50; share site with @{bob.key} mode protected')
+    await deploys.rollback(ocean, bob, route="site", to=first["created_at"])
+    assert (await say(ocean, alice, "get site @p")) | {"drop_id": "", "created_at": "", "source": ""} == {
+        "drop_id": "", "route": "site", "key": "p", "payload": "old", "source": "", "created_at": "", "version": 3, "price": 50,
+    }  # fmt: skip
+
+
+async def test_an_idempotency_key_pays_for_one_version_and_no_other(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await credits.grant(ocean, str(bob.key), 10)
+    keyed = replace(bob, idempotency="z", request_digest="d")
+    for i in range(3):
+        await say(ocean, alice, f"save feed @t {i} price_per_read 2")
+        for _ in range(2):
+            assert (await say(ocean, replace(keyed, budget=Budget(200)), "get feed @t"))["payload"] == i
+    assert await credits.balance(ocean, str(bob.key)) == 4
+
+
+async def test_one_idempotency_key_at_the_log_and_at_the_ledger_is_no_fault_of_ours(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await credits.grant(ocean, str(alice.key), 1000)
+    drops = [(await say(ocean, bob, f"save shop @k{i} 1 price 1"))["drop_id"] for i in range(40)]
+    work: list[Any] = []
+    for i, drop in enumerate(drops):
+        keyed = replace(alice, idempotency=f"k{i}", request_digest="d")
+        work += [credits.send(ocean, keyed, to=str(bob.key), amount=1), execute(ocean, keyed, parse(f"save mine @k{i} 1"))]
+        work.append(purchases.purchase(ocean, alice, drop_id=drop))
+    told = await asyncio.gather(*work, return_exceptions=True)
+    assert [one for one in told if not isinstance(one, dict)] == []
+
+
+async def test_who_may_not_read_a_record_is_not_told_what_it_is(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    await say(ocean, alice, 'save r @o "a text" price 5')
+    await ocean.log.append(_granted(alice, bob))
+    with pytest.raises(OceanError) as caught:
+        await say(ocean, bob, "update r @o a: 1")
+    assert "object" not in str(caught.value.body())

@@ -109,7 +109,7 @@ async def test_forged_late_and_strange_events_move_nothing(ordered: tuple[Ocean,
     forged = [
         (body, None), (body, ""), (body, "t=1,v1=x"), (body, f"t={int(time.time())},v1=\u00e9"), (body, "v1=" + mark),
         (body + b" ", mark), signed(paid, "whsec_other"),
-        signed(paid, at=time.time() - 301), (b"\xff", mark),
+        signed(paid, at=time.time() - 301), signed(paid, at=time.time() + 400), (b"\xff", mark),
     ]  # fmt: skip
     for one in forged:
         assert await code(topups.told(ocean, *one)) == "FORBIDDEN"

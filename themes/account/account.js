@@ -65,8 +65,14 @@ function verify() {
   history.replaceState(null, "", location.pathname); // the token does not stay in the address
   $("enter").onclick = doing($("enter"), async () => {
     const told = await ask("POST", "/auth/verify", { token });
-    localStorage.setItem(KEPT, told.key);
-    location.assign(told.next ?? "/account");
+    const enter = () => {
+      localStorage.setItem(KEPT, told.key);
+      location.assign(told.next ?? "/account");
+    };
+    if ((localStorage.getItem(KEPT) ?? told.key) === told.key) return enter();
+    say(`This browser is signed in to another account. The link is ${told.email}'s.`);
+    $("enter").textContent = `Go on as ${told.email}`; // whose link it is, is not the sender's to choose
+    $("enter").onclick = enter;
   });
 }
 
@@ -89,6 +95,7 @@ async function buy() {
   $("terms").textContent = offer.bought ? "You have it." : offer.price === undefined && costs !== undefined
     ? `It costs ${io(costs)} at each reading, which programs pay for: GET /entity/${offer.route} with X-Ocean-Budget: ${costs}`
     : `It costs ${io(costs ?? 0)}. You have ${io(me.balance)}.${poor ? " That is too little." : ""}`;
+  if (me.email) $("terms").textContent += ` You are ${me.email}.`;
   $("buy").hidden = (!offer.bought && offer.price === undefined) || (offer.bought && offer.key === undefined);
   $("buy").textContent = offer.bought ? "Read it" : "Buy and read";
   $("buy").disabled = poor;

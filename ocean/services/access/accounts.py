@@ -91,7 +91,8 @@ async def verify(ocean: Ocean, caller: Caller, *, token: str) -> dict[str, Any]:
     if not made:
         raise OceanError("TOKEN_EXPIRED", "This link is older than 15 minutes.", "Ask for a new one: POST /auth/login.")
     onward = orjson.loads(found[0].of)["next"]
-    return {"key": secret_of(ocean, made[0]), "public_id": made[0].public_id, **({"next": onward} if onward else {})}
+    told = {"key": secret_of(ocean, made[0]), "public_id": made[0].public_id, "email": made[0].email}
+    return {**told, **({"next": onward} if onward else {})}
 
 
 def _verified(token: str, found: list[Pass], fresh: Account, made: list[Account]) -> Steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ocean.context import Caller, Ocean
@@ -40,6 +41,7 @@ async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[]
 async def move(ocean: Ocean, caller: Caller, course: Callable[[Book], Course]) -> dict[str, Any]:
     """Moves money: what the course over the ledger's book gives, or gave to the same request before. Raises CONFLICT as `change` does."""
     once = _once(caller, caller.required("Money moves with a key."))
+    once = once and replace(once, id=f"money {once.id}")  # the log and the ledger, each with its own lock, wait for no row of the other
     return dict(await ocean.ledger.append(Move(lambda book: _only_once(once, course(book)))))
 
 

@@ -122,7 +122,7 @@ async def _pay(ocean: Ocean, caller: Caller, drop: Drop, amount: int) -> bool:
         posted = yield from book.post(transfer)
         return {"left": posted.left}
 
-    own = replace(caller, idempotency=f"{caller.idempotency} {drop.item}") if caller.idempotency else caller
+    own = replace(caller, idempotency=f"{caller.idempotency} {drop.drop_id} {amount}") if caller.idempotency else caller
     try:
         await move(ocean, own, course)
     except OceanError as fault:

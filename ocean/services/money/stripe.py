@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -116,6 +118,9 @@ def event(ocean: Ocean, body: bytes, signature: str | None) -> dict[str, Any]:
 
     try:
         stripe.WebhookSignature.verify_header(body.decode(), (signature or "").encode("ascii").decode(), secret, TOLERANCE)
+        made = re.search(r"(?:^|,)t=(\d{1,12})(?:,|$)", signature or "")
+        if made is None or int(made[1]) > time.time() + TOLERANCE:
+            raise stripe.SignatureVerificationError("made in the future", signature)  # type: ignore[no-untyped-call]
     except (stripe.SignatureVerificationError, UnicodeError):
         raise OceanError("FORBIDDEN", "The event's signature does not hold, or is too old.") from None
     import orjson

@@ -30,6 +30,7 @@ MOST = 1_000_000  # io of one order
 MAX_A_DAY = 100  # orders of one key
 _KNOWN = 90 * 86_400_000  # milliseconds that an event's id is known: Stripe sends again for some days
 _DAY = 86_400_000
+_SAME = 23 * 3_600_000  # milliseconds in which Stripe surely takes a request sent again for the same
 log = logging.getLogger("ocean.topups")
 
 
@@ -73,6 +74,8 @@ async def _ordered(ocean: Ocean, order: Order) -> Order:
     there = found[0]
     if (there.io, there.cents, there.currency, there.app) != (order.io, order.cents, order.currency, order.app):
         raise OceanError("CONFLICT", "This Idempotency-Key was used for another order.", "Use a new one.")
+    if there.created_at < now() - _SAME:
+        raise OceanError("CONFLICT", "This order was begun long ago.", "Begin a new one, with another Idempotency-Key.")
     return there
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core.drop import FREE, REMOVED, Drop, Price, read_time, show_time
+from ocean.core.drop import REMOVED, Drop, Price, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
 from ocean.core.payloads import MAX_BYTES, decode, encode, loads
@@ -82,8 +82,8 @@ async def publish(ocean: Ocean, caller: Caller, *, route: str, files: dict[str, 
         sha256, size = manifest[path]
         if staged.get(sha256) != size:
             raise OceanError("CONFLICT", f"The file {path!r} was not uploaded.", "Plan the publish again.")
-        price, ttl = (there[path].price, there[path].ttl) if path in there else (FREE, None)  # a new version costs what the last one did
-        ops.append(Op("save", route, path, await contents.payload(path, sha256, size), price=price, ttl=ttl))
+        ttl = there[path].ttl if path in there else None
+        ops.append(Op("save", route, path, await contents.payload(path, sha256, size), keeps_price=True, ttl=ttl))
     ops += [Op("unpublish", route, path) for path in removed]
     results = await write(ocean, caller, ops)
     for sha256 in {manifest[path][0] for path in changed}:

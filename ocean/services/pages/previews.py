@@ -67,8 +67,8 @@ async def promote(ocean: Ocean, caller: Caller, *, route: str, preview: str) -> 
     told = {"files": len(wanted), "changed": len(changed), "removed": len(removed)}
     ops = [deploys.note_of(route, before, {**told, "promotes": preview})]
     for path in changed:
-        price, ttl = (live[path].price, live[path].ttl) if path in live else (FREE, None)
-        ops.append(Op("save", route, path, wanted[path].payload or "null", price=price, ttl=ttl))
+        ttl = live[path].ttl if path in live else None
+        ops.append(Op("save", route, path, wanted[path].payload or "null", keeps_price=True, ttl=ttl))
     ops += [Op("unpublish", route, path) for path in removed]
     ops += [Op("unpublish", target, path) for path in (DEPLOY_KEY, *wanted)]
     results = await write(ocean, caller, ops)
