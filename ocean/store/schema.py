@@ -12,7 +12,6 @@ import pysqlite3
 
 from ocean.core import chain
 from ocean.store.engine import Engine
-from ocean.store.postgres import PostgresEngine
 from ocean.store.sqlite import SqliteEngine, connect
 
 # Tortoise and aiosqlite import `sqlite3`; the one Python carries may have the WAL-reset bug (3.7.0 to 3.51.2).
@@ -100,4 +99,8 @@ async def _migrate_postgres(url: str) -> None:
 
 async def open_engine(url: str) -> Engine:
     """The engine of a store whose tables are there, on the running loop."""
-    return await PostgresEngine.open(url) if is_postgres(url) else SqliteEngine(database_path(url))
+    if not is_postgres(url):
+        return SqliteEngine(database_path(url))
+    from ocean.store.postgres import PostgresEngine  # its driver takes 3 MB of each process
+
+    return await PostgresEngine.open(url)

@@ -196,10 +196,13 @@ class Hub:
             await self._recheck(drop.route)
         elif drop.news(now()) and self._listeners(drop.route):
             rules = await self._ocean.reader.rules(drop.route)
-            keys = {listener.caller.key for listener in self._listeners(drop.route)}
-            whole = None if drop.price.free else await ungated(self._ocean, keys, drop)
+            whole = None if drop.price.free else await self._ungated(drop)
             # Asked for again: who came while the rules were read has this drop still before it.
             self._hand_out(drop, self._listeners(drop.route), rules, whole)
+
+    async def _ungated(self, drop: Drop) -> set[str | None]:
+        """The keys of those who listen that its price keeps nothing from."""
+        return await ungated(self._ocean, {listener.caller.key for listener in self._listeners(drop.route)}, drop)
 
     def _hand_out(self, drop: Drop, listeners: list[Subscriber], rules: Rules, whole: set[str | None] | None) -> None:
         """`whole`: the keys that its price keeps nothing from, None for all."""
