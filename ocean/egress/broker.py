@@ -6,20 +6,22 @@ What decides is asked where a socket is made (`_socket`), so that no spelling of
 from __future__ import annotations
 
 import asyncio
+import importlib
 import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ocean import __version__
 from ocean.errors import OceanError
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+
+    from ocean.egress.session import Session
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_URL = 2000  # characters
@@ -71,8 +73,8 @@ class Broker:
     ) -> None:
         self._allowed = tuple(allowed)
         self._trusts = trusts
-        self._resolver = resolver or _Names()
-        self._session: aiohttp.ClientSession | None = None
+        self._resolver = resolver
+        self._session: Session | None = None
         self._closed = False
 
     def check(self, url: str) -> URL:
@@ -110,26 +112,13 @@ class Broker:
     ) -> Reply:
         """The same, by any method."""
         address = self.check(url)
-        if self._closed:
+        if self._session is None:  # its library takes 18 MB of a process, and a tenth of a second: who calls nobody is without it
+            library = await asyncio.to_thread(importlib.import_module, "ocean.egress.session")
+            if not self._closed:
+                self._session = self._session or library.Session(self._socket, self._resolver, self._trusts)
+        if self._closed or self._session is None:
             raise EgressError("This server is being stopped.")
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._open().request(method, address, data=body, headers=headers, allow_redirects=False) as answer,
-            ):
-                told = {name.lower(): value for name, value in answer.headers.items()}
-                return Reply(answer.status, await _most(answer.content), told)
-        except TimeoutError:
-            raise EgressError(f"There was no answer within {seconds:g} s.") from None
-        except _NotPublicError as fault:
-            raise EgressError(str(fault)) from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise EgressError("Its certificate is not valid for that name.") from None
-        except aiohttp.ClientConnectorDNSError:
-            raise EgressError("Its name is not known.") from None
-        except (aiohttp.ClientError, OSError, ValueError) as fault:
-            cause = fault.__cause__ if isinstance(fault.__cause__, _NotPublicError) else None
-            raise EgressError(str(cause) if cause else f"It could not be reached ({type(fault).__name__}).") from None
+        return await self._session.ask(method, address, body, headers, seconds)
 
     async def close(self) -> None:
         """From now on nothing is sent."""
@@ -138,24 +127,13 @@ class Broker:
             await self._session.close()
             self._session = None
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=self._resolver, use_dns_cache=False, limit=CONNECTIONS, socket_factory=self._socket, ssl=self._trusts or True
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None), headers={"user-agent": f"InfiniteOcean/{__version__}"},
-            )  # fmt: skip
-        return self._session
-
     def _socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         """A socket for an address that may be connected to. Raises where it may not."""
         family, kind, protocol, _, where = info
         address = str(where[0])
         literal = _literal(address)
         if literal is None or not (self._opens(literal) or is_public(literal)):
-            raise _NotPublicError("Its name leads to an address that is not on the public Internet.")
+            raise NotPublicError("Its name leads to an address that is not on the public Internet.")
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
         return made
@@ -165,35 +143,7 @@ class Broker:
         return any(ip in network for network in self._allowed)
 
 
-async def _most(content: aiohttp.StreamReader) -> bytes:
-    """What is read of a body: all, up to MAX_ANSWER bytes (`read` alone gives what has come so far)."""
-    parts, size = [], 0
-    while size < MAX_ANSWER and (part := await content.read(MAX_ANSWER - size)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
-class _Names(AbstractResolver):
-    """The machine's own resolver, in threads of its own."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(NAMES, "names")
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        return [
-            ResolveResult(hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=flags)
-            for kind, _, protocol, _, where in found
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-class _NotPublicError(OSError):
+class NotPublicError(OSError):
     """An address that nothing is sent to."""
 
 
