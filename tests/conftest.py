@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,11 +45,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "" if request.param == "sqlite" else fresh_database(request.getfixturevalue("postgres"))
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store with its tables, which each test copies: to make them takes longer than most tests."""
+    made = tmp_path_factory.mktemp("tables") / "ocean.db"
+    asyncio.run(migrate(f"sqlite://{made}"))
+    assert not made.with_name("ocean.db-wal").exists()
+    return made
+
+
 @pytest.fixture
-async def ocean(tmp_path: Path, store: str) -> AsyncIterator[Ocean]:
+async def ocean(tmp_path: Path, store: str, tables: Path) -> AsyncIterator[Ocean]:
     values = settings.load({"OCEAN_DATA": str(tmp_path), "OCEAN_STORE": store or None})
-    if not store:  # the ORM keeps one dialect a process: PostgreSQL's tables are made in another
-        await migrate(settings.store_url(values))
+    if not store:
+        shutil.copy(tables, tmp_path / "ocean.db")
     opened = await Ocean.open(values)
     yield opened
     await opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from ocean.store import rules
 from ocean.store.batch import Write
 from ocean.store.engine import Row
 from ocean.store.reader import Reader
-from ocean.store.schema import migrate
 from ocean.store.sqlite import SqliteEngine
 
 
@@ -37,9 +37,9 @@ class Waiting(SqliteEngine):
 
 
 @pytest.fixture
-async def waiting(tmp_path: Path) -> AsyncIterator[Ocean]:
+async def waiting(tmp_path: Path, tables: Path) -> AsyncIterator[Ocean]:
     values = settings.load({"OCEAN_DATA": str(tmp_path)})
-    await migrate(settings.store_url(values))
+    shutil.copy(tables, tmp_path / "ocean.db")
     ocean = await Ocean.open(values)
     await ocean.engine.close()
     ocean.engine = Waiting(tmp_path / "ocean.db")
