@@ -38,8 +38,8 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # these 
 
 def canonical_email(text: Any) -> str:
     """The address as accounts are known by: lower case, its host in ASCII (IDNA). Raises INVALID_EMAIL."""
-    if is_address(text):
-        local, _, host = unicodedata.normalize("NFC", text).translate(_LOWER).rpartition("@")
+    if is_address(text) and unicodedata.is_normalized("NFC", text):  # else it would be another's by what we make of it
+        local, _, host = text.translate(_LOWER).rpartition("@")
         try:
             return f"{local}@{host if host.isascii() else idna.encode(host, uts46=True).decode()}"
         except idna.IDNAError:

@@ -23,6 +23,9 @@ def test_what_is_no_address(text: Any) -> None:
 
 def test_an_address_is_known_in_lower_case() -> None:
     assert accounts.canonical_email("Alice@Example.COM") == "alice@example.com"
+    assert accounts.canonical_email("a@B\u00fccher.example") == "a@xn--bcher-kva.example"
+    assert code(lambda: accounts.canonical_email("\u212a@example.com")) == "INVALID_EMAIL"  # the sign for kelvin, which is a K to some
+    assert code(lambda: accounts.canonical_email("a@aa--\u00fc.example")) == "INVALID_EMAIL"
 
 
 @pytest.mark.parametrize("text", ["@a", "a", "-ab", "ab-", "a b", "ä", "@" + "a" * 33, ""])

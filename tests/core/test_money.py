@@ -167,3 +167,13 @@ def test_an_order_is_paid_once_and_refunded_more_and_more_in_whatever_order() ->
 )  # fmt: skip
 def test_news_that_do_not_fit_an_order_change_nothing(news: News) -> None:
     assert topups.after(replace(ORDER, intent="pi"), news, 7) is None
+
+
+@pytest.mark.parametrize(("text", "hundredths"), [("0", 0), ("5", 500), ("0.25", 25), ("1.5", 150), ("999999999.99", 99_999_999_999)])
+def test_a_number_of_io_that_is_written_out(text: str, hundredths: int) -> None:
+    assert money.read_io(text) == hundredths
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e9", "x", "0.001", "1.", ".5", "9" * 30, "٣", " 1"])
+def test_what_is_no_number_of_io(text: str) -> None:
+    assert code(lambda: money.read_io(text)) == "INVALID_VALUE"
