@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 
 from ocean.errors import OceanError
 
@@ -31,6 +32,11 @@ class Pace:
         if self._counts[name] + amount > self._most or (name not in self._counts and len(self._counts) >= MAX_KNOWN):
             raise OceanError(self._code, self._says, retry_after=self._seconds)
         self._counts[name] += amount
+
+    def spend_each(self, holders: Iterable[str], amount: int = 1) -> None:
+        """The same for each of those whom a limit counts for (`Caller.holders`): keys are made for the asking, so addresses count too."""
+        for holder in holders:
+            self.spend(holder, amount=amount)
 
 
 class Paces:

@@ -216,7 +216,11 @@ def io_check(as_json: bool, **given: str | None) -> None:
     from ocean.store.ledger import faults, totals
 
     values = _existing(given)
-    found, sums = _with_engine(values, faults), _with_engine(values, totals)
+
+    async def look(engine: Any) -> tuple[list[str], dict[str, float | int]]:
+        return await faults(engine), await totals(engine)
+
+    found, sums = _with_engine(values, look)
     if as_json:
         click.echo(json.dumps({"faults": found, **sums}))
     else:

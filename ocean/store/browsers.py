@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ocean.store.engine import Engine, Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import LOCK, Engine, Step, Steps
 
 _BROWSER = "id, owner, digest, target, host, created_at"
 

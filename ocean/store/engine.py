@@ -28,6 +28,18 @@ class Step:
 
 # A transaction's course: it yields steps, is sent the rows of those that read, and ends to commit. It does not touch the store itself.
 Steps = Generator[Step, list[Row], None]
+LOCK = "UPDATE head SET id = 1 WHERE id = 1"  # nobody writes meanwhile
+
+
+def only(step: Step) -> Steps:
+    """A transaction of one step."""
+    yield step
+
+
+def locked(steps: Steps) -> Steps:
+    """Steps while nobody else writes: what they count or look for is so until they commit."""
+    yield Step(LOCK, [()])
+    yield from steps
 
 
 class Engine(Protocol):

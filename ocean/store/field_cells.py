@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import orjson
 
-from ocean.store.engine import Engine, Step, Steps
-from ocean.store.field_indexes import LOCK, only, rename
+from ocean.store.engine import LOCK, Engine, Step, Steps, only
+from ocean.store.field_indexes import rename
 from ocean.store.projections import put_cells
 
 PAGE = 1000  # records that are filled in at once, under the write lock

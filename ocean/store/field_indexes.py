@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from ocean.core.payloads import body_of, loads
-from ocean.store.engine import Engine, Step, Steps
+from ocean.store.engine import LOCK, Engine, Step, Steps, only
 from ocean.store.projections import ADD_ENTRY, entry_rows
 
 PAGE = 1000  # records that are filled in at once, under the write lock
@@ -21,7 +21,6 @@ _NAME = (
     "ON CONFLICT (route) DO UPDATE SET seq = excluded.seq, {0} = excluded.{0}"
 )
 _NAMED = "SELECT {} FROM rule WHERE route = ?"
-LOCK = "UPDATE head SET id = 1 WHERE id = 1"  # nobody writes meanwhile
 _OLD = (
     "SELECT r.seq, d.payload, r.counters FROM record r JOIN drops d ON d.seq = r.seq "
     "WHERE r.route = ? AND r.removed = 0 AND r.seq > ? AND r.seq <= ? ORDER BY r.seq LIMIT ?"
@@ -75,11 +74,6 @@ async def idle(engine: Engine, before: int) -> list[tuple[str, str, int]]:
     """`(route, field, index)` of those that nobody has gone by since, and of those that were never filled to the end."""
     rows = await engine.rows("SELECT route, field, id FROM field_index WHERE used_at < ? ORDER BY id LIMIT 100", (before,))
     return [(row[0], row[1], int(row[2])) for row in rows]
-
-
-def only(step: Step) -> Steps:
-    """A transaction of one step."""
-    yield step
 
 
 def rename(column: str, route: str, field: str, number: int | None) -> Steps:

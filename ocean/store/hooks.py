@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ocean.errors import OceanError
-from ocean.store.engine import Engine, Row, Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import LOCK, Engine, Row, Step, Steps
 from ocean.store.reader import now
 
 _HOOK = "id, owner, prefix, url, secret, active, retries, condition, created_at, since"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocean.store.batch import Sign, Write, commit
-from ocean.store.engine import Engine, Step, Steps
+from ocean.store.engine import Engine, Step, Steps, only
 from ocean.store.rules import Rules
 from ocean.store.sharing import Bounds, Commits
 
@@ -23,11 +23,7 @@ class Log(Commits[Write]):
 
     async def put(self, sql: str, each: Sequence[tuple[Any, ...]]) -> None:
         """Changes a table that is not of the log, on disk when it returns. Raises STORAGE_FULL or SERVER_BUSY."""
-
-        def steps() -> Steps:
-            yield Step(sql, each)
-
-        await self.transact(steps())
+        await self.transact(only(Step(sql, each)))
 
     async def transact(self, steps: Steps) -> None:
         """Several such changes, all or none. Raises what a step raises, STORAGE_FULL or SERVER_BUSY."""

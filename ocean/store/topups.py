@@ -6,8 +6,7 @@ from collections.abc import Generator
 from dataclasses import astuple, fields
 
 from ocean.core.topups import Order
-from ocean.store.engine import Engine, Row, Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import LOCK, Engine, Row, Step, Steps
 
 _COLUMNS = ", ".join(field.name for field in fields(Order))
 _ADD = f"INSERT INTO topup ({_COLUMNS}) VALUES ({','.join('?' * len(fields(Order)))})"

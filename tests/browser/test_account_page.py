@@ -12,20 +12,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from ocean.core import keys
-from tests.browser.test_browser import browser  # noqa: F401
+from tests.browser.test_browser import browser, on_a_phone  # noqa: F401
 from tests.cli.test_cli import ocean
 from tests.conftest import Running
 
 
 @pytest.fixture
 def page(browser: Browser, server: Running) -> Any:  # noqa: F811
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda fault: faults.append(str(fault)))
-    yield page
-    assert faults == []
-    context.close()
+    with on_a_phone(browser) as page:
+        yield page
 
 
 def link_to(server: Running, email: str) -> str:

@@ -14,20 +14,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from ocean.core import keys
-from tests.browser.test_browser import browser  # noqa: F401
+from tests.browser.test_browser import browser, on_a_phone  # noqa: F401
 from tests.conftest import Running
 
 
 @pytest.fixture
 def page(browser: Browser, server: Running) -> Any:  # noqa: F811
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda fault: faults.append(str(fault)))
-    page.goto(f"{server.api}/publish")
-    yield page
-    assert faults == []
-    context.close()
+    with on_a_phone(browser) as page:
+        page.goto(f"{server.api}/publish")
+        yield page
 
 
 def packed(files: dict[str, str], method: int = zipfile.ZIP_DEFLATED) -> bytes:

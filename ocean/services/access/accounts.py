@@ -20,8 +20,7 @@ from ocean.services.mail import outbox
 from ocean.services.mail.outbox import Message
 from ocean.store import accounts, passes
 from ocean.store.accounts import PERSONAL, Account
-from ocean.store.engine import Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import Steps, locked
 from ocean.store.passes import Pass
 from ocean.store.reader import now
 
@@ -85,7 +84,7 @@ async def verify(ocean: Ocean, caller: Caller, *, token: str) -> dict[str, Any]:
     found: list[Pass] = []
     made: list[Account] = []
     fresh = _fresh(ocean)
-    await ocean.log.transact(_verified(token, found, fresh, made))
+    await ocean.log.transact(locked(_verified(token, found, fresh, made)))
     if not found:
         raise OceanError("INVALID_TOKEN", "This link is none, or was used.", "Ask for a new one: POST /auth/login.")
     if not made:
@@ -97,7 +96,6 @@ async def verify(ocean: Ocean, caller: Caller, *, token: str) -> dict[str, Any]:
 
 def _verified(token: str, found: list[Pass], fresh: Account, made: list[Account]) -> Steps:
     """Of many who have the link one gets the key."""
-    yield Step(LOCK, [()])
     yield from passes.taken(_KIND, token, found)
     if not found:
         return
@@ -110,12 +108,7 @@ async def account_for(ocean: Ocean, email: str, audience: str) -> tuple[Account,
     """The account of an address for an audience, and whether it is new. Whoever asks has proven the address, or answers for it."""
     found: list[Account] = []
     fresh = _fresh(ocean)._replace(email=email, audience=audience)
-
-    def steps() -> Steps:
-        yield Step(LOCK, [()])
-        yield from accounts.there_or_added(fresh, found)
-
-    await ocean.log.transact(steps())
+    await ocean.log.transact(locked(accounts.there_or_added(fresh, found)))
     return found[0], found[0].key == fresh.key
 
 
@@ -139,8 +132,7 @@ async def resolve(ocean: Ocean, caller: Caller, *, email: str) -> dict[str, Any]
         there = await accounts.by_email(ocean.engine, address, PERSONAL)
         return {"is_new": there is None, **({"public_id": there.public_id} if there else {})}
     developer = caller.required("Resolving needs a developer's key.")
-    for holder in caller.holders:
-        ocean.paces.resolves.spend(holder)
+    ocean.paces.resolves.spend_each(caller.holders)
     account, new = await account_for(ocean, address, f"key {developer}")
     return {"ocean_key": secret_of(ocean, account), "public_id": account.public_id, "is_new": new}
 
@@ -167,12 +159,7 @@ async def _take(ocean: Ocean, account: Account, name: str) -> None:
     if account.audience != PERSONAL:
         raise OceanError("FORBIDDEN", "This key is of one app alone: it has no handle.", "Sign in without a callback.")
     refused: list[str] = []
-
-    def steps() -> Steps:
-        yield Step(LOCK, [()])
-        yield from accounts.handle_taken(name, account.key, now(), MAX_HANDLES, refused)
-
-    await ocean.log.transact(steps())
+    await ocean.log.transact(locked(accounts.handle_taken(name, account.key, now(), MAX_HANDLES, refused)))
     if refused == ["taken"]:
         raise OceanError("CONFLICT", f"The handle @{name} is another's.", "Choose another.")
     if refused:

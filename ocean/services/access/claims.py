@@ -31,8 +31,7 @@ _CHALLENGE = "claim"
 async def challenge(ocean: Ocean, caller: Caller, *, key: str) -> dict[str, Any]:
     """What a key signs to be claimed by the caller, within five minutes: `message`, as UTF-8."""
     owner, device = caller.required(_KEYED), _public(key)
-    for holder in caller.holders:
-        ocean.paces.claims.spend(holder)
+    ocean.paces.claims.spend_each(caller.holders)
     nonce, until = secrets.token_urlsafe(24), now() + _LIVES
     await ocean.log.transact(passes.put(_CHALLENGE, nonce, Pass(device, owner, until)))
     return {"challenge": nonce, "message": _message(owner, device, nonce), "expires_at": show_time(until)}

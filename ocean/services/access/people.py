@@ -23,8 +23,7 @@ async def find(ocean: Ocean, who: str, caller: Caller | None = None) -> str:
         name = handle_of(who)
         found = await accounts.key_of_handle(ocean.engine, name) if name is not None else None
     elif is_address(who):
-        for holder in caller.holders if caller is not None else ():
-            ocean.paces.addresses.spend(holder)
+        ocean.paces.addresses.spend_each(caller.holders if caller is not None else ())
         account = await accounts.by_email(ocean.engine, canonical_email(who), PERSONAL)
         found = account.key if account else None
     elif is_public_id(who):

@@ -18,8 +18,7 @@ from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
 from ocean.store import scoped as rows
-from ocean.store.engine import Row, Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import Row, locked
 from ocean.store.reader import now
 from ocean.store.scoped import Scope
 
@@ -43,8 +42,7 @@ async def make(
         raise OceanError("INVALID_VALUE", "'expires_in' is a number of seconds, ten years at most.")
     if len(label) > 100 or not label.isprintable():
         raise OceanError("INVALID_VALUE", "A label is a line of at most 100 characters.")
-    for holder in caller.holders:
-        ocean.paces.made.spend(holder)
+    ocean.paces.made.spend_each(caller.holders)
     secret, moment = SCOPED_PREFIX + secrets.token_urlsafe(32), now()
     until = moment + expires_in * 1000 if expires_in is not None else None
     made = Scope(
@@ -52,15 +50,11 @@ async def make(
         dumps(sorted(set(chosen))), moment, until,
     )  # fmt: skip
     full: list[bool] = []
-    await ocean.log.transact(_made(made, full))  # its answer holds the secret: it is kept for no Idempotency-Key
+    # Under no Idempotency-Key: what is answered holds the secret, and would be kept.
+    await ocean.log.transact(locked(rows.scope_added(made, MAX_SCOPED, full)))
     if full:
         raise OceanError("LIMIT_REACHED", f"A key has at most {MAX_SCOPED} scoped ones.", "Revoke some: DELETE /key/scoped/ID.")
     return {"secret": secret, **_shown(made)}
-
-
-def _made(made: Scope, full: list[bool]) -> Steps:
-    yield Step(LOCK, [()])
-    yield from rows.scope_added(made, MAX_SCOPED, full)
 
 
 async def list_(ocean: Ocean, caller: Caller) -> dict[str, Any]:

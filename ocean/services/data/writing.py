@@ -11,8 +11,7 @@ from ocean.context import Caller, Ocean
 from ocean.core.payloads import dumps
 from ocean.core.transition import Op, needs_payload
 from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
-from ocean.store.engine import Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import LOCK, Step, Steps
 from ocean.store.ledger import Book, Course, Move
 from ocean.store.reader import now
 

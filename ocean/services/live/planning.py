@@ -68,7 +68,8 @@ class Page:
             self.rows += [_delivery(hook, drop) for drop in heard]
             return
         # What has a price is told of as a stub, and what is removed has nothing in it: no filter looks into them.
-        asked = [drop for drop in heard if not drop.removal and not await reading.gated(self._ocean, owner, drop)]
+        kept_back = await reading.gated_among(self._ocean, owner, heard)
+        asked = [drop for drop in heard if not drop.removal and drop.seq not in kept_back]
         if asked:
             begun = time.monotonic()
             await self._filtered(hook, asked)

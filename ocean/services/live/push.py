@@ -114,8 +114,7 @@ async def send(ocean: Ocean, caller: Caller, *, message: Any) -> dict[str, Any]:
         hint = "The operator sets OCEAN_PUSH_CONTACT=mailto:you@example.com."
         raise OceanError("NOT_AVAILABLE", "Nothing is pushed before the operator has named a contact: push services ask for one.", hint)
     to, notification = check_message(message)
-    for holder in caller.holders:  # keys are made for the asking: the address counts too
-        ocean.paces.notifications.spend(holder, amount=len(to))
+    ocean.paces.notifications.spend_each(caller.holders, len(to))
     body = orjson.dumps({**notification, "from": sender}).decode()
     ids = await queue(ocean, caller, [(f"{sender} {PUSH}{key}", PUSH + key, [body]) for key in to])
     return {"queued": len(ids), "ids": ids}

@@ -13,8 +13,7 @@ from ocean.core.accounts import is_address
 from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
-from ocean.store.engine import Engine, Row, Step, Steps
-from ocean.store.field_indexes import LOCK
+from ocean.store.engine import LOCK, Engine, Row, Step, Steps
 from ocean.store.reader import now
 from ocean.store.secrets import MasterKey
 

@@ -55,16 +55,18 @@ async def offer(ocean: Ocean, caller: Caller, *, drop_id: str) -> dict[str, Any]
     """What a priced record costs, what is shown of it before, whether the caller may read it by now, and where its page is."""
     drop = await _seen(ocean, caller, drop_id)
     if drop.key is not None:  # as it is now: that is what is bought
-        newest = await ocean.reader.entity(drop.route, drop.key)
-        drop = await _seen(ocean, caller, newest.drop_id if newest is not None else "")
+        drop = await _there(ocean, caller, await ocean.reader.entity(drop.route, drop.key), drop_id)
     told = {name: value for name, value in stub(drop).items() if name != "_gated"}
     page = {"url": await url_of(ocean, drop.route, address_of_record(drop.route, drop.key))} if drop.key is not None else {}
     return {**told, "bought": not await gated(ocean, caller, drop), **page}
 
 
 async def _seen(ocean: Ocean, caller: Caller, drop_id: str) -> Drop:
-    """A drop that is there, and that the caller may know of. Raises NOT_FOUND."""
-    drop = await ocean.reader.drop(drop_id)
+    """The drop of an id, where it is there and the caller may know of it. Raises NOT_FOUND."""
+    return await _there(ocean, caller, await ocean.reader.drop(drop_id), drop_id)
+
+
+async def _there(ocean: Ocean, caller: Caller, drop: Drop | None, drop_id: str) -> Drop:
     if drop is None or not drop.live(now()) or not may_see(caller, drop, "entity", await ocean.reader.rules(drop.route)):
         raise OceanError("NOT_FOUND", f"There is nothing to buy at {drop_id[:60]!r}.", _GONE)
     return drop
@@ -89,8 +91,9 @@ def _told(drop: Drop) -> dict[str, Any]:
     return {"ok": True, **_about(drop)}
 
 
-def _about(drop: Drop) -> dict[str, Any]:
-    return {"drop_id": drop.drop_id, "route": drop.route, **({"key": drop.key} if drop.key is not None else {})}
+def _about(one: Drop | Purchase) -> dict[str, Any]:
+    """Which record it is."""
+    return {"drop_id": one.drop_id, "route": one.route, **({"key": one.key} if one.key is not None else {})}
 
 
 async def read_or_pay(ocean: Ocean, caller: Caller, drop: Drop) -> bool:
@@ -149,7 +152,7 @@ async def refund(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
         yield from book.load(IO, (seller, sale.collector))
         if sale.collector not in (seller, sale.buyer) and book.balance(IO, sale.collector) < sale.fee:
             raise OceanError("CONFLICT", "The fee can't be given back: who took it has spent it.", "The operator can put it back.")
-        about = {"refund": id, "drop_id": sale.drop_id, "route": sale.route, **({"key": sale.key} if sale.key is not None else {})}
+        about = {"refund": id, **_about(sale)}
         for payer, amount in ((seller, sale.amount - sale.fee), (sale.collector, sale.fee)):
             if amount and payer != sale.buyer:
                 yield from book.post(Transfer("refund", IO, payer, sale.buyer, amount, about=about))
@@ -178,7 +181,7 @@ async def bought(ocean: Ocean, caller: Caller, *, limit: int = 100, offset: int 
 
 
 def _sale(one: Purchase) -> dict[str, Any]:
-    told: dict[str, Any] = {"id": one.id, "route": one.route, **({"key": one.key} if one.key is not None else {}), "drop_id": one.drop_id}
+    told: dict[str, Any] = {"id": one.id, **_about(one)}
     told |= {"price": show_io(one.amount), "fee": show_io(one.fee), "net": show_io(one.amount - one.fee)}
     told["created_at"] = show_time(one.created_at)
     return told if one.refunded_at is None else {**told, "refunded_at": show_time(one.refunded_at)}

@@ -27,6 +27,12 @@ class Started(NamedTuple):
     client_secret: str | None
 
 
+def check_set_up(ocean: Ocean) -> None:
+    """Raises NOT_AVAILABLE where the operator takes no money."""
+    if not ocean.settings["OCEAN_STRIPE_KEY"]:
+        raise OceanError("NOT_AVAILABLE", "io can't be bought on this server.", "Its operator sets OCEAN_STRIPE_KEY first.")
+
+
 async def checkout(ocean: Ocean, order: str, cents: int, currency: str, name: str, back: tuple[str, str]) -> Started:
     """A page of Stripe's where a person pays; `back` are the pages that they come back to, paid or not."""
     made: Any = await _ask(
@@ -62,9 +68,7 @@ async def intent(ocean: Ocean, order: str, cents: int, currency: str) -> Started
 
 
 async def _ask(ocean: Ocean, question: Any) -> Any:
-    """Raises NOT_AVAILABLE without a key, SERVER_BUSY where Stripe is away or refuses."""
-    if not ocean.settings["OCEAN_STRIPE_KEY"]:
-        raise OceanError("NOT_AVAILABLE", "io can't be bought on this server.", "Its operator sets OCEAN_STRIPE_KEY first.")
+    """Raises SERVER_BUSY where Stripe is away or refuses."""
     import stripe
 
     client = stripe.StripeClient(

@@ -44,8 +44,7 @@ async def topup(ocean: Ocean, caller: Caller, *, amount: Any, app: bool = False,
     cents, currency = amount * int(ocean.settings["OCEAN_IO_PRICE"]), ocean.settings["OCEAN_IO_CURRENCY"].lower()
     if amount > MOST or not 0 < cents <= 99_999_999:
         raise OceanError("INVALID_VALUE", f"{amount} io can't be bought at once.", f"At most {MOST}.")
-    if not ocean.settings["OCEAN_STRIPE_KEY"]:
-        raise OceanError("NOT_AVAILABLE", "io can't be bought on this server.", "Its operator sets OCEAN_STRIPE_KEY first.")
+    stripe.check_set_up(ocean)
     made = Order(_id(caller, owner), owner, hundredths, cents, currency, int(app), "", "", None, 0, 0, now())
     order = await _ordered(ocean, made)
     if app:

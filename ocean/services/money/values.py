@@ -31,8 +31,7 @@ async def create(
     Raises INVALID_VALUE, CONFLICT where its id or symbol is another's.
     """
     creator = caller.required(_KEYED)
-    for holder in caller.holders:
-        ocean.paces.made.spend(holder)
+    ocean.paces.made.spend_each(caller.holders)
     made = rules.check(Value(id, name, symbol, creator, scope, max_supply, decimals, now()))
 
     def course(book: Book) -> Course:

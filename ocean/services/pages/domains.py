@@ -217,8 +217,7 @@ async def _own(ocean: Ocean, caller: Caller, domain: str) -> Domain:
 
 
 def _spend(ocean: Ocean, caller: Caller, looks: int = 1) -> None:
-    for holder in caller.holders:
-        ocean.paces.domains.spend(holder, amount=looks)
+    ocean.paces.domains.spend_each(caller.holders, looks)
 
 
 async def _shown(ocean: Ocean, claim: Domain, look: Look | None) -> dict[str, Any]:

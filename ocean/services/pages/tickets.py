@@ -28,8 +28,7 @@ async def ticket(ocean: Ocean, caller: Caller, *, route: str, key: str | None = 
     route = check_route(route)
     await require_read(ocean, caller, route, "entity")
     path = address_of_record(route, check_key(key)) if key is not None else address_of_folder(route)
-    for holder in caller.holders:
-        ocean.paces.tickets.spend(holder)
+    ocean.paces.tickets.spend_each(caller.holders)
     secret, until = secrets.token_urlsafe(24), now() + LIVES
     await ocean.log.transact(passes.put(_TICKET, secret, Pass(path, who, until)))
     return {"url": f"{await url_of(ocean, route, path)}?_ticket={secret}", "expires_at": show_time(until)}
