@@ -54,4 +54,6 @@ class Paces:
         self.resolves = Pace(20, "At most 20 addresses an hour are resolved for one key.", seconds=3600, code="AUTH_RATE_LIMITED")
         self.sends = Pace(200_000, "At most 200000 payments a minute are taken from one key.")
         self.tokens = Pace(60, "At most 60 ID tokens a minute are looked at from one place.")
+        self.mails = Pace(6000, "At most 6000 messages a minute are taken from one address.")
+        self.logins = Pace(30, "At most 30 sign-ins a minute are tried from one address.")
         self.tickets = Pace(60, "At most 60 tickets a minute are made for one caller.")

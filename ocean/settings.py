@@ -24,7 +24,7 @@ class SettingError(Exception):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """`kind` says how it is checked: text, address (HOST:PORT), listener (the same, or off), server (the same, or empty), file, binding,
-    number, url, store, bus, blobs, networks, contact, master, percent, issuers, key or flag."""
+    number, url, store, bus, blobs, networks, contact, master, percent, issuers, key, domain, smarthost or flag."""
 
     name: str
     default: str
@@ -116,6 +116,33 @@ SETTINGS = (
         "whom a push service may write to, mailto:you@example.com or https://...; without it nothing is pushed",
         "contact",
     ),
+    Setting(
+        "OCEAN_MAIL_DOMAIN",
+        "",
+        "the domain that mailboxes are names beneath, NAME.DOMAIN; empty: mail goes no further than this server, and NAME.localhost",
+        "domain",
+    ),
+    Setting("OCEAN_MAIL_HOST", "", "the mail host's name in DNS, which MX records lead to; empty for OCEAN_MAIL_DOMAIN", "domain"),
+    Setting("OCEAN_MAIL_CLAIM_COST", "100", "what a mailbox costs, in io", "number"),
+    Setting("OCEAN_MAIL_DOMAIN_COST", "500", "what a domain of one's own for mail costs, in io", "number"),
+    Setting(
+        "OCEAN_SMARTHOST",
+        "",
+        "who carries mail on, HOST:PORT or USER:PASSWORD@HOST:PORT; empty: it goes to its hosts by itself",
+        "smarthost",
+        True,
+    ),
+    Setting("OCEAN_SUBMISSION", "off", "where mail programs hand in mail with a key, by STARTTLS, HOST:PORT (587)", "listener"),
+    Setting("OCEAN_SUBMISSIONS", "off", "the same, by TLS from the first byte, HOST:PORT (465)", "listener"),
+    Setting(
+        "OCEAN_SMTP_CERTIFICATE",
+        "",
+        "a PEM file with a certificate's chain and its key, for the mail host's name; empty: one that it makes for itself",
+        "file",
+    ),
+    Setting("OCEAN_SMTP_GREYLIST", "0", "seconds that a host that was never here waits until its mail is taken; 0: none waits", "number"),
+    Setting("OCEAN_SMTP_BLOCKLISTS", "", "DNS zones that list hosts no mail is taken from, such as zen.spamhaus.org, comma-separated"),
+    Setting("OCEAN_SPAM_FILTER", "", "the address of an rspamd that scores what comes in, http://HOST:11333", "url"),
     Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
     Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
     Setting(
@@ -280,14 +307,19 @@ def domain_url(values: Mapping[str, str], name: str) -> str:
 
 
 def own_names(values: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of this server that want a certificate: the view host's, where it ends TLS and was given none."""
+    """The names of this server that want a certificate: the view host's, where it ends TLS and was given none, and the mail host's."""
     host = (urlsplit(values["OCEAN_VIEW_URL"]).hostname or "").lower()
-    if listener(values) is None or values["OCEAN_TLS_CERTIFICATE"] or not host:
+    if listener(values) is None:
         return ()
-    try:
-        return (domains.canonical(host),)
-    except OceanError:  # an address, or localhost: no authority certifies it
-        return ()
+    mail = (values["OCEAN_MAIL_HOST"] or "").lower() if not values["OCEAN_SMTP_CERTIFICATE"] else ""
+    found = []
+    for name in ("" if values["OCEAN_TLS_CERTIFICATE"] else host, mail):
+        try:
+            if name:
+                found.append(domains.canonical(name))
+        except OceanError:  # an address, or localhost: no authority certifies it
+            continue
+    return tuple(dict.fromkeys(found))
 
 
 def page_url(values: Mapping[str, str], path: str) -> str:
@@ -357,6 +389,44 @@ def _key(values: Mapping[str, str], name: str) -> None:
         raise SettingError(f"{name} is not a public key (43 characters).")
 
 
+def _domain(values: Mapping[str, str], name: str) -> None:
+    try:
+        if values[name] and values[name] != "localhost":
+            domains.canonical(values[name])
+    except OceanError:
+        raise SettingError(f"{name} is {values[name]!r}, not a domain.") from None
+
+
+class Relay(NamedTuple):
+    """Who carries mail on; `user` is empty where none is asked for."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+def smarthost(values: Mapping[str, str], name: str = "OCEAN_SMARTHOST") -> Relay | None:
+    if not values[name]:
+        return None
+    login, _, where = values[name].rpartition("@")
+    user, _, password = login.partition(":")
+    host, _, port = where.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536 or bool(user) != bool(password):
+        raise SettingError(f"{name} is not HOST:PORT, or USER:PASSWORD@HOST:PORT.")
+    return Relay(host.strip("[]"), int(port), user, password)
+
+
+def mail_domain(values: Mapping[str, str]) -> str:
+    """What mailboxes are names beneath; of a server that says none, a name that leads nowhere else (RFC 6761)."""
+    return (values["OCEAN_MAIL_DOMAIN"] or "localhost").lower()
+
+
+def mail_host(values: Mapping[str, str]) -> str:
+    """What the mail host calls itself."""
+    return (values["OCEAN_MAIL_HOST"] or mail_domain(values)).lower()
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "address": address,
     "listener": listener,
@@ -372,6 +442,8 @@ _CHECKS: dict[str, Callable[[Mapping[str, str], str], object]] = {
     "percent": basis_points,
     "issuers": issuers,
     "key": _key,
+    "domain": _domain,
+    "smarthost": smarthost,
     "bus": lambda v, n: _url(v, n, ("nats", "tls"), "an address such as nats://HOST:4222"),
     "blobs": lambda v, n: _url(v, n, ("s3",), "an address such as s3://BUCKET/PREFIX"),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api import accounts, blobs, exports, openapi, streams, twins, webhooks
+from ocean.api import accounts, blobs, exports, mail, openapi, streams, twins, webhooks
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus import bus_of
@@ -87,6 +87,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     blobs.mount(server)
     webhooks.mount(server)
     accounts.mount(server)
+    mail.mount(server)
     openapi.mount(server)
     return server
 

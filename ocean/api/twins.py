@@ -66,6 +66,8 @@ class Reader:
         names = {*self._body, twin.whole_body}
         self._largest = None if names & _MANY else MAX_CONTENT if names & _CONTENT else MAX_QUESTION
         self._args = [(a, a.called or a.name, KINDS[a.kind]) for a in twin.args]
+        segments = twin.path.split("/")
+        self._depth = segments.index("<route:path>") if "<route:path>" in segments else 2
 
     def __call__(self, request: Asked) -> dict[str, Any]:
         """Raises UNKNOWN_FIELD on what the twin does not know, and what the kinds of its arguments refuse."""
@@ -89,10 +91,9 @@ class Reader:
             args[arg.name] = kind(name, value) if value is not None or arg.kind == "any" else None
         return args
 
-    @staticmethod
-    def _value(request: Asked, where: str, name: str, body: dict[str, Any]) -> Any:
+    def _value(self, request: Asked, where: str, name: str, body: dict[str, Any]) -> Any:
         if where == "path":
-            return _from_path(request, name)
+            return _from_path(request, name, self._depth)
         if where == "query":
             return request.args.get(name)
         return request.headers.get(name) if where == "header" else body.get(name)
@@ -108,9 +109,9 @@ class Reader:
         return body
 
 
-def _from_path(request: Asked, name: str) -> str:
+def _from_path(request: Asked, name: str, depth: int) -> str:
     if name == "route":
-        return path_route(request)
+        return path_route(request, depth)
     try:
         return unquote_to_bytes(str(request.match_info[name])).decode()
     except UnicodeDecodeError:
@@ -134,10 +135,10 @@ def only_parameters(request: Asked, known: AbstractSet[str]) -> None:
             raise OceanError("INVALID_VALUE", f"The parameter {name!r} is given twice.")
 
 
-def path_route(request: Asked) -> str:
-    """The route in a path like /entity/a/b, each segment decoded by itself: %2f is never a separator."""
+def path_route(request: Asked, depth: int = 2) -> str:
+    """The route in a path like /entity/a/b, which begins at the segment `depth`; each is decoded by itself: %2f is never a separator."""
     raw = request.raw_url.split(b"?", 1)[0]
-    segments = [unquote_to_bytes(s) for s in raw.split(b"/")[2:]]
+    segments = [unquote_to_bytes(s) for s in raw.split(b"/")[depth:]]
     if any(b"/" in s for s in segments):
         raise OceanError("INVALID_ROUTE", "The route has an encoded slash.")
     try:

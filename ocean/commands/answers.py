@@ -89,6 +89,13 @@ SHAPES = {
     "created_at: text, supply: integer",
     "value_line": "type: text, amount: integer, fee: integer, from?: text, to?: text, txn_id: text, created_at: text",
     "holding": "holder: text, balance: integer",
+    "mailbox": "username: text, address: text, domain: text, inbound: text, created_at: text",
+    "mail_record": "type: text, name: text, value: text, what: text, needed: flag, there: flag, change?: text",
+    "mail_domain": "domain: text, mailbox: text, state: text, verified: flag, proven: flag, dns: mail_record[], cost?: integer",
+    "own_mail_domain": "domain: text, state: text, verified: flag, mailbox: text, created_at: text",
+    "queued_mail": "id: text, owner: text, to: text, subject: text, state: text, attempts: integer, created_at: text, from?: text, "
+    "letter?: text, error?: text, due_at?: text, done_at?: text",
+    "span": "start: text, end: text",
     "versions": "versions: record|priced[]",
 }
 

@@ -19,14 +19,6 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "every": (("every SCHEDULE NAME:label run ROUTE [REQUEST:object]",), "every 5 minutes health-check: run fn/ping"),
     "schedules": (("schedules",), "schedules"),
     "schedule delete": (("schedule delete NAME:text",), 'schedule delete "daily-report"'),
-    "mail": (
-        ("mail [from FROM:text] to TO:text [cc CC:text] [subject SUBJECT:text] [body BODY:text] [html HTML:text]",),
-        'mail to "bob@example.com" subject "Hello from the ocean" body "Hey Bob!"',
-    ),
-    "event": (("event ROUTE [@KEY] EVENT:object",), 'event calendar/team { title: "Sprint planning", start: "2026-03-10T10:00:00Z" }'),
-    "events": (("events ROUTE [start START:text] [end END:text]",), 'events calendar/team start "2026-03-01" end "2026-04-01"'),
-    "rsvp": (("rsvp ROUTE @KEY EMAIL:text ANSWER:name",), 'rsvp calendar/team @sprint-42 "bob@example.com" accepted'),
-    "calendar feed": (("calendar feed ROUTE",), "calendar feed calendar/team"),
 }
 
 COMMANDS = tuple(

@@ -164,6 +164,8 @@ def decide(route: str, who: str | None, action: Action, rules: Rules) -> Verdict
             f"The shared folder {route!r} has no trust record.",
             "Save one first: save trust/" + (route.split("/")[1] if "/" in route else "NAME") + " keys: ().",
         )
+    if top == "mail" and not chain and action not in READS:
+        return "deny"
     verdict: Verdict = "allow"
     for rule in chain:
         here = _by_rule(rule, who, action)
@@ -191,6 +193,8 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
 def _way_out(route: str) -> str:
     if route == "trust" or route.startswith("trust/"):
         return "A trust record is its first writer's alone, and is never read: it opens shared/NAME."
+    if route.split("/", 1)[0] == "mail":
+        return "A mailbox is claimed first: POST /mail/claim."
     if first_writer_owns(route):
         return "Each record there belongs to whoever wrote it first: choose another key."
     return f"Its owner can grant access: share {route} with @YOUR_KEY."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ocean.core import access, broadcasts
+from ocean.core import access, broadcasts, mail
 from ocean.core.access import ACCESS_KEY, OPEN, Rule
 from ocean.core.drop import ACCESS, FREE, REMOVED, SAVED, SCHEMA, UNPUBLISHED, Price
 from ocean.core.files import ids_in, reference_in
@@ -42,6 +42,7 @@ class Op:
     counter: str = ""  # add
     by: int = 0
     alter: Callable[[Rule | None], Rule | None] | None = None  # access: the rule there is -> the rule there shall be
+    given: bool = False  # access: the folder is given to `who` by us, who may not take it: a mailbox
     schema: Schema | None = None  # schema: what the folder's records shall be, None for anything
 
 
@@ -304,6 +305,7 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
         raise OceanError("FORBIDDEN", f"{op.route!r} belongs to the system; a trust record at trust/NAME opens shared/NAME.")
     if top == "shared":
         access.decide(op.route, who, "drop", rules)  # NO_TRUST where there is no trust record
+    _check_mail(op, rules)
     owned = any(rules.values()) or access.private_owner(op.route)
     if owned and not access.is_admin(op.route, who, rules):
         raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
@@ -311,7 +313,16 @@ def _alter_access(op: Op, who: str, state: State) -> Change:
         raise OceanError("FORBIDDEN", f"{op.route!r} contains folders of others and can't be taken.")
     assert op.alter is not None
     before = rules.get(op.route)
-    return _rule_change(op.route, op.alter(before), who)
+    after = op.alter(before)
+    if after is None and mail.is_mailbox(op.route):
+        raise OceanError("FORBIDDEN", f"The folder {op.route!r} is a mailbox: it stays its owner's.", "Take single grants back.")
+    return _rule_change(op.route, after, who)
+
+
+def _check_mail(op: Op, rules: access.Rules) -> None:
+    """A mailbox is claimed, not taken, and all of them are nobody's."""
+    if op.route == mail.TOP or (mail.mailbox_of(op.route) is not None and not any(rules.values()) and not op.given):
+        raise OceanError("FORBIDDEN", f"{op.route!r} is no mailbox of this key.", "Claim one: POST /mail/claim.")
 
 
 def _check_preconditions(op: Op, current: Current | None, *, reads: bool) -> None:

@@ -120,6 +120,11 @@ class Broker:
             raise EgressError("This server is being stopped.")
         return await self._session.ask(method, address, body, headers, seconds)
 
+    def opens(self, address: str) -> bool:
+        """Whether an address, not a name, may be connected to by anything."""
+        literal = _literal(address)
+        return literal is not None and (self._opens(literal) or is_public(literal))
+
     async def close(self) -> None:
         """From now on nothing is sent."""
         self._closed = True
@@ -131,8 +136,7 @@ class Broker:
         """A socket for an address that may be connected to. Raises where it may not."""
         family, kind, protocol, _, where = info
         address = str(where[0])
-        literal = _literal(address)
-        if literal is None or not (self._opens(literal) or is_public(literal)):
+        if not self.opens(address):
             raise NotPublicError("Its name leads to an address that is not on the public Internet.")
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)

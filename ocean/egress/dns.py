@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from ocean.core.domains import PROOF_AT, Ours, Seen
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 SECONDS = 3.0  # for one question, all its repetitions together
 KNOWN = 30.0
 SIDE_BY_SIDE = 64  # questions: those of one look go out together
+MOST_KNOWN = 10_000  # answers about mail that are remembered
+REMEMBERED = 60.0  # seconds: what is changed counts soon, and a flood asks once
+
+
+class DnsError(Exception):
+    """DNS did not answer: whoever asks may ask again."""
 
 
 class Dns:
@@ -24,6 +31,7 @@ class Dns:
         self._resolver: Resolver | None = None
         self._room = asyncio.Semaphore(SIDE_BY_SIDE)
         self._known: dict[str, tuple[float, Ours]] = {}
+        self._answers: OrderedDict[tuple[str, str], tuple[float, list[Any]]] = OrderedDict()
 
     async def look(self, name: str) -> Seen:
         """What there is of a domain. Never raises: what could not be had is said in `fault`."""
@@ -55,6 +63,39 @@ class Dns:
             elif not known.addresses:
                 return Ours(host, frozenset(), seen.fault or f"This server's own name, {host}, does not lead anywhere.")
         return known
+
+    async def texts(self, name: str) -> list[bytes]:
+        """The TXT records of a name, each in one piece. Raises DnsError, as all that follow."""
+        return [b"".join(record.strings) for record in await self.answer(name, "TXT")]
+
+    async def exchanges(self, name: str) -> list[tuple[int, str]]:
+        """`(preference, host)` of who takes mail for a name, the host empty where nobody does (RFC 7505)."""
+        return [(int(record.preference), _name(record.exchange)) for record in await self.answer(name, "MX")]
+
+    async def addresses(self, name: str) -> list[str]:
+        four, six = await asyncio.gather(self.answer(name, "A"), self.answer(name, "AAAA"))
+        return [str(record.address) for record in (*four, *six)]
+
+    async def answer(self, name: str, kind: str) -> list[Any]:
+        """The records of a kind, remembered for a minute; none where there are none."""
+        asked = (name.lower().rstrip("."), kind)
+        known = self._answers.get(asked)
+        if known is not None and known[0] > time.monotonic():
+            self._answers.move_to_end(asked)
+            return known[1]
+        from dns.exception import DNSException
+        from dns.name import LabelTooLong, NameTooLong
+
+        try:
+            found = [record for record in await self._ask(asked[0], kind) if _is(record, kind)]
+        except (LabelTooLong, NameTooLong, UnicodeError):
+            return []
+        except DNSException as fault:
+            raise DnsError(f"DNS did not answer for {name}: {_why(fault)}.") from None
+        self._answers[asked] = (time.monotonic() + REMEMBERED, found)
+        if len(self._answers) > MOST_KNOWN:
+            self._answers.popitem(last=False)
+        return found
 
     async def _ask(self, name: str, kind: str) -> list[Any]:
         """The records of an answer, with the aliases on the way; none where there is no such name."""

@@ -53,6 +53,7 @@ class Write:
     ops: list[Op]
     who: str
     once: Once | None = None
+    beside: Callable[[], Steps] | None = None  # rows that are written with it: they are looked at, refused (OceanError), and only then put
     done: asyncio.Future[Any] | None = None
     result: list[dict[str, Any]] = field(default_factory=list)
     fault: Exception | None = None
@@ -132,7 +133,7 @@ def commit(writes: list[Write], rules: Rules, dialect: Dialect, sign: Sign) -> S
     batch = Batch(Head(*row), rules)
     yield from batch.load(writes)
     for write in writes:
-        batch.perform(write)
+        yield from batch.perform(write)
     yield from batch.flush(dialect, sign)
     batch.settle()
 
@@ -242,11 +243,14 @@ class Batch:
             self._salts = [drawn[i : i + 16] for i in range(0, len(drawn), 16)]
         return self._salts.pop()
 
-    def perform(self, write: Write) -> None:
+    def perform(self, write: Write) -> Steps:
         """Decides on one write; a refused one leaves no trace in the batch."""
         draft = Draft(self, write.who)
         try:
-            write.result = self._answered(write) or draft.perform(write.ops)
+            answered = self._answered(write)
+            write.result = answered or draft.perform(write.ops)
+            if write.beside is not None and not answered:
+                yield from write.beside()
         except (OceanError, ArithmeticError, ValueError, TypeError, LookupError) as fault:
             write.fault = fault
             return

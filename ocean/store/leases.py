@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import uuid_utils
 
@@ -95,6 +95,11 @@ class Tenure:
         if self._lease is None or self._lease.until <= now() + self._seconds * 1000 * 2 / 3:
             self._lease = await hold(self._engine, self._name, self._me, self._seconds, 0)
         return self._lease
+
+    def moved(self, position: int) -> None:
+        """The work is as far as this."""
+        if self._lease is not None:
+            self._lease = replace(self._lease, position=position)
 
     async def leave(self) -> None:
         if self._lease is not None:

@@ -225,6 +225,11 @@ class Reader:
         )
         return rows[0][0] if rows else None
 
+    async def entities(self, route: str, limit: int) -> list[Drop]:
+        """The entities of exactly that folder as they are now, in the order they were written; those that have expired too."""
+        tail = "JOIN record r ON r.seq = d.seq WHERE r.route = ? AND r.key IS NOT NULL AND r.removed = 0 ORDER BY r.seq LIMIT ?"
+        return await self._many(tail, (route, limit))
+
     async def last_live(self, route: str, key: str) -> Drop | None:
         """The newest live version of a page, though it was removed since; not though it was unpublished."""
         return await self._one("JOIN record r ON r.live_seq = d.seq WHERE r.route = ? AND r.key = ?", (route, key))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from ocean.commands import planned
@@ -9,6 +11,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.errors import OceanError
 from ocean.services.access import accounts
 from ocean.services.money import credits
 from ocean.store import hooks
@@ -60,8 +63,22 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
         text = text.replace("hook-id-here", hook).replace("msg_id-here", sent.id).replace("subscription-id", followed)
         if text.startswith("domain "):
             await execute(ocean, owner, parse("domain add mycoolsite.com to mysite"))
-        statements = parse(text)
+        await credits.grant(ocean, str(owner.key), 1000)
+        queued = await _mailed(ocean, owner) if text.startswith(("mail", "event", "rsvp", "busy", "calendar")) else ""
+        statements = parse(text.replace("id-here", queued))
         check(statements[0], plain(await execute(ocean, owner, statements)))
+
+
+async def _mailed(ocean: Ocean, owner: Caller) -> str:
+    """A mailbox, a domain, an event and a feed of theirs; the id of a message that waits."""
+    for text in (
+        'mail claim "alicia"', 'mail domain "mycoolsite.com"', 'mail to "bob@example.com" subject "Hi" body "Hi"',
+        'event calendar/team @sprint-42 { title: "Sprint", start: "2026-03-02T10:00:00Z", attendees: ({ email: "bob@example.com" }) }',
+    ):  # fmt: skip
+        with contextlib.suppress(OceanError):  # a folder that is not there yet has no feed
+            await execute(ocean, owner, parse(text))
+    await execute(ocean, owner, parse("calendar feed calendar/team"))
+    return str((await execute(ocean, owner, parse("mail queue")))["messages"][0]["id"])
 
 
 async def _sales(ocean: Ocean, owner: Caller) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
+from ocean.services.money import credits
 from tests.seed.shapes import check
 from tests.seed.test_corpus import EXAMPLES
 from tests.services.searching import indexed
@@ -27,7 +28,8 @@ save pages @home stock: 10
 save myapp/orders @1 category: "x" amount: 150
 save myapp/logs/deploy message: "deployment error on prod"
 save myapp/docs @1 text: "Getting started with it"
-save mail/alice/inbound subject: "Your invoice"
+save mail/alice/inbound @m1 subject: "Your invoice"
+event calendar/team @sprint-42 { title: "Sprint", start: "2026-03-02T10:00:00Z", attendees: ({ email: "bob@example.com" }) }
 save customers @c1 email: "c@example.com"
 save old/logs message: "old"
 save old/logs @k message: "old too"
@@ -63,6 +65,17 @@ EFFECTS: dict[str, Any] = {
         lambda a: (a["affected"], a["results"][0]["to"]) == (1, "c@example.com")
     ),
     "find old/logs then remove": lambda a: a["affected"] == 2,
+    'mail to "bob@example.com" subject "Hello from the ocean" body "Hey Bob!"': (
+        lambda a: (a["from"], a["to"]) == ("alice@alice.example.org", ["bob@example.com"])
+    ),
+    'mail from "hello@alice.example.org" to "bob@example.com" subject "Hello" body "Hey Bob!"': (
+        lambda a: a["from"] == "hello@alice.example.org"
+    ),
+    "find mail/alice/inbound sort created_at desc limit 20": lambda a: a["results"][0]["payload"]["subject"] == "Your invoice",
+    "events calendar/team": lambda a: [e["payload"]["title"] for e in a["events"]] == ["Sprint", "Sprint planning"],
+    'events calendar/team start "2026-03-01" end "2026-04-01"': lambda a: a["count"] == 2,
+    'rsvp calendar/team @sprint-42 "bob@example.com" accepted': lambda a: a["status"] == "accepted",
+    "calendar feed calendar/team": lambda a: "/calendar/feed/calendar/team?token=" in a["feed_url"],
     "patterns": lambda a: [p["pattern"] for p in a["results"]] == ["todo"],
     'validate todo title: "Ship v2" status: "pending"': lambda a: a == {"valid": True, "errors": []},
     "get gallery @featured": lambda a: a["payload"]["hero"]["payload"]["url"] == "https://cdn.example.com/sunset.jpg",
@@ -82,9 +95,11 @@ async def test_each_statement_of_the_seed_does_what_it_states(ocean: Ocean) -> N
 
 
 async def _run_all(ocean: Ocean) -> None:
-    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com"}
+    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com", "OCEAN_MAIL_DOMAIN": "example.org"}
     pair = keys.generate()
     owner = Caller(pair.public)
+    await credits.grant(ocean, pair.public, 100)
+    await execute(ocean, owner, parse('mail claim "alice"'))
     await execute(ocean, owner, parse(BEFORE))
     seen: set[str] = set()
     for text in EXAMPLES:

@@ -8,12 +8,31 @@ import pytest
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.core import keys
+from ocean.core.mail import check_address
 from ocean.errors import OceanError
 from ocean.services.mail import outbox
+from ocean.services.mail.mailboxes import give
 from tests.services.test_find import ask
 
 PEOPLE = 'save people @a email: "a@example.com" n: 1; save people @b email: "b@example.com" n: 2; save people @c n: 3'
 SEND = 'send email to email subject "Hello" body "Hi there"'
+
+
+@pytest.fixture
+async def alice(ocean: Ocean) -> Caller:
+    return await _with_mailbox(ocean, "alice")
+
+
+@pytest.fixture
+async def bob(ocean: Ocean) -> Caller:
+    return await _with_mailbox(ocean, "bob")
+
+
+async def _with_mailbox(ocean: Ocean, name: str) -> Caller:
+    caller = Caller(keys.generate().public)
+    await give(ocean, str(caller.key), name)
+    return caller
 
 
 async def test_a_message_for_each_result_is_queued(ocean: Ocean, alice: Caller) -> None:
@@ -21,7 +40,7 @@ async def test_a_message_for_each_result_is_queued(ocean: Ocean, alice: Caller) 
     answer = await ask(ocean, alice, f"find people where email exists then sort n then {SEND}")
     assert (answer["affected"], [r["to"] for r in answer["results"]]) == (2, ["a@example.com", "b@example.com"])
     queued = await outbox.waiting(ocean.engine)
-    assert [(m["id"], m["to"], m["subject"], m["state"], m["owner"]) for m in reversed(queued)] == [
+    assert [(m["letter"], m["to"], m["subject"], m["state"], m["owner"]) for m in reversed(queued)] == [
         (r["id"], r["to"], "Hello", "queued", alice.key) for r in answer["results"]
     ]
 
@@ -63,12 +82,12 @@ async def test_one_bad_address_and_none_is_queued(ocean: Ocean, alice: Caller) -
 )  # fmt: skip
 def test_what_is_no_address_is_refused(address: object) -> None:
     with pytest.raises(OceanError):
-        outbox.check_address(address)
+        check_address(address)
 
 
 @pytest.mark.parametrize("address", ["a@example.com", "a.b+c@sub.example.org", "jörg@example.com", "o'hara@example.com"])
 def test_what_is_an_address_is_taken(address: str) -> None:
-    assert outbox.check_address(address) == address
+    assert check_address(address) == address
 
 
 def test_a_subject_can_not_become_headers() -> None:

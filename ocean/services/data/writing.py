@@ -18,13 +18,13 @@ from ocean.store.reader import now
 KEPT = 86_400_000  # milliseconds an idempotency key is remembered
 
 
-async def write(ocean: Ocean, caller: Caller, ops: list[Op]) -> list[dict[str, Any]]:
-    """One result for each op, all or nothing, committed when it answers."""
+async def write(ocean: Ocean, caller: Caller, ops: list[Op], beside: Callable[[], Steps] | None = None) -> list[dict[str, Any]]:
+    """One result for each op, all or nothing, committed when it answers; `beside` are rows that are put with them."""
     who = caller.writer("Writing needs a key.")
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
-    return list(await ocean.log.append(Write(ops, who, _once(caller, who))))
+    return list(await ocean.log.append(Write(ops, who, _once(caller, who), beside)))
 
 
 async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -96,6 +96,14 @@ class Hosting:
         return found if found is not None and found.ends_at > now() else None
 
 
+def pem_of(ocean: Ocean, found: Certificate) -> bytes | None:
+    """A certificate and its key as one file; None where its key can't be read."""
+    try:
+        return (ocean.master.unwrap(found.secret, about(found.name)) + found.chain).encode()
+    except ValueError:
+        return None
+
+
 def about(name: str) -> str:
     """What a wrapped key of a name's certificate is wrapped for."""
     return f"certificate {name}"

@@ -28,6 +28,16 @@ async def entities(ocean: Ocean, caller: Caller, route: str, limit: int, after: 
     return [Drop(*row) for row in await run(ocean, caller, query, cut=True)]
 
 
+async def everything(ocean: Ocean, caller: Caller, route: str, limit: int, after: int) -> list[Drop]:
+    """The same with the folder's events, and without what has a price for the caller."""
+    check_page(limit, 0)
+    seen = await visible(ocean, caller, route, False, "query")
+    condition = joined(" AND ", [seen, reading.affordable(caller), sql("r.seq > {}", after)])
+    return [
+        Drop(*row) for row in await run(ocean, caller, sql(f"{RECORDS} WHERE {{}} ORDER BY r.seq LIMIT {{}}", condition, limit), cut=True)
+    ]
+
+
 async def outlines(ocean: Ocean, caller: Caller, route: str, prefix: str) -> list[Drop]:
     """The folder's live entities whose keys begin with `prefix` (nothing, or ending in a slash), newest first, priced ones too;
     OUTLINES of them at most, and without what they hold."""

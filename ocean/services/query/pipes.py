@@ -17,7 +17,7 @@ from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
 from ocean.services.live import calls
-from ocean.services.mail import outbox
+from ocean.services.mail import outbox, sending
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
 from ocean.services.query.scope import MAX_LIMIT
@@ -113,9 +113,8 @@ async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     answer: dict[str, Any] = {"affected": len(messages), "queued": "message"}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
-    ids = await outbox.queue(ocean, caller, messages) if messages else []
-    queued = [{"id": id_, "to": message.recipient} for id_, message in zip(ids, messages, strict=True)]
-    return {**answer, "results": queued}
+    sent = await sending.send_each(ocean, caller, messages)
+    return {**answer, "results": [{"id": told["id"], "to": told["to"][0]} for told in sent]}
 
 
 async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:

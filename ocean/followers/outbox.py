@@ -1,0 +1,51 @@
+"""Sends what waits in the outbox; one process does, by a lease, and another goes on where it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ocean.context import Ocean
+from ocean.followers.waiting import either
+from ocean.services.mail.sweeping import sweep
+from ocean.store.outbox import any_queued
+
+NEWS = 2.0  # seconds between looks for a first message
+SWEEP = 3600.0
+log = logging.getLogger("ocean.mail")
+
+
+async def run(ocean: Ocean) -> None:
+    """Until it is cancelled."""
+    while not await _any(ocean):
+        moved = ocean.log.moved
+        await either(moved, moved, NEWS)
+    from ocean.services.mail.delivering import Delivering  # most servers never send a message: signatures, an SMTP client
+
+    delivering = Delivering(ocean)
+    swept = 0.0
+    loop = asyncio.get_running_loop()
+    try:
+        while True:
+            moved = ocean.log.moved
+            try:
+                if loop.time() - swept > SWEEP:
+                    swept = loop.time()
+                    await sweep(ocean)
+                if await delivering.step():
+                    continue
+                pause = await delivering.pause()
+            except Exception as fault:  # a full disk, a database away: it goes on from where it stood
+                log.warning("the outbox waits: %r", fault)
+                pause = 1.0
+            await either(moved, delivering.ended, min(pause, 5.0))
+    finally:
+        await delivering.close()
+
+
+async def _any(ocean: Ocean) -> bool:
+    try:
+        return await any_queued(ocean.engine)
+    except Exception as fault:
+        log.warning("the outbox waits: %r", fault)
+        return False

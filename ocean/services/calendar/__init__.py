@@ -1,0 +1,1 @@
+"""Calendars: events, feeds of them, invitations and the answers to these."""

@@ -1,0 +1,167 @@
+"""Invitations by mail (iMIP, RFC 6047): whoever is invited hears of each change that matters to them, however the event was changed."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import orjson
+
+from ocean.context import Caller, Ocean
+from ocean.core import events, mail
+from ocean.core.drop import Drop
+from ocean.core.events import Event, digest_of
+from ocean.core.mail import Address
+from ocean.core.payloads import dumps, loads
+from ocean.errors import OceanError
+from ocean.services.calendar import ics
+from ocean.services.calendar.ics import Placed
+from ocean.services.data import records
+from ocean.services.mail import mailboxes, sending
+from ocean.services.mail.composing import Outgoing
+from ocean.services.mail.sending import Posting
+from ocean.store import calendars as rows
+from ocean.store.calendars import Invitation
+from ocean.store.engine import Step, Steps
+from ocean.store.leases import Lease, LostLeaseError, Tenure, moves
+from ocean.store.mail import Mailbox, mailbox
+from ocean.store.reader import now
+
+LEASE = 15.0  # seconds
+log = logging.getLogger("ocean.invites")
+
+
+class Inviting:
+    """Follows the log, and has told whom it concerns; one process does, by a lease."""
+
+    def __init__(self, ocean: Ocean) -> None:
+        self._ocean = ocean
+        self._tenure = Tenure(ocean.engine, "invitations", LEASE)
+
+    async def step(self) -> bool:
+        """Whether there is more to do at once."""
+        lease = await self._tenure.hold()
+        if lease is None:
+            return False
+        head, _ = await self._ocean.reader.head()
+        if head <= lease.position:
+            return False
+        for one in await rows.changed_between(self._ocean.engine, lease.position, head):
+            try:
+                await self._tell(one)
+            except OceanError as fault:
+                await self._gave_up(one, fault)
+        await self._moved(lease, head)
+        return True
+
+    async def _moved(self, lease: Lease, position: int) -> None:
+        with suppress(LostLeaseError):
+            await self._ocean.engine.transact(moves(lease, position), small=True, quiet=True)
+        self._tenure.moved(position)
+
+    async def close(self) -> None:
+        await self._tenure.leave()
+
+    async def _tell(self, known: Invitation) -> None:
+        """Sends what those who are, or were, invited have not heard. Done again it sends nothing: what they know is written with it."""
+        ocean = self._ocean
+        box = await mailbox(ocean.engine, known.mailbox)
+        drop = await ocean.reader.entity(known.route, known.key)
+        payload = loads(drop.body()) if drop is not None and drop.live(now()) else None
+        event = events.read(payload)
+        told = orjson.loads(known.told) if known.told else None
+        before = events.read(told)
+        if box is None:
+            return
+        here = await _organizer(ocean, box, event or before)
+        if event is None or event.cancelled:
+            await self._cancel(known, box, drop, before, here, gone=event is None)
+            return
+        assert isinstance(payload, dict)
+        digest = digest_of(payload)
+        people = {one.email.lower(): one.email for one in event.attendees}
+        heard = {one.email.lower(): one.email for one in before.attendees} if before is not None else {}
+        changed = before is None or digest != known.digest
+        sequence = max(event.sequence, known.sequence + 1) if changed and before is not None else max(event.sequence, known.sequence)
+        now_known = known._replace(sequence=sequence, digest=digest, told=dumps(payload))
+        postings = []
+        for lower, address in people.items():
+            if changed or lower not in heard:
+                postings.append(
+                    _posting("REQUEST", _placed(ocean, known, event, drop, here, sequence), here, address, updated=lower in heard)
+                )
+        for lower, address in heard.items():
+            if lower not in people and before is not None:
+                postings.append(_posting("CANCEL", _placed(ocean, known, before, drop, here, sequence), here, address))
+        if postings or not known.told:
+            await self._post(known, box, postings, now_known.said())
+
+    async def _cancel(self, known: Invitation, box: Mailbox, drop: Drop | None, before: Event | None, here: Address, *, gone: bool) -> None:
+        sequence, postings = known.sequence + 1, []
+        if before is not None:
+            placed = _placed(self._ocean, known, before, drop, here, sequence)
+            postings = [_posting("CANCEL", placed, here, one.email) for one in before.attendees]
+        after = known.over() if gone else known._replace(sequence=sequence, digest="", told="").said()
+        await self._post(known, box, postings, after)
+
+    async def _post(self, known: Invitation, box: Mailbox, postings: Sequence[Posting], after: Step) -> None:
+        def beside() -> Steps:
+            yield after
+
+        if postings:
+            wanted = [one for one in postings if not await sending.unwanted(self._ocean, box, one.recipients[0])]
+            if wanted:
+                await sending.post(self._ocean, Caller(known.owner), box, wanted, beside)
+                return
+        await self._ocean.log.transact(beside())
+
+    async def _gave_up(self, known: Invitation, fault: OceanError) -> None:
+        """Whoever invited reads why nobody was told, where what comes back is."""
+        log.warning("invitations to %s in %s are not sent: %s", known.key, known.route, fault.message)
+        payload = {"event": {"route": known.route, "key": known.key}, "error": fault.message, "code": fault.code}
+        box = await mailbox(self._ocean.engine, known.mailbox)
+        if box is not None:
+            await records.save(self._ocean, Caller(box.owner), route=mail.folder(box.name, mail.BOUNCES), payload=payload)
+
+
+async def _organizer(ocean: Ocean, box: Mailbox, event: Event | None) -> Address:
+    """Whom answers go to: the organizer, where their mail comes to this mailbox, else an address of it."""
+    if event is not None and event.organizer:
+        found = await mailboxes.accepts(ocean, event.organizer)
+        if found is not None and found.name == box.name:
+            return Address("", event.organizer)
+    return Address("", f"calendar@{box.name}.{mailboxes.domain(ocean)}")
+
+
+def _placed(ocean: Ocean, known: Invitation, event: Event, drop: Drop | None, here: Address, sequence: int) -> Placed:
+    changed = datetime.fromtimestamp(drop.created_at // 1000, UTC) if drop is not None else datetime.now(UTC)
+    return Placed(replace(event, organizer=here.address, sequence=sequence), known.uid, changed)
+
+
+def _posting(method: str, placed: Placed, here: Address, address: str, *, updated: bool = False) -> Posting:
+    event = placed.event
+    if method == "CANCEL":
+        placed = Placed(replace(event, status="cancelled"), placed.uid, placed.changed)
+    word = "Cancelled" if method == "CANCEL" else "Updated invitation" if updated else "Invitation"
+    subject = "".join(c for c in f"{word}: {event.title}" if c.isprintable())[:200]
+    text, page = _letter(word, event)
+    calendar = ics.message(method, placed, [address.lower()] if method == "CANCEL" else None)
+    message = Outgoing(here, [Address("", address)], subject, text, html=page, calendar=(method, calendar))
+    return Posting(message, [address])
+
+
+def _letter(word: str, event: Event) -> tuple[str, str]:
+    """The same for who has no calendar, as text and as HTML."""
+    start = event.span.start
+    when = f"{start:%A, %d %B %Y, %H:%M} ({event.zone.key})" if isinstance(start, datetime) else f"{start:%A, %d %B %Y}"
+    facts = [("When", when), ("Repeats", event.rule), ("Where", event.location), ("Organizer", event.organizer)]
+    said = [(name, value) for name, value in facts if value]
+    lines = "\n".join(f"{name}: {value}" for name, value in said)
+    rows_ = "".join(f"<tr><th align='left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in said)
+    about = f"<p>{html.escape(event.description)}</p>" if event.description else ""
+    page = f"<h2>{html.escape(word)}: {html.escape(event.title)}</h2><table cellpadding='4'>{rows_}</table>{about}"
+    return f"{word}: {event.title}\n\n{lines}\n" + (f"\n{event.description}\n" if event.description else ""), page

@@ -1,0 +1,106 @@
+"""Messages as they go (RFC 5322, 2045 to 2049): made of checked parts by the library, which folds, encodes and refuses line breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
+
+import uuid_utils
+
+from ocean.core.mail import Address, host_of
+from ocean.errors import OceanError
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that goes with a message."""
+
+    name: str
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is to be sent, each part checked. `calendar` is `(method, text)` of an invitation (RFC 6047)."""
+
+    sender: Address
+    to: Sequence[Address]
+    subject: str
+    text: str
+    cc: Sequence[Address] = ()
+    html: str | None = None
+    files: Sequence[Part] = ()
+    reply_to: Address | None = None
+    references: Sequence[str] = ()
+    calendar: tuple[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def new_message_id(host: str) -> str:
+    return f"<{uuid_utils.uuid4()}@{host}>"
+
+
+def compose(message: Outgoing, message_id: str, moment: int) -> bytes:
+    """The bytes of a message, lines ended by CR LF. Raises INVALID_VALUE for what can stand in none."""
+    people = [message.sender, *message.to, *message.cc]
+    wide = any(not one.address.isascii() for one in people)  # RFC 6531 asks for more of those who carry it
+    made = EmailMessage(policy=SMTPUTF8 if wide else SMTP)
+    try:
+        made["From"] = _header(message.sender)
+        made["To"] = [_header(one) for one in message.to]
+        if message.cc:
+            made["Cc"] = [_header(one) for one in message.cc]
+        if message.reply_to is not None:
+            made["Reply-To"] = _header(message.reply_to)
+        made["Subject"] = message.subject
+        made["Date"] = format_datetime(datetime.fromtimestamp(moment / 1000, UTC))
+        made["Message-ID"] = message_id
+        if message.references:
+            made["In-Reply-To"] = message.references[-1]
+            made["References"] = " ".join(message.references)
+        _fill(made, message)
+        return _lines(message.headers) + made.as_bytes()
+    except (ValueError, LookupError) as fault:
+        raise OceanError("INVALID_VALUE", f"The message can't be written: {str(fault)[:100]}.") from None
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    """Headers of ours, as they are: the library would break addresses that are longer than a line. Raises ValueError."""
+    for value in headers.values():
+        if not value.isascii() or not value.isprintable() or len(value) > 900:
+            raise ValueError("a header of ours is no line")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+
+
+def _fill(made: EmailMessage, message: Outgoing) -> None:
+    """Text, HTML and an invitation are one thing in several forms, the richest last: what mail programs look for to show their buttons."""
+    made.set_content(message.text.replace("\r\n", "\n"), cte=_encoding(message.text))
+    if message.html is not None:
+        made.add_alternative(message.html.replace("\r\n", "\n"), subtype="html", cte=_encoding(message.html))
+    if message.calendar is not None:
+        method, text = message.calendar
+        made.add_alternative(text.replace("\r\n", "\n"), subtype="calendar", params={"method": method, "charset": "UTF-8"}, cte="base64")
+        made.add_attachment(text.encode(), maintype="application", subtype="ics", filename="invite.ics")
+    for part in message.files:
+        main, _, sub = part.type.partition("/")
+        if main in ("message", "multipart"):  # it would be read as what it holds
+            main, sub = "application", "octet-stream"
+        made.add_attachment(part.body, maintype=main, subtype=sub.split(";")[0].strip() or "octet-stream", filename=part.name)
+
+
+def _encoding(text: str) -> str:
+    """Lines that are short and plain go as they are; all else is written out, so that nobody on the way has to change it and break what it
+    is signed with."""
+    plain = text.isascii() and all(len(line) < 900 for line in text.split("\n"))
+    return "7bit" if plain else "quoted-printable" if sum(not c.isascii() for c in text) * 4 < len(text) else "base64"
+
+
+def _header(one: Address) -> HeaderAddress:
+    local = one.address.rpartition("@")[0]
+    return HeaderAddress(one.name, username=local, domain=host_of(one.address))

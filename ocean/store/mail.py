@@ -1,0 +1,140 @@
+"""Mailboxes, the domains whose mail they get, and letters, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from ocean.store.engine import Engine, Row, Step, Steps
+from ocean.store.reader import now
+
+WAITING, LIVE = "waiting", "live"
+_DOMAIN = "id, name, owner, mailbox, state, created_at, proven_at"
+_LETTER = "id, mailbox, folder, message_id, thread, source, file, size, created_at"
+_ADD_LETTER = f"INSERT INTO letter ({_LETTER}) VALUES (?,?,?,?,?,?,?,?,?)"
+
+
+class Mailbox(NamedTuple):
+    name: str
+    owner: str
+    created_at: int  # milliseconds
+
+
+class MailDomain(NamedTuple):
+    """A domain whose mail goes to a mailbox once it is live. Times in milliseconds."""
+
+    id: str
+    name: str
+    owner: str
+    mailbox: str
+    state: str
+    created_at: int
+    proven_at: int | None
+
+
+class Letter(NamedTuple):
+    """A message byte for byte: in `source`, or where it is a large one in the object store as `file`."""
+
+    id: str
+    mailbox: str
+    folder: str
+    message_id: str
+    thread: str
+    source: bytes | None
+    file: str
+    size: int
+    created_at: int
+
+    def added(self) -> Step:
+        return Step(_ADD_LETTER, [tuple(self)])
+
+
+async def mailbox(engine: Engine, name: str) -> Mailbox | None:
+    rows = await engine.rows("SELECT name, owner, created_at FROM mailbox WHERE name = ?", (name,))
+    return Mailbox(*rows[0]) if rows else None
+
+
+async def mailboxes_of(engine: Engine, owner: str) -> list[Mailbox]:
+    """Those of a key, the oldest first."""
+    rows = await engine.rows("SELECT name, owner, created_at FROM mailbox WHERE owner = ? ORDER BY created_at, name", (owner,))
+    return [Mailbox(*row) for row in rows]
+
+
+def mailbox_refusal(box: Mailbox, most: int) -> Generator[Step, list[Row], str]:
+    """Why a mailbox can't be added: `taken`, or `full` where the owner has as many as one may have; else nothing."""
+    if (yield Step("SELECT name FROM mailbox WHERE name = ?", [(box.name,)], reads=True)):
+        return "taken"
+    ((count,),) = yield Step("SELECT count(*) FROM mailbox WHERE owner = ?", [(box.owner,)], reads=True)
+    return "full" if count >= most else ""
+
+
+def mailbox_added(box: Mailbox) -> Step:
+    return Step("INSERT INTO mailbox (name, owner, created_at) VALUES (?,?,?)", [tuple(box)])
+
+
+async def _domains(engine: Engine, tail: str, args: tuple[object, ...]) -> list[MailDomain]:
+    return [MailDomain(*row) for row in await engine.rows(f"SELECT {_DOMAIN} FROM mail_domain {tail}", args)]
+
+
+async def live_domain(engine: Engine, name: str) -> MailDomain | None:
+    return next(iter(await _domains(engine, "WHERE name = ? AND state = ?", (name, LIVE))), None)
+
+
+async def domain_of(engine: Engine, name: str, owner: str) -> MailDomain | None:
+    return next(iter(await _domains(engine, "WHERE id = ?", (domain_id(name, owner),))), None)
+
+
+async def domains_of(engine: Engine, owner: str) -> list[MailDomain]:
+    return await _domains(engine, "WHERE owner = ? ORDER BY created_at, id", (owner,))
+
+
+async def domains_into(engine: Engine, box: str) -> list[MailDomain]:
+    """The live ones whose mail goes to a mailbox."""
+    return await _domains(engine, "WHERE mailbox = ? AND state = ? ORDER BY created_at, id", (box, LIVE))
+
+
+def domain_id(name: str, owner: str) -> str:
+    return f"{name} {owner}"
+
+
+def domain_put(claim: MailDomain) -> Steps:
+    """Claims it, or leads one that is claimed to another mailbox."""
+    yield Step(
+        f"INSERT INTO mail_domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET mailbox = excluded.mailbox",
+        [tuple(claim)],
+    )
+
+
+def domains_count(owner: str) -> Step:
+    return Step("SELECT count(*) FROM mail_domain WHERE owner = ?", [(owner,)], reads=True)
+
+
+def domain_removed(claim: MailDomain) -> Steps:
+    yield Step("DELETE FROM mail_domain WHERE id = ?", [(claim.id,)])
+
+
+def domain_proven(claim: MailDomain) -> Steps:
+    """Under the log's lock: it is live for this owner, and for no other from now on."""
+    yield Step("UPDATE mail_domain SET state = ? WHERE name = ? AND id <> ?", [(WAITING, claim.name, claim.id)])
+    yield Step("UPDATE mail_domain SET state = ?, proven_at = ? WHERE id = ?", [(LIVE, now(), claim.id)])
+
+
+async def letter(engine: Engine, id_: str) -> Letter | None:
+    rows = await engine.rows(f"SELECT {_LETTER} FROM letter WHERE id = ?", (id_,))
+    found = Letter(*rows[0]) if rows else None
+    return found if found is None or found.source is None else found._replace(source=bytes(found.source))
+
+
+async def thread_with(engine: Engine, box: str, ids: list[str]) -> str | None:
+    """The conversation in a mailbox that has one of some messages, by the newest of them that is there."""
+    marks = ",".join("?" * len(ids))
+    query = f"SELECT thread FROM letter WHERE mailbox = ? AND message_id IN ({marks}) ORDER BY id DESC LIMIT 1"
+    rows = await engine.rows(query, (box, *ids)) if ids else []
+    return str(rows[0][0]) if rows else None
+
+
+def orphans(before: int, limit: int) -> Step:
+    """Letters whose record was removed: `(id, file)`."""
+    gone = "SELECT 1 FROM record r WHERE r.route = 'mail/' || l.mailbox || '/' || l.folder AND r.key = l.id AND r.removed = 0"
+    sql = f"SELECT l.id, l.file FROM letter l WHERE l.created_at < ? AND NOT EXISTS ({gone}) LIMIT ?"
+    return Step(sql, [(before, limit)], reads=True)
