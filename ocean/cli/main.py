@@ -7,6 +7,7 @@ import sys
 import click
 
 from ocean.cli import client, domain, new, operator, transfer
+from ocean.cli import mail as mail_
 from ocean.cli.options import addresses, fail, load
 
 
@@ -56,14 +57,13 @@ def view(**given: str | None) -> None:
 @addresses
 @click.pass_context
 def mail(context: click.Context, /, **given: str | None) -> None:
-    """Start the mail host alone; or look at its queue."""
+    """Start the mail host alone; or look after its mail."""
     if context.invoked_subcommand is None:
         _serve("mail", given)
 
 
-mail.add_command(operator.mail_queue)
-mail.add_command(operator.mail_outbox)
-
+for command in mail_.COMMANDS:
+    mail.add_command(command)
 
 for command in (*client.COMMANDS, *domain.COMMANDS, *new.COMMANDS, *transfer.COMMANDS, *operator.COMMANDS):
     main.add_command(command)

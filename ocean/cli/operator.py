@@ -56,9 +56,9 @@ def verify(**given: str | None) -> None:
     """Check the log's chain from its first drop to its head, and every signed checkpoint on the way."""
     from ocean.store.verify import verify as check
 
-    values = _existing(given)
+    values = existing(given)
     with _progress() as seen:
-        count, fault = _with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
+        count, fault = with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
     if fault:
         fail(f"The chain does not hold: {fault}", 1)
     click.echo(f"{count} drops, and the chain holds.")
@@ -73,7 +73,7 @@ def backup(file: Path, **given: str | None) -> None:
     from ocean.store.archive import backup as write
     from ocean.store.blobs import Blobs
 
-    values = _existing(given)
+    values = existing(given)
     if file.exists():
         fail(f"{file} is there already; choose another name.")
     part = file.with_name(file.name + ".part")
@@ -81,7 +81,7 @@ def backup(file: Path, **given: str | None) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as target, _progress() as seen:
             blobs = Blobs.open(settings.blobs_url(values))
-            position = _with_engine(values, lambda engine: write(engine, blobs, Path(values["OCEAN_DATA"]), target, seen))
+            position = with_engine(values, lambda engine: write(engine, blobs, Path(values["OCEAN_DATA"]), target, seen))
             target.flush()
             os.fsync(target.fileno())
         part.rename(file)
@@ -112,8 +112,8 @@ def restore(file: Path, **given: str | None) -> None:
     try:
         with file.open("rb") as source, _progress() as seen:
             blobs = Blobs.open(settings.blobs_url(values))
-            position = _with_engine(values, lambda engine: read(engine, blobs, folder, source, seen))
-            _, fault = _with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
+            position = with_engine(values, lambda engine: read(engine, blobs, folder, source, seen))
+            _, fault = with_engine(values, lambda engine: check(engine, lambda done, of: seen("checking", done, of)))
     except ArchiveError as said:
         if made:
             shutil.rmtree(folder)
@@ -132,7 +132,7 @@ def reindex(**given: str | None) -> None:
     from ocean.services.query.indexing import FOLDER, Indexing
     from ocean.store.reader import Reader
 
-    values = _existing(given)
+    values = existing(given)
     folder = Path(values["OCEAN_DATA"])
     if in_use(folder / FOLDER):
         fail("The API server has the index open: stop it first.", 1)
@@ -145,47 +145,8 @@ def reindex(**given: str | None) -> None:
             await indexing.close()
 
     with _progress() as seen:
-        position = _with_engine(values, work)
+        position = with_engine(values, work)
     click.echo(f"The index is made anew, up to position {position}.")
-
-
-@click.command("queue")
-@as_json
-@data
-@store
-def mail_queue(as_json: bool, **given: str | None) -> None:
-    """Show the outbox: what waits to be sent, newest first."""
-    from ocean.services.mail.outbox import waiting
-
-    found = _with_engine(_existing(given), waiting)
-    if as_json:
-        click.echo(json.dumps(found))
-    elif found:
-        show.table(found)
-    else:
-        click.echo("Nothing waits to be sent.")
-
-
-@click.command("outbox")
-@as_json
-@data
-@store
-def mail_outbox(as_json: bool, **given: str | None) -> None:
-    """Show the messages themselves, newest first: until they are sent, this is where they are read."""
-    from ocean.services.mail.outbox import read
-    from ocean.store.secrets import MasterKey
-
-    values = _existing(given)
-    master = MasterKey(Path(values["OCEAN_DATA"]), values["OCEAN_MASTER_KEY"])
-    found = _with_engine(values, lambda engine: read(master, engine))
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for one in found:
-        body = "\n".join(f"    {show.visible(line)}" for line in one["body"].splitlines())
-        click.echo(f"{one['created_at']}  {one['state']}\nTo: {one['to']}\nSubject: {one['subject']}\n\n{body}\n{'-' * 40}")
-    if not found:
-        click.echo("There is no message.")
 
 
 @click.group("io")
@@ -203,7 +164,7 @@ def io_grant(key: str, amount: int, as_json: bool, **given: str | None) -> None:
     """Give a KEY (or @handle, address, public_id) AMOUNT io that nobody had before. It works while the servers run."""
     from ocean.services.money.credits import grant
 
-    told = _with_ocean(_existing(given), lambda ocean: grant(ocean, key, amount))
+    told = with_ocean(existing(given), lambda ocean: grant(ocean, key, amount))
     click.echo(json.dumps(told) if as_json else f"{told['to']} was given {told['granted']} io.")
 
 
@@ -215,12 +176,12 @@ def io_check(as_json: bool, **given: str | None) -> None:
     """Check the ledger: each transfer's postings come to nothing, each balance is the sum of its postings, none is below nothing."""
     from ocean.store.ledger import faults, totals
 
-    values = _existing(given)
+    values = existing(given)
 
     async def look(engine: Any) -> tuple[list[str], dict[str, float | int]]:
         return await faults(engine), await totals(engine)
 
-    found, sums = _with_engine(values, look)
+    found, sums = with_engine(values, look)
     if as_json:
         click.echo(json.dumps({"faults": found, **sums}))
     else:
@@ -230,7 +191,7 @@ def io_check(as_json: bool, **given: str | None) -> None:
         raise SystemExit(1)
 
 
-def _existing(given: dict[str, str | None]) -> dict[str, str]:
+def existing(given: dict[str, str | None]) -> dict[str, str]:
     values = load(given)
     database = Path(values["OCEAN_DATA"]) / "ocean.db"
     if not values["OCEAN_STORE"] and not database.exists():
@@ -238,7 +199,7 @@ def _existing(given: dict[str, str | None]) -> dict[str, str]:
     return values
 
 
-def _with_ocean(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
+def with_ocean(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
     """With all services, beside servers that may run."""
     from ocean.context import Ocean
 
@@ -257,7 +218,7 @@ def _with_ocean(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> 
         fail(f"The store can't be reached: {fault}.")
 
 
-def _with_engine(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
+def with_engine(values: dict[str, str], work: Callable[[Any], Awaitable[T]]) -> T:
     from ocean.store.schema import open_engine
 
     async def run() -> T:

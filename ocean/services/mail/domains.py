@@ -167,7 +167,6 @@ async def wanted(ocean: Ocean, domain: str, host: str) -> list[Wanted]:
         )
     records += [
         Wanted("TXT", f"_smtp._tls.{domain}", f"v=TLSRPTv1; rua=mailto:postmaster@{base}", "reports of mail that came by no TLS", False),
-        Wanted("CNAME", f"autoconfig.{domain}", f"autoconfig.{base}.", "mail programs find their settings", False),
         Wanted("SRV", f"_submissions._tcp.{domain}", f"0 1 465 {host}.", "mail programs find where to send (RFC 8314)", False),
         Wanted("SRV", f"_jmap._tcp.{domain}", f"0 1 443 {_api_host(ocean)}.", "mail programs find where to read (RFC 8620)", False),
     ]

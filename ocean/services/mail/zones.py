@@ -1,0 +1,47 @@
+"""The operator's own zone: what DNS has to say of the mail domain and of all the names beneath it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ocean import settings
+from ocean.context import Ocean
+from ocean.services.mail import domains, mailboxes
+from ocean.services.mail.domains import Wanted
+
+STRING = 250  # characters of one string of a TXT record (255 octets, RFC 1035, 3.3)
+
+
+async def wanted(ocean: Ocean) -> list[Wanted]:
+    """The mail domain's records, and the same for `*` beneath it: a name that is claimed works at once."""
+    base, host = mailboxes.domain(ocean), settings.mail_host(ocean.settings)
+    own = await domains.wanted(ocean, base, host)
+    beneath = [
+        Wanted("MX", f"*.{base}", f"10 {host}.", "mail for every mailbox comes here", True),
+        Wanted("TXT", f"*.{base}", "v=spf1 mx ~all", "this server may send for every mailbox (SPF)", True),
+        Wanted("TXT", f"*.{base}", "v=DMARC1; p=quarantine", "what fails is from no mailbox here (DMARC)", True),
+    ]
+    return [*own, *beneath]
+
+
+async def records(ocean: Ocean, *, look: bool) -> list[dict[str, Any]]:
+    """Each as it is to be set; with `look` as DNS has it now too."""
+    found = await wanted(ocean)
+    if look:
+        asked = [one._replace(name=one.name.replace("*", "any-name")) for one in found]
+        seen = await asyncio.gather(*(domains.check(ocean, one) for one in asked))
+        return [{**told, "name": one.name} for told, one in zip(seen, found, strict=True)]
+    return [one._asdict() for one in found]
+
+
+async def zone(ocean: Ocean) -> str:
+    """The records as lines of a zone file (RFC 1035, 5)."""
+    return "\n".join(f"{one.name}.\t3600\tIN\t{one.type}\t{_value(one)}" for one in await wanted(ocean))
+
+
+def _value(record: Wanted) -> str:
+    if record.type != "TXT":
+        return record.value
+    parts = [record.value[at : at + STRING] for at in range(0, len(record.value), STRING)]
+    return " ".join('"{}"'.format(part.replace("\\", "\\\\").replace('"', '\\"')) for part in parts)
