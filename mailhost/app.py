@@ -74,9 +74,13 @@ class Listening:
         self._renewing = self._loop.create_task(self._renew())
 
     def _made(self, kind: Callable[[Door], Handler], **options: Any) -> Callable[[], Session]:
+        name, loop = self._name, self._loop
+        pattern = Session(kind(self._door), self._load, hostname=name, tls_context=self._tls, loop=loop, **options)
+
         def session() -> Session:
             handler = kind(self._door)
-            made = Session(handler, self._load, hostname=self._name, tls_context=self._tls, loop=self._loop, **options)
+            made = Session(handler, self._load, pattern)
+            made.tls_context = self._tls
             self._sessions.add(made)
             made.ended = lambda: self._over(handler, made)
             return made

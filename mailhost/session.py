@@ -20,7 +20,7 @@ from ocean.core.mail import MAX_RECIPIENTS, MAX_SIZE
 MAX_COMMAND = 2048  # octets of a line: addresses may be long, and have parameters (RFC 5321, 4.5.3.1.4; RFC 6531)
 MAX_ERRORS = 20  # of a session
 MAX_STRANGERS = 10  # recipients that are not here, of a session
-MAX_COMMANDS = 1000  # of a session
+MAX_COMMANDS = 100_000  # of a session
 IDLE = 300.0  # seconds between commands (RFC 5321, 4.5.3.2.7)
 FOR_DATA = 900.0  # seconds for one message
 PIECE = 64 * 1024
@@ -51,8 +51,20 @@ class Session(SMTP):
 
     line_length_limit = PIECE
 
-    def __init__(self, handler: Any, load: Load, **options: Any) -> None:
-        super().__init__(handler, data_size_limit=MAX_SIZE, enable_SMTPUTF8=True, timeout=IDLE, **options)
+    def __init__(self, handler: Any, load: Load, pattern: Session | None = None, **options: Any) -> None:
+        """A session as a `pattern` is, or with options of its own: the library looks at all that it and the handler can do, each time."""
+        if pattern is None:
+            super().__init__(handler, data_size_limit=MAX_SIZE, enable_SMTPUTF8=True, timeout=IDLE, **options)
+        else:
+            self.__dict__.update(pattern.__dict__)
+            reader = asyncio.StreamReader(limit=self.line_length_limit, loop=self.loop)
+            asyncio.StreamReaderProtocol.__init__(self, reader, client_connected_cb=self._cb_client_connected, loop=self.loop)
+            self.event_handler = handler
+            self._handle_hooks = {name: getattr(handler, f"handle_{name}") for name in pattern._handle_hooks}
+            self._auth_methods = {
+                name: way._replace(method=getattr(self if way.is_builtin else handler, way.method.__name__))
+                for name, way in pattern._auth_methods.items()
+            }
         self.errors = self.strangers = 0
         self._load = load
         self.ended: Callable[[], object] = lambda: None

@@ -9,15 +9,15 @@ from ocean.context import Ocean
 from ocean.followers.waiting import either
 from ocean.store.calendars import any_invitation
 
-NEWS = 2.0  # seconds between looks for a first invitation
+NEWS = 0.5  # seconds between looks for a first invitation
+LEAST = 0.1  # between looks, however fast the log moves
 log = logging.getLogger("ocean.invites")
 
 
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
-    while not await _any(ocean):
-        moved = ocean.log.moved
-        await either(moved, moved, NEWS)
+    while not await _any(ocean):  # noqa: ASYNC110 - nobody tells of a first one
+        await asyncio.sleep(NEWS)
     from ocean.services.calendar.invites import LEASE, Inviting
 
     inviting = Inviting(ocean)
@@ -29,7 +29,8 @@ async def run(ocean: Ocean) -> None:
             except Exception as fault:  # a full disk, a database away: it goes on from where it stood
                 log.warning("invitations wait: %r", fault)
                 await asyncio.sleep(1)
-            await either(moved, moved, min(ocean.engine.poll, LEASE / 3))
+            await asyncio.sleep(LEAST)
+            await either(moved, moved, LEASE / 3)
     finally:
         await inviting.close()
 

@@ -10,16 +10,16 @@ from ocean.followers.waiting import either
 from ocean.services.mail.sweeping import sweep
 from ocean.store.outbox import any_queued
 
-NEWS = 2.0  # seconds between looks for a first message
+NEWS = 0.5  # seconds between looks for a first message
+LEAST = 0.05  # between looks, however fast the log moves
 SWEEP = 3600.0
 log = logging.getLogger("ocean.mail")
 
 
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
-    while not await _any(ocean):
-        moved = ocean.log.moved
-        await either(moved, moved, NEWS)
+    while not await _any(ocean):  # noqa: ASYNC110 - nobody tells of a first one
+        await asyncio.sleep(NEWS)
     from ocean.services.mail.delivering import Delivering  # most servers never send a message: signatures, an SMTP client
 
     delivering = Delivering(ocean)
@@ -38,6 +38,7 @@ async def run(ocean: Ocean) -> None:
             except Exception as fault:  # a full disk, a database away: it goes on from where it stood
                 log.warning("the outbox waits: %r", fault)
                 pause = 1.0
+            await asyncio.sleep(LEAST)
             await either(moved, delivering.ended, min(pause, 5.0))
     finally:
         await delivering.close()

@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, listeners, money, pages, pairs, peers, probes, queries, searches, tls
+from ops.bench import flat, listeners, mail, money, pages, pairs, peers, probes, queries, searches, tls
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -52,6 +52,7 @@ def main() -> None:
             stop(running)
         rows += pages.rows()
         rows += tls.rows()
+        rows += mail.rows()
         rows += listeners.rows(Path(folder))
         rows += queries.inside(Path(folder) / "inside", flat=asked.flat)
         rows += searches.rows(Path(folder) / "searched")

@@ -31,9 +31,11 @@ async def _authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, s
     said_by = mail.host_of(sender) or helo.lower().rstrip(".")
     head = raw[: raw.find(b"\r\n\r\n") + 2].lower()
     signed = head.startswith((b"dkim-signature:", b"arc-seal:")) or b"\r\ndkim-signature:" in head or b"\r\narc-seal:" in head
-    spf, (found, arc), (policy, beneath) = await asyncio.gather(
-        _spf(dns, ip, helo, sender, said_by), _signatures(dns, raw) if signed else _unsigned(), _policy(dns, shown)
-    )
+    policy, beneath = await _policy(dns, shown)
+    if signed:
+        spf, (found, arc) = await asyncio.gather(_spf(dns, ip, helo, sender, said_by), _signatures(dns, raw))
+    else:
+        spf, found, arc = await _spf(dns, ip, helo, sender, said_by), [], "none"
     dkim = next((one for one in ("pass", "policy", "temperror", "fail", "permerror") if any(f.result == one for f in found)), "none")
     signers = tuple(dict.fromkeys(one.domain for one in found if one.result == "pass"))
     if isinstance(policy, str):
@@ -43,10 +45,6 @@ async def _authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, s
     )
     waits = not proven and "temperror" in (spf, dkim)
     return Results(spf, dkim, "pass" if proven else "temperror" if waits else "fail", arc, policy.action, beneath or shown, signers)
-
-
-async def _unsigned() -> tuple[list[Any], str]:
-    return [], "none"
 
 
 async def _policy(dns: Dns, shown: str) -> tuple[senders.Policy | str, str]:

@@ -27,6 +27,7 @@ MAX_HEADERS = 500
 MAX_VALUE = 10_000  # characters of a header that are kept
 MAX_TEXT = 256 * 1024  # characters of a body that are kept beside the message itself
 MAX_ADDRESSES = 500
+_READ = frozenset(("message-id", "references", "in-reply-to", "from", "to", "cc", "reply-to"))  # headers whose words have a meaning each
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _BROKEN = (MessageError, LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError)  # of a message's own making
@@ -84,7 +85,7 @@ def parse(raw: bytes) -> Parsed:
     """Never raises: what can't be read is kept as text, and said."""
     found = Parsed()
     try:
-        message = message_from_bytes(raw, policy=compat32)
+        message = _message(raw)
         _heads(message, found)
         _bodies(message, found)
     except _BROKEN as fault:
@@ -96,13 +97,33 @@ def parse(raw: bytes) -> Parsed:
     return found
 
 
+def _message(raw: bytes) -> Message:
+    """The library's own reading; what has no parts is not read line by line for them."""
+    head, gap, body = raw.partition(b"\r\n\r\n")
+    message: Message = message_from_bytes(head + gap, policy=compat32)
+    if message.get_content_maintype() in ("multipart", "message") or message.defects or message.get_payload():
+        return message_from_bytes(raw, policy=compat32)
+    message.set_payload(body.decode("ascii", "surrogateescape"))
+    return message
+
+
 def decoded(value: object) -> str:
     """A header's value as people read it: unfolded, its words decoded (RFC 2047), without control characters."""
-    text = _FOLD.sub(" ", _eight_bit(str(value)))[: MAX_VALUE * 4]
+    text = _unfolded(value)[: MAX_VALUE * 4]
     if "=?" in text:
         with suppress(*_BROKEN):  # it stands as it is
             text = "".join(_word(piece, charset) for piece, charset in decode_header(text))
-    return _CONTROL.sub("", text).strip()[:MAX_VALUE]
+    return _clean(text).strip()[:MAX_VALUE]
+
+
+def _unfolded(value: object) -> str:
+    text = _eight_bit(str(value))
+    return _FOLD.sub(" ", text) if "\n" in text else text
+
+
+def _clean(text: str) -> str:
+    """Without control characters; nearly all text has none."""
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def _word(piece: str | bytes, charset: str | None) -> str:
@@ -132,14 +153,15 @@ def _plain(text: str) -> str:
 
 
 def _heads(message: Message, found: Parsed) -> None:
-    raw = message.raw_items()
-    for name, value in raw:
+    plain: dict[str, str] = {}
+    for name, value in message.raw_items():
         if len(found.headers) >= MAX_HEADERS:
             found.faults.append(f"it has more than {MAX_HEADERS} headers")
             break
-        if (shown := decoded(name)) and shown.isascii():
+        if (shown := _clean(name)) and shown.isascii():
             found.headers.append((shown, decoded(value)))
-    plain = {name.lower(): _FOLD.sub(" ", _eight_bit(str(value))) for name, value in reversed(list(message.raw_items()))}
+            if (lower := shown.lower()) in _READ:
+                plain.setdefault(lower, _unfolded(value))
     for name in ("from", "date"):
         if len(found.all(name)) != 1:
             found.faults.append(f"it has {'no' if not found.all(name) else 'more than one'} {name.capitalize()}")
@@ -153,6 +175,9 @@ def _heads(message: Message, found: Parsed) -> None:
 
 
 def _addresses(value: str) -> list[Address]:
+    plain = value.strip()
+    if not plain or is_address(plain):
+        return [Address("", plain)] if plain else []
     try:
         pairs = getaddresses([value[: MAX_VALUE * 4]])
     except _BROKEN:
