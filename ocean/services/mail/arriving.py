@@ -68,7 +68,7 @@ async def arrive(ocean: Ocean, arrival: Arrival) -> None:
     froms = parsed.all("from")
     shown = mail.host_of(parsed.sender.address) if len(froms) == 1 else ""
     results = arrival.trusted or await authentic.authenticate(ocean.dns, arrival.raw, arrival.ip, arrival.helo, arrival.sender, shown)
-    spam = mail.spam_of(results, parsed.faults) if arrival.trusted is None else (0.0, [])
+    spam = mail.spam_of(results, parsed.faults)
     if ocean.settings["OCEAN_SPAM_FILTER"] and arrival.trusted is None:
         spam = await _filtered(ocean, arrival, spam)
     done: set[str] = set()

@@ -163,8 +163,11 @@ def _told(parsed: Parsed, posting: Posting, id_: str) -> dict[str, Any]:
 
 async def _answers(ocean: Ocean, caller: Caller, box: Mailbox, key: str) -> list[str]:
     """What an answer refers to (RFC 5322, 3.6.4). Raises NOT_FOUND."""
-    found = await records.get(ocean, caller, route=mail.folder(box.name, mail.INBOUND), key=key, resolve=False)
-    payload = loads(bytes(found["payload"]).decode()) if not isinstance(found["payload"], dict) else found["payload"]
+    route = mail.folder(box.name, mail.INBOUND)
+    await records.get(ocean, caller, route=route, key=key, resolve=False)
+    drop = await ocean.reader.entity(route, key)
+    body = loads(drop.body()) if drop is not None else None
+    payload = body if isinstance(body, dict) else {}
     ids = [*payload.get("references", ()), payload.get("message_id", "")]
     return mail.message_ids(" ".join(one for one in ids if isinstance(one, str)))
 

@@ -1,0 +1,93 @@
+"""Mail through kills: what was answered 250 is there, once; what was queued arrives, once.
+
+OCEAN_KILLS says how many; 500 take about half an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mail.mailed import DOMAIN, Mailed, letter, mailed, until
+from tests.mail.postfix import Names, Postfix, authority
+
+KILLS = int(os.environ.get("OCEAN_KILLS", "6"))
+
+
+def _mail_process(here: Mailed) -> int:
+    found = subprocess.run(["pgrep", "-P", str(here.running.process.pid), "-f", "ocean.cli mail"], capture_output=True, text=True)
+    return int(found.stdout.split()[0]) if found.stdout.split() else 0
+
+
+def _kill(here: Mailed) -> None:
+    pid = until(lambda: _mail_process(here))
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(3600)
+def test_what_was_answered_is_there_once_whenever_the_process_dies(tmp_path: Path) -> None:
+    names = Names(tmp_path)
+    names.records = {"x.test": ["A 127.0.0.1"]}
+    names.restart()
+    with mailed(tmp_path / "data", names, submission="off", submissions="off") as here:
+        secret = here.claim("alice")
+        for number in range(KILLS):
+            raw = letter("bob@x.test", f"a@alice.{DOMAIN}", f"number {number}")
+            _deliver(here, raw)
+            _kill(here)  # the moment that it was answered
+            if number % 3 == 0:
+                _deliver(here, raw)  # whoever did not hear that it was taken sends it again
+        for number in range(KILLS):
+            count = here.ask(f'find mail/alice/inbound where subject = "number {number}" then count', secret)["count"]
+            assert count == 1, (number, count)
+    names.stop()
+
+
+def _deliver(here: Mailed, raw: bytes) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with smtplib.SMTP("127.0.0.1", here.running.smtp, timeout=20) as client:
+                client.sendmail("bob@x.test", [f"a@alice.{DOMAIN}"], raw)
+            return
+        except (OSError, smtplib.SMTPException):  # it is being started again
+            time.sleep(0.05)
+    raise AssertionError("it is not taken")
+
+
+@pytest.mark.timeout(3600)
+def test_what_was_queued_arrives_once_though_the_sender_dies(tmp_path: Path) -> None:
+    names = Names(tmp_path)
+    names.restart()
+    postfix = Postfix(names, *authority(tmp_path))
+    names.records = {"peer.test": ["MX 10 mx.peer.test"], "mx.peer.test": [f"A {names.address}"]}
+    names.restart()
+    try:
+        postfix.start()
+        with mailed(tmp_path / "data", names, submission="off", submissions="off") as here:
+            secret = here.claim("alice")
+            ids = []
+            for number in range(KILLS):
+                told = here.ask(f'mail to "bob@peer.test" subject "number {number}" body "x"', secret)
+                ids.append(told["message_id"])
+                if number % 2:
+                    _kill(here)
+            until(lambda: all(one["state"] == "sent" for one in here.ask("mail queue limit 1000", secret)["messages"]), 180)
+            mails = postfix.wait(KILLS, 60)
+            arrived = [
+                next(line for line in raw.decode(errors="replace").split("\n") if line.lower().startswith("message-id:")) for raw in mails
+            ]
+            for id_ in ids:
+                count = sum(id_ in line for line in arrived)
+                assert count >= 1, id_
+                assert count <= 2, id_  # a host that has taken it and was not heard is asked again: that is SMTP's own limit
+            assert len(mails) <= KILLS + 1 + KILLS // 10
+    finally:
+        postfix.stop()
+        names.stop()
