@@ -7,7 +7,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
-from ocean.api import accounts, blobs, exports, mail, openapi, streams, twins, webhooks
+from ocean.api import accounts, blobs, exports, jmap, mail, openapi, streams, twins, webhooks
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus import bus_of
@@ -24,8 +24,8 @@ from ocean.services.query.indexing import Indexing
 
 CORS = {
     **ANY_ORIGIN,
-    "access-control-allow-headers": "content-type, x-ocean-key, x-ocean-budget, x-blob-route, idempotency-key, if-match, if-none-match, "
-    "last-event-id, range, content-digest, signature, signature-input",
+    "access-control-allow-headers": "authorization, content-type, x-ocean-key, x-ocean-budget, x-blob-route, idempotency-key, if-match, "
+    "if-none-match, last-event-id, range, content-digest, signature, signature-input",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
     "access-control-max-age": "86400",
 }
@@ -88,6 +88,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     webhooks.mount(server)
     accounts.mount(server)
     mail.mount(server)
+    jmap.mount(server)
     openapi.mount(server)
     return server
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from ocean.store.engine import Engine, Row, Step, Steps
@@ -133,8 +133,28 @@ async def thread_with(engine: Engine, box: str, ids: list[str]) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def orphans(before: int, limit: int) -> Step:
+async def in_thread(engine: Engine, box: str, thread: str, limit: int) -> list[tuple[str, str]]:
+    """`(folder, id)` of the messages of a conversation, the oldest first."""
+    query = "SELECT folder, id FROM letter WHERE mailbox = ? AND thread = ? ORDER BY id LIMIT ?"
+    return [(str(row[0]), str(row[1])) for row in await engine.rows(query, (box, thread, limit))]
+
+
+async def changed_since(engine: Engine, routes: Sequence[str], after: int, limit: int) -> list[Row]:
+    """`(route, key, version, removed)` of the records of some folders that were written behind a place of the log."""
+    marks = ",".join("?" * len(routes))
+    query = f"SELECT route, key, version, removed FROM record WHERE route IN ({marks}) AND key IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?"
+    return await engine.rows(query, (*routes, after, limit))
+
+
+async def newest_of(engine: Engine, routes: Sequence[str]) -> int:
+    """The place of what was written last in some folders, removals too."""
+    marks = ",".join("?" * len(routes))
+    rows = await engine.rows(f"SELECT max(seq) FROM record WHERE route IN ({marks})", tuple(routes))
+    return int(rows[0][0] or 0)
+
+
+async def orphans(engine: Engine, before: int, limit: int) -> list[Row]:
     """Letters whose record was removed: `(id, file)`."""
     gone = "SELECT 1 FROM record r WHERE r.route = 'mail/' || l.mailbox || '/' || l.folder AND r.key = l.id AND r.removed = 0"
     sql = f"SELECT l.id, l.file FROM letter l WHERE l.created_at < ? AND NOT EXISTS ({gone}) LIMIT ?"
-    return Step(sql, [(before, limit)], reads=True)
+    return await engine.scan(sql, (before, limit))

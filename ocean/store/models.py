@@ -319,7 +319,7 @@ class Letter(Model):
         table = "letter"
         indexes = [
             Index(fields=("mailbox", "message_id"), name="letter_message"),
-            Index(fields=("mailbox", "folder", "id"), name="letter_folder"),
+            Index(fields=("mailbox", "thread"), name="letter_thread"),
         ]
 
 

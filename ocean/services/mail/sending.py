@@ -48,6 +48,7 @@ class Posting:
 async def send(
     ocean: Ocean, caller: Caller, *, to: Any, sender: str | None = None, cc: Any = None, bcc: Any = None, subject: str = "",
     body: str | None = None, html: str | None = None, attach: Any = None, reply_to: str | None = None, reply: str | None = None,
+    references: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Sends a message from a mailbox of the caller's. `attach` names uploads by their ids, `reply` a received message by its key.
 
@@ -60,11 +61,11 @@ async def send(
         raise OceanError("INVALID_VALUE", f"A message has 1 to {mail.MAX_RECIPIENTS} recipients.", 'to: "bob@example.com"')
     await _check_wanted(ocean, box, recipients)
     text = mail.check_body(body) if body is not None else markup.text_of(mail.check_body(html)) if html is not None else ""
-    references = await _answers(ocean, caller, box, reply) if reply is not None else []
+    refers = await _answers(ocean, caller, box, reply) if reply is not None else _references(references)
     parts, files = await _files(ocean, caller, attach)
     message = Outgoing(
         chosen, people[0], mail.check_subject(subject), text, people[1], mail.check_body(html) if html is not None else None, parts,
-        mail.read_addresses(reply_to, "reply_to")[0] if reply_to is not None else None, references,
+        mail.read_addresses(reply_to, "reply_to")[0] if reply_to is not None else None, refers,
     )  # fmt: skip
     (told,) = await post(ocean, caller, box, [Posting(message, recipients, files, [one.address for one in people[2]])])
     return told
@@ -159,6 +160,10 @@ def _told(parsed: Parsed, posting: Posting, id_: str) -> dict[str, Any]:
         "queued": True, "id": id_, "message_id": parsed.message_id, "from": parsed.sender.address, "to": list(posting.recipients),
         "subject": parsed.subject,
     }  # fmt: skip
+
+
+def _references(given: Any) -> list[str]:
+    return mail.message_ids(" ".join(one for one in given if isinstance(one, str))) if isinstance(given, list) else []
 
 
 async def _answers(ocean: Ocean, caller: Caller, box: Mailbox, key: str) -> list[str]:

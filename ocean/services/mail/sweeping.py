@@ -7,7 +7,7 @@ from ocean.core.files import Reference
 from ocean.services.files import blobs
 from ocean.store import mail as letters
 from ocean.store import outbox
-from ocean.store.engine import Row, Step, Steps
+from ocean.store.engine import Steps
 from ocean.store.reader import now
 
 PAGE = 500
@@ -18,14 +18,9 @@ LONG = 30 * 86_400_000  # that the outbox tells of what is over
 async def sweep(ocean: Ocean) -> None:
     moment = now()
     while True:
-        found: list[Row] = []
-
-        def steps(found: list[Row] = found) -> Steps:
-            found.extend((yield letters.orphans(moment - YOUNG, PAGE)))
-            if found:
-                yield Step("DELETE FROM letter WHERE id = ?", [(row[0],) for row in found])
-
-        await ocean.log.transact(steps())
+        found = await letters.orphans(ocean.engine, moment - YOUNG, PAGE)
+        if found:
+            await ocean.log.put("DELETE FROM letter WHERE id = ?", [(row[0],) for row in found])
         for _, file in found:
             if file:
                 await blobs.forget(ocean, Reference(str(file), 0, "message/rfc822", ""))

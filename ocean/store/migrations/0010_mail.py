@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 "app": "models",
                 "indexes": [
                     Index(fields=["mailbox", "message_id"], name="letter_message"),
-                    Index(fields=["mailbox", "folder", "id"], name="letter_folder"),
+                    Index(fields=["mailbox", "thread"], name="letter_thread"),
                 ],
                 "pk_attr": "id",
                 "table_description": "A message as it came or went, byte for byte. Its record is id in mail/MAILBOX/FOLDER.",
