@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -31,19 +32,26 @@ log = logging.getLogger("ocean.smtp")
 
 
 class Load:
-    """How many bytes of messages are being taken, in all sessions of the process: beyond `most` who sends is asked to come again."""
+    """How many bytes of messages are being taken, in all sessions of the process: beyond `most` who sends is asked to come again, and
+    beyond a quarter of it whoever sends from one place."""
 
     def __init__(self, most: int) -> None:
         self._room = most
+        self._share = most // 4
+        self._taken: Counter[str] = Counter()
 
-    def take(self, size: int) -> bool:
-        if size > self._room:
+    def take(self, who: str, size: int) -> bool:
+        if size > self._room or self._taken[who] + size > self._share:
             return False
         self._room -= size
+        self._taken[who] += size
         return True
 
-    def give(self, size: int) -> None:
+    def give(self, who: str, size: int) -> None:
         self._room += size
+        self._taken[who] -= size
+        if self._taken[who] <= 0:
+            del self._taken[who]
 
 
 class Session(SMTP):
@@ -223,54 +231,69 @@ class Session(SMTP):
             return
         await self.push("354 End with CR LF . CR LF")
         self._reset_timeout(FOR_DATA)
-        taken, body, status = 0, bytearray(), ""
+        held = Held(self._load, self.event_handler.house)
         try:
-            body, taken, status = await self._message()
+            body, status = await self._message(held)
             if not status:
                 self.envelope.content = self.envelope.original_content = bytes(body)
                 body = bytearray()
                 status = await self.event_handler.take(self)
         finally:
-            self._load.give(taken)
+            held.give()
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         self._reset_timeout()
         await self.push(status)
         if status.startswith("521"):
             self._writer.close()
 
-    async def _message(self) -> tuple[bytearray, int, str]:
-        """What is sent up to the line with the dot: the message, the room that it holds, and why it is not taken.
+    async def _message(self, held: Held) -> tuple[bytearray, str]:
+        """What is sent up to the line with the dot: the message, or why it is not taken.
 
         It is read in pieces; only CR LF . CR LF ends it (RFC 5321, 4.1.1.4), and what was sent behind that is left to be read.
         """
-        body, taken, status = bytearray(b"\r\n"), 0, ""  # the line with the dot may be the first
+        body, status = bytearray(b"\r\n"), ""  # the line with the dot may be the first
         deadline = time.monotonic() + FOR_DATA
         while True:
             piece = await self._reader.read(PIECE)
             if not piece or time.monotonic() > deadline:
                 raise ConnectionResetError
-            if not status and not self._load.take(len(piece)):
-                status = "452 4.3.1 Too much is being taken at this moment"
-            elif not status:
-                taken += len(piece)
             begin = max(0, len(body) - 4)
             body += piece
             end = body.find(b"\r\n.\r\n", begin)
             if end >= 0:
                 self._left[:0] = body[end + 5 :]
                 del body[end + 2 :]
-                break
-            if len(body) > MAX_SIZE + 2 and not status:
+            if not status and len(body) > MAX_SIZE + 2:
                 status = "552 5.3.4 The message is too large"
+            elif not status and not held.take(len(piece)):
+                status = "452 4.3.1 Too much is being taken at this moment"
             if status:
+                held.give()
                 del body[:-4]
+            if end >= 0:
+                break
         if status:
-            return bytearray(), taken, status
+            return bytearray(), status
         if body.count(b"\n") != (lines := body.count(b"\r\n")) or body.count(b"\r") != lines or b"\x00" in body:
-            return bytearray(), taken, "521 5.6.11 The message has a CR or LF by itself, or a NUL, in it"
-        if len(body) - 2 > MAX_SIZE:
-            return bytearray(), taken, "552 5.3.4 The message is too large"
-        return body.replace(b"\r\n.", b"\r\n")[2:], taken, ""
+            return bytearray(), "521 5.6.11 The message has a CR or LF by itself, or a NUL, in it"
+        return body.replace(b"\r\n.", b"\r\n")[2:], ""
+
+
+class Held:
+    """What one message holds of the room."""
+
+    def __init__(self, load: Load, who: str) -> None:
+        self._load, self._who, self._size = load, who, 0
+
+    def take(self, size: int) -> bool:
+        if not self._load.take(self._who, size):
+            return False
+        self._size += size
+        return True
+
+    def give(self) -> None:
+        self._load.give(self._who, self._size)
+        self._size = 0
 
 
 def _is_host(name: str | None) -> bool:

@@ -69,14 +69,14 @@ class Handler:
         self.ocean = door.ocean
         self.found: dict[str, Mailbox] = {}
         self.back: str | None = None  # the message of ours that this one is about
-        self.entered = ""
+        self.entered = self.house = ""
 
     async def greet(self, session: Session) -> str:
         ip = _ip(session)
         refused = self.door.enter(ip)
         if refused:
             return refused
-        self.entered = ip
+        self.entered, self.house = ip, household(ip)
         return f"220 {self.door.hostname} ESMTP Infinite Ocean"
 
     def over(self) -> None:
@@ -103,12 +103,14 @@ class Inbound(Handler):
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         id_ = bounced_id(self.ocean, address)
+        if (id_ is not None and envelope.rcpt_tos) or self.back is not None:
+            return "452 4.5.3 What came back is for one alone: send the others by themselves"
         if id_ is not None:
-            if envelope.rcpt_tos or await outbox.one(self.ocean.engine, id_) is None:
+            if await outbox.one(self.ocean.engine, id_) is None:
                 return "550 5.1.1 No such address here"
             self.back = id_
         else:
-            box = await mailboxes.accepts(self.ocean, address) if self.back is None else None
+            box = await mailboxes.accepts(self.ocean, address)
             if box is None:
                 server.refused()
                 return "550 5.1.1 No such mailbox here"

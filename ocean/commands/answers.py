@@ -48,7 +48,7 @@ SHAPES = {
     "previous: text, leaf: text, following: text[], checkpoint: link",
     "page": "results: any[], count: integer, time_ms: number, next_cursor?: text",
     "total": "count: integer",
-    "changed": "affected: integer, results: object[], dry?: true, most?: integer, queued?: text",
+    "changed": "affected: integer, results: object[], dry?: true, most?: integer, queued?: text, skipped?: text[]",
     "searched": "results: found[], count: integer, searched: integer, time_ms: number, mode: text, facets?: object, facets_of?: integer",
     "rows": "columns: text[], rows: any[], time_ms: number, truncated?: true",
     "status": "route: text, schema: schema|null, indexes: index[], counts: object",

@@ -17,8 +17,11 @@ from ocean.errors import OceanError
 STATUSES = ("confirmed", "tentative", "cancelled")
 ANSWERS = ("accepted", "declined", "tentative", "needs-action", "delegated")
 MAX_ATTENDEES = 100
-MAX_DATES = 1000  # exceptions of a recurrence
+MAX_DATES = 1000  # dates that a recurrence leaves out
+MAX_CHANGES = 100  # occurrences that are another than the rule says
+MAX_SEQUENCE = 10**9
 _TEXTS = {"title": 1000, "description": 50_000, "location": 1000, "url": 2000}
+_SHARED = ("title", "timezone", "description", "location", "url", "status", "organizer", "sequence")  # what an occurrence has of the event
 _TOLD = ("title", "start", "end", "timezone", "description", "location", "organizer", "rrule", "exdates", "exceptions", "status", "url")
 
 
@@ -104,7 +107,7 @@ def check(payload: Mapping[str, Any]) -> Event:
     status, sequence, uid = payload.get("status") or "confirmed", payload.get("sequence", 0), payload.get("uid") or ""
     if not isinstance(status, str) or status.lower() not in STATUSES:
         raise OceanError("INVALID_VALUE", f"{str(status)[:40]!r} is no status of an event.", f"One of {', '.join(STATUSES)}.")
-    if isinstance(sequence, bool) or not isinstance(sequence, int) or not 0 <= sequence < 2**31:
+    if isinstance(sequence, bool) or not isinstance(sequence, int) or not 0 <= sequence <= MAX_SEQUENCE:
         raise OceanError("INVALID_VALUE", "'sequence' is a whole number.")
     if not isinstance(uid, str) or len(uid) > 500 or not uid.isprintable():
         raise OceanError("INVALID_VALUE", "'uid' is a line of text.")
@@ -112,7 +115,7 @@ def check(payload: Mapping[str, Any]) -> Event:
     return Event(
         texts["title"], span, zone, texts["description"], texts["location"], texts["url"], _organizer(payload),
         tuple(_attendee(one) for one in _list(payload, "attendees", MAX_ATTENDEES)), rule, without,
-        tuple(_change(one, payload, zone, span) for one in _list(payload, "exceptions", MAX_DATES)) if rule else (),
+        tuple(_change(one, payload, zone, span) for one in _list(payload, "exceptions", MAX_CHANGES)) if rule else (),
         status.lower(), sequence, uid, bool(named),
     )  # fmt: skip
 
@@ -200,8 +203,8 @@ def _change(one: Any, payload: Mapping[str, Any], zone: ZoneInfo, span: Span) ->
         return Change(at, None)
     length = span.end - span.start
     start = one.get("start", one["at"])
-    plain = {name: value for name, value in payload.items() if name not in ("rrule", "exdates", "exceptions", "start", "end")}
-    made = {**plain, **{name: value for name, value in one.items() if name != "at"}, "start": start}
+    made = {name: payload[name] for name in _SHARED if name in payload} | {name: one[name] for name in _SHARED if name in one}
+    made |= {"start": start, "end": one.get("end")}
     if "end" not in one:
         made["end"] = (read_when(start, "exceptions", zone) + length).isoformat()
     return Change(at, check(made))

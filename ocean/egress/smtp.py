@@ -91,7 +91,7 @@ class Carrier:
                 last = Outcome(0, f"{name} is no host that the domain's policy names (MTA-STS)", name)
                 continue
             last = await self._to(name, sender, recipient, raw, strict=policy is not None and policy.mode == "enforce")
-            if last.code:
+            if last.taken or last.refused:  # else the next may take it
                 return last
         return last
 
@@ -113,7 +113,7 @@ class Carrier:
                 last = Outcome(0, f"{name} leads to {address}, which is not on the public Internet", name)
                 continue
             last = await self._say(address, PORT, name, sender, recipient, raw, verified=strict)
-            if last.code:
+            if last.taken or last.refused:
                 return last
         return last
 
@@ -122,21 +122,33 @@ class Carrier:
         return await self._say(to.host, to.port, to.host, sender, recipient, raw, verified=bool(to.user), login=to)
 
     async def _say(
-        self, address: str, port: int, name: str, sender: str, recipient: str, raw: bytes, *, verified: bool, login: Smarthost | None = None
+        self, address: str, port: int, name: str, sender: str, recipient: str, raw: bytes, *, verified: bool,
+        login: Smarthost | None = None, plain: bool = False,
     ) -> Outcome:  # fmt: skip
-        """One conversation. `verified`: only by TLS, with a certificate for the host's name."""
+        """One conversation. `verified`: only by TLS, with a certificate for the host's name; `plain`: without TLS, which it can't speak.
+
+        What is answered before the message is named (a greeting, a password) says nothing of the message: then none was reached.
+        """
         local = address in ("127.0.0.1", "::1", "localhost")
+        verified = verified and not (local and login is not None)
         client = aiosmtplib.SMTP(hostname=address, port=port, local_hostname=self._name, timeout=SECONDS, start_tls=False, use_tls=False)
+        reached = False
         try:
             await client.connect(timeout=CONNECT, use_tls=port == 465, tls_context=self._verified if port == 465 else None)
             await client.ehlo()
-            tls = await self._secured(client, name, verified=verified and not (local and login is not None), done=port == 465)
+            tls = "" if plain else await self._secured(client, name, verified=verified, done=port == 465)
             if login is not None and login.user:
                 await client.login(login.user, login.password)
+            reached = True
             return await self._given(client, sender, recipient, raw, name, tls)
         except aiosmtplib.SMTPResponseException as fault:
-            return Outcome(fault.code if 400 <= fault.code < 600 else 451, _line(fault.message), name)
-        except (aiosmtplib.SMTPException, ssl.SSLError, OSError, TimeoutError, EOFError, ValueError) as fault:
+            said = _line(fault.message)
+            return Outcome(fault.code if 400 <= fault.code < 600 else 451, said, name) if reached else Outcome(0, f"{name}: {said}", name)
+        except ssl.SSLError as fault:
+            if not verified and not plain and not reached and login is None:
+                return await self._say(address, port, name, sender, recipient, raw, verified=False, plain=True)
+            return Outcome(0, f"{name} could not be spoken to by TLS: {_line(str(fault))}", name)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, EOFError, ValueError) as fault:
             return Outcome(0, f"{name} could not be spoken to: {_line(str(fault)) or type(fault).__name__}", name)
         finally:
             client.close()

@@ -7,12 +7,10 @@ import logging
 
 from ocean.context import Ocean
 from ocean.followers.waiting import either
-from ocean.services.mail.sweeping import sweep
 from ocean.store.outbox import any_queued
 
 NEWS = 0.5  # seconds between looks for a first message
 LEAST = 0.05  # between looks, however fast the log moves
-SWEEP = 3600.0
 log = logging.getLogger("ocean.mail")
 
 
@@ -23,15 +21,10 @@ async def run(ocean: Ocean) -> None:
     from ocean.services.mail.delivering import Delivering  # most servers never send a message: signatures, an SMTP client
 
     delivering = Delivering(ocean)
-    swept = 0.0
-    loop = asyncio.get_running_loop()
     try:
         while True:
             moved = ocean.log.moved
             try:
-                if loop.time() - swept > SWEEP:
-                    swept = loop.time()
-                    await sweep(ocean)
                 if await delivering.step():
                     continue
                 pause = await delivering.pause()

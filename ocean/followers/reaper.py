@@ -10,6 +10,7 @@ import logging
 import time
 
 from ocean.context import Ocean
+from ocean.services.mail.sweeping import sweep as sweep_letters
 from ocean.services.pages.deploys import sweep
 from ocean.store.purge import purge
 from ocean.store.reader import now
@@ -30,6 +31,7 @@ async def run(ocean: Ocean) -> None:
             if time.monotonic() - swept > _SWEEP:
                 swept = time.monotonic()
                 await sweep(ocean, time.time() - STAGED)
+                await sweep_letters(ocean)
         except Exception as fault:  # a full disk, a database away: the next round finds it again
             log.warning("expired records wait to be purged: %s", fault)
         await asyncio.sleep(EVERY)

@@ -47,13 +47,13 @@ TABLES: dict[str, tuple[str, str]] = {
     "checkpoint": ("seq", "seq, chain, created_at, public_key, signature"),
     "outbox": (
         "id",
-        "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, done_at",
+        "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, done_at, host",
     ),
     "mailbox": ("name", "name, owner, created_at"),
     "mail_domain": ("id", "id, name, owner, mailbox, state, created_at, proven_at"),
     "letter": ("id", "id, mailbox, folder, message_id, thread, source, file, size, created_at"),
     "signing_key": ("selector", "selector, kind, secret, created_at"),
-    "invitation": ("uid", "uid, route, key, owner, mailbox, sequence, digest, told, created_at"),
+    "invitation": ("id", "id, uid, route, key, owner, mailbox, sequence, digest, told, created_at, due_at"),
     "feed": ("id", "id, route, owner, round, created_at"),
     "hook": ("id", "id, owner, prefix, url, secret, active, retries, condition, created_at, since"),
     "delivery": (

@@ -7,12 +7,16 @@ from typing import NamedTuple
 from ocean.store.engine import Engine, Step, Steps
 from ocean.store.reader import now
 
-_INVITATION = "uid, route, key, owner, mailbox, sequence, digest, told, created_at"
+_COLUMNS = ("id", "uid", "route", "key", "owner", "mailbox", "sequence", "digest", "told", "created_at", "due_at")
+_INVITATION = ", ".join(_COLUMNS)
+_OF_I = ", ".join(f"i.{name}" for name in _COLUMNS)
 
 
 class Invitation(NamedTuple):
-    """An event that people were invited to: `told` is the event as they know it, JSON, empty before they were told."""
+    """An event that people were invited to: `told` is the event as they know it, JSON, empty before they were told; `due_at` when it is
+    looked at again though nothing has changed."""
 
+    id: str
     uid: str
     route: str
     key: str
@@ -22,36 +26,45 @@ class Invitation(NamedTuple):
     digest: str
     told: str
     created_at: int
+    due_at: int | None = None
 
     def begun(self) -> Step:
-        """People are to be invited, or by another mailbox than before."""
+        """People are to be invited to this very record, by this owner's mailbox."""
         sql = (
-            f"INSERT INTO invitation ({_INVITATION}) VALUES (?,?,?,?,?,?,?,?,?) "
-            "ON CONFLICT (uid) DO UPDATE SET owner = excluded.owner, mailbox = excluded.mailbox"
+            f"INSERT INTO invitation ({_INVITATION}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+            "ON CONFLICT (id) DO UPDATE SET uid = excluded.uid, owner = excluded.owner, mailbox = excluded.mailbox"
         )
         return Step(sql, [tuple(self)])
 
     def said(self) -> Step:
         """They were told what `told` says."""
-        sql = "UPDATE invitation SET sequence = ?, digest = ?, told = ? WHERE uid = ?"
-        return Step(sql, [(self.sequence, self.digest, self.told, self.uid)])
+        sql = "UPDATE invitation SET sequence = ?, digest = ?, told = ?, due_at = NULL WHERE id = ?"
+        return Step(sql, [(self.sequence, self.digest, self.told, self.id)])
+
+    def later(self, due_at: int | None) -> Step:
+        return Step("UPDATE invitation SET due_at = ? WHERE id = ?", [(due_at, self.id)])
 
     def over(self) -> Step:
-        return Step("DELETE FROM invitation WHERE uid = ?", [(self.uid,)])
+        return Step("DELETE FROM invitation WHERE id = ?", [(self.id,)])
 
 
-async def invitation(engine: Engine, uid: str) -> Invitation | None:
-    rows = await engine.rows(f"SELECT {_INVITATION} FROM invitation WHERE uid = ?", (uid,))
+def invitation_id(route: str, key: str) -> str:
+    return f"{route} {key}"  # a route has no space
+
+
+async def invitation(engine: Engine, uid: str, mailbox: str) -> Invitation | None:
+    """The event that a mailbox invited to under a uid."""
+    query = f"SELECT {_INVITATION} FROM invitation WHERE uid = ? AND mailbox = ? ORDER BY created_at LIMIT 1"
+    rows = await engine.rows(query, (uid, mailbox))
     return Invitation(*rows[0]) if rows else None
 
 
-async def changed_between(engine: Engine, after: int, until: int) -> list[Invitation]:
-    """Those whose records were written behind one place of the log, up to another."""
-    query = (
-        f"SELECT i.{_INVITATION.replace(', ', ', i.')} FROM invitation i WHERE EXISTS "
-        "(SELECT 1 FROM drops d WHERE d.route = i.route AND d.key = i.key AND d.seq > ? AND d.seq <= ?) ORDER BY i.created_at, i.uid"
-    )
-    return [Invitation(*row) for row in await engine.rows(query, (after, until))]
+async def to_look_at(engine: Engine, after: int, until: int, moment: int) -> list[Invitation]:
+    """Those whose records were written behind one place of the log, up to another, and those that are due."""
+    changed = f"SELECT {_OF_I} FROM drops d JOIN invitation i ON i.route = d.route AND i.key = d.key WHERE d.seq > ? AND d.seq <= ?"
+    due = f"SELECT {_INVITATION} FROM invitation WHERE due_at <= ?"
+    found = [*await engine.rows(changed, (after, until)), *await engine.rows(due, (moment,))]
+    return list({row[0]: Invitation(*row) for row in found}.values())
 
 
 async def any_invitation(engine: Engine) -> bool:

@@ -96,6 +96,13 @@ class Tenure:
             self._lease = await hold(self._engine, self._name, self._me, self._seconds, 0)
         return self._lease
 
+    @property
+    def lease(self) -> Lease:
+        """What it holds. Raises LostLeaseError."""
+        if self._lease is None:
+            raise LostLeaseError
+        return self._lease
+
     def moved(self, position: int) -> None:
         """The work is as far as this."""
         if self._lease is not None:

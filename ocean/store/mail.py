@@ -97,12 +97,17 @@ def domain_id(name: str, owner: str) -> str:
     return f"{name} {owner}"
 
 
+def domain_there(id_: str) -> Step:
+    return Step("SELECT mailbox FROM mail_domain WHERE id = ?", [(id_,)], reads=True)
+
+
+def domain_led(id_: str, mailbox: str) -> Step:
+    """Its mail goes to another mailbox."""
+    return Step("UPDATE mail_domain SET mailbox = ? WHERE id = ?", [(mailbox, id_)])
+
+
 def domain_put(claim: MailDomain) -> Steps:
-    """Claims it, or leads one that is claimed to another mailbox."""
-    yield Step(
-        f"INSERT INTO mail_domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET mailbox = excluded.mailbox",
-        [tuple(claim)],
-    )
+    yield Step(f"INSERT INTO mail_domain ({_DOMAIN}) VALUES (?,?,?,?,?,?,?)", [tuple(claim)])
 
 
 def domains_count(owner: str) -> Step:
@@ -144,6 +149,10 @@ async def changed_since(engine: Engine, routes: Sequence[str], after: int, limit
     marks = ",".join("?" * len(routes))
     query = f"SELECT route, key, version, removed FROM record WHERE route IN ({marks}) AND key IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?"
     return await engine.rows(query, (*routes, after, limit))
+
+
+def letters_gone(ids: Sequence[str]) -> Steps:
+    yield Step("DELETE FROM letter WHERE id = ?", [(id_,) for id_ in ids])
 
 
 async def newest_of(engine: Engine, routes: Sequence[str]) -> int:

@@ -256,6 +256,7 @@ class Outgoing(Model):
     attempts = fields.SmallIntField()
     created_at = fields.BigIntField()
     due_at = fields.BigIntField()
+    host = fields.TextField(null=True)  # of the recipient
     mailbox = fields.TextField(null=True)  # whose folder hears what becomes of it
     sender = fields.TextField(null=True)  # the address that it is from
     letter = fields.TextField(null=True)  # the id of the letter that is sent, null where subject and body are all there is
@@ -268,6 +269,8 @@ class Outgoing(Model):
             Index(fields=("owner", "created_at"), name="outbox_owner"),
             Index(fields=("holder", "created_at"), name="outbox_holder"),
             Index(fields=("state", "due_at"), name="outbox_due"),
+            Index(fields=("state", "host", "due_at"), name="outbox_host"),
+            Index(fields=("done_at",), name="outbox_done"),
         ]
 
 
@@ -299,6 +302,7 @@ class MailDomain(Model):
         indexes = [
             Index(fields=("name", "state"), name="mail_domain_name"),
             Index(fields=("owner", "created_at"), name="mail_domain_owner"),
+            Index(fields=("mailbox", "state"), name="mail_domain_mailbox"),
         ]
 
 
@@ -320,6 +324,7 @@ class Letter(Model):
         indexes = [
             Index(fields=("mailbox", "message_id"), name="letter_message"),
             Index(fields=("mailbox", "thread"), name="letter_thread"),
+            Index(fields=("created_at",), name="letter_age"),
         ]
 
 
@@ -338,7 +343,8 @@ class SigningKey(Model):
 class Invitation(Model):
     """An event that people were invited to, as they were told of it last."""
 
-    uid = Name(primary_key=True)
+    id = Name(primary_key=True)  # route and key
+    uid = Name()
     route = Name()
     key = Name()
     owner = Name()
@@ -347,10 +353,15 @@ class Invitation(Model):
     digest = fields.TextField()  # of what they were told
     told = fields.TextField()  # the event as they were told of it, as JSON, empty before the first time
     created_at = fields.BigIntField()
+    due_at = fields.BigIntField(null=True)  # when it is looked at again though nothing changed: it could not be told
 
     class Meta:
         table = "invitation"
-        indexes = [Index(fields=("route", "key"), name="invitation_record")]
+        indexes = [
+            Index(fields=("route", "key"), name="invitation_record"),
+            Index(fields=("uid", "mailbox"), name="invitation_uid"),
+            Index(fields=("due_at",), name="invitation_due"),
+        ]
 
 
 class Feed(Model):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocean.store.engine import Engine, Row, Step
 
-QUEUED, SENT, FAILED, DROPPED = "queued", "sent", "failed", "dropped"
-_COLUMNS = "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, done_at"
-_ADD = f"INSERT INTO outbox ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+QUEUED, SENDING, SENT, FAILED, DROPPED = "queued", "sending", "sent", "failed", "dropped"
+_COLUMNS = "id, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, done_at, host"
+_ADD = f"INSERT INTO outbox ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 class Queued(NamedTuple):
@@ -30,6 +31,7 @@ class Queued(NamedTuple):
     letter: str = ""
     error: str = ""
     done_at: int | None = None
+    host: str = ""  # of the recipient
 
 
 def added(rows: list[Queued]) -> Step:
@@ -61,24 +63,26 @@ async def _queued(engine: Engine, tail: str, args: tuple[object, ...]) -> list[Q
 
 def _whole(row: Row) -> Queued:
     """Rows of before there were all the columns have none there."""
-    mailbox, sender, letter, error = (str(cell or "") for cell in row[10:14])
-    id_, owner, holder, recipient, subject, body, state, attempts, created_at, due_at = row[:10]
+    id_, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, done_at, host = row
     return Queued(
-        id_, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox, sender, letter, error, row[14]
-    )
+        id_, owner, holder, recipient, subject, body, state, attempts, created_at, due_at, mailbox or "", sender or "", letter or "",
+        error or "", done_at, host or "",
+    )  # fmt: skip
 
 
 async def one(engine: Engine, id_: str) -> Queued | None:
     return next(iter(await _queued(engine, "WHERE id = ?", (id_,))), None)
 
 
-async def due(engine: Engine, moment: int, limit: int) -> list[Queued]:
-    """Those to be sent now, those that wait longest first."""
-    return await _queued(engine, "WHERE state = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?", (QUEUED, moment, limit))
+async def due(engine: Engine, moment: int, busy: Sequence[str], limit: int) -> list[Queued]:
+    """Those to be sent now, those that wait longest first, but for hosts that are `busy`: one that is slow holds up no other."""
+    marks = ",".join("?" * len(busy))
+    others = f" AND coalesce(host, '') NOT IN ({marks})" if busy else ""
+    return await _queued(engine, f"WHERE state = ? AND due_at <= ?{others} ORDER BY due_at, id LIMIT ?", (QUEUED, moment, *busy, limit))
 
 
 async def any_queued(engine: Engine) -> bool:
-    return bool(await engine.rows("SELECT 1 FROM outbox WHERE state = ? LIMIT 1", (QUEUED,)))
+    return bool(await engine.rows("SELECT 1 FROM outbox WHERE state IN (?, ?) LIMIT 1", (QUEUED, SENDING)))
 
 
 async def next_due(engine: Engine) -> int | None:
@@ -87,23 +91,42 @@ async def next_due(engine: Engine) -> int | None:
     return rows[0][0] if rows else None
 
 
+async def sent_since(engine: Engine, owner: str, moment: int) -> int:
+    """How many of an owner were queued since."""
+    return int((await engine.rows("SELECT count(*) FROM outbox WHERE owner = ? AND created_at > ?", (owner, moment)))[0][0])
+
+
 async def newest(engine: Engine, limit: int, owner: str | None = None, state: str | None = None) -> list[Queued]:
     wanted = [(column, value) for column, value in (("owner", owner), ("state", state)) if value is not None]
     where = "WHERE " + " AND ".join(f"{column} = ?" for column, _ in wanted) if wanted else ""
-    return await _queued(engine, f"{where} ORDER BY id DESC LIMIT ?", (*(value for _, value in wanted), limit))
+    order = "created_at DESC, id DESC" if owner is not None else "id DESC"
+    return await _queued(engine, f"{where} ORDER BY {order} LIMIT ?", (*(value for _, value in wanted), limit))
+
+
+def begun(id_: str) -> Step:
+    """It is being sent: nobody takes it back any more. Gives its id, or nothing where it waits no more."""
+    return Step("UPDATE outbox SET state = 'sending' WHERE id = ? AND state = 'queued' RETURNING id", [(id_,)], reads=True)
+
+
+def waits_again() -> Step:
+    """What another process was about to send waits, since it is gone."""
+    return Step("UPDATE outbox SET state = 'queued' WHERE state = 'sending'", [()])
 
 
 def settled(id_: str, state: str, error: str, moment: int) -> Step:
     """It is over with it; what it said is kept no longer, where it was all in the row."""
     return Step(
-        "UPDATE outbox SET state = ?, error = ?, done_at = ?, attempts = attempts + 1, body = '' WHERE id = ? AND state = 'queued'",
+        "UPDATE outbox SET state = ?, error = ?, done_at = ?, attempts = attempts + 1, body = '' WHERE id = ? "
+        "AND state IN ('queued', 'sending')",
         [(state, error, moment, id_)],
     )
 
 
 def postponed(id_: str, due_at: int, error: str) -> Step:
     return Step(
-        "UPDATE outbox SET attempts = attempts + 1, due_at = ?, error = ? WHERE id = ? AND state = 'queued'", [(due_at, error, id_)]
+        "UPDATE outbox SET state = 'queued', attempts = attempts + 1, due_at = ?, error = ? WHERE id = ? "
+        "AND state IN ('queued', 'sending')",
+        [(due_at, error, id_)],
     )
 
 
@@ -127,4 +150,4 @@ def dropped(id_: str, owner: str | None, moment: int) -> Step:
 
 def forgotten(before: int) -> Step:
     """Those that are over with since long."""
-    return Step("DELETE FROM outbox WHERE state <> 'queued' AND done_at < ?", [(before,)])
+    return Step("DELETE FROM outbox WHERE done_at < ?", [(before,)])

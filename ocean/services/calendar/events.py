@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,12 +27,13 @@ from ocean.services.data.writing import write
 from ocean.services.mail import mailboxes
 from ocean.services.query import folders
 from ocean.store import accounts
-from ocean.store.calendars import Invitation
+from ocean.store.calendars import Invitation, invitation_id
 from ocean.store.engine import Steps
 from ocean.store.reader import now
 
 MAX_EVENTS = 5000  # of a folder that are looked at
 MAX_SHOWN = 1000
+MAX_KNOWN = 20_000  # records whose events are kept read
 PAGE = 1000
 LONGEST = 3660  # days of a range
 TRIES = 5  # where others change the same event meanwhile
@@ -62,7 +64,7 @@ async def save(ocean: Ocean, caller: Caller, *, route: str, event: dict[str, Any
         before = await ocean.reader.entity(route, key)
         payload, if_match = _next(event, before, caller)
         uid = uid_of(ocean, route, key, read)
-        row = Invitation(uid, route, key, str(caller.key), box or "", 0, "", "", now())
+        row = Invitation(invitation_id(route, key), uid, route, key, str(caller.key), box or "", 0, "", "", now())
 
         def beside(row: Invitation = row) -> Steps:
             if box is not None:
@@ -93,7 +95,9 @@ def _next(event: dict[str, Any], before: Drop | None, caller: Caller) -> tuple[d
     if before is None or not isinstance(old, dict):
         return payload, None
     sequence = old.get("sequence")
-    payload["sequence"] = sequence + 1 if isinstance(sequence, int) and not isinstance(sequence, bool) and 0 <= sequence < 2**31 - 1 else 1
+    payload["sequence"] = (
+        sequence + 1 if isinstance(sequence, int) and not isinstance(sequence, bool) and 0 <= sequence < events.MAX_SEQUENCE else 1
+    )
     known = {one["email"].lower(): one for one in old.get("attendees") or [] if isinstance(one, dict) and isinstance(one.get("email"), str)}
     if isinstance(event.get("attendees"), list):
         payload["attendees"] = [_with_answer(one, known) for one in event["attendees"]]
@@ -131,7 +135,7 @@ async def all_of(ocean: Ocean, caller: Caller, route: str) -> list[tuple[Drop, E
     while True:
         drops = await folders.everything(ocean, caller, route, PAGE, after)
         for drop in drops:
-            event = events.read(loads(drop.body()))
+            event = event_of(drop)
             if event is not None:
                 found.append((drop, event))
         if len(found) > MAX_EVENTS:
@@ -139,6 +143,23 @@ async def all_of(ocean: Ocean, caller: Caller, route: str) -> list[tuple[Drop, E
         if not drops:
             return found
         after = drops[-1].seq
+
+
+_known: OrderedDict[str, Event | None] = OrderedDict()  # of drops, which never change, by their ids
+
+
+def event_of(drop: Drop) -> Event | None:
+    """The event that a record is, read once."""
+    if drop.counters:
+        return events.read(loads(drop.body()))
+    if drop.drop_id in _known:
+        _known.move_to_end(drop.drop_id)
+        return _known[drop.drop_id]
+    found = events.read(loads(drop.body())) if '"start"' in (drop.payload or "") else None
+    _known[drop.drop_id] = found
+    if len(_known) > MAX_KNOWN:
+        _known.popitem(last=False)
+    return found
 
 
 def _order(value: date | datetime) -> datetime:

@@ -12,15 +12,16 @@ from datetime import UTC, datetime
 import orjson
 
 from ocean.context import Caller, Ocean
-from ocean.core import events, mail
+from ocean.core import access, events, mail
 from ocean.core.drop import Drop
 from ocean.core.events import Event, digest_of
 from ocean.core.mail import Address
-from ocean.core.payloads import dumps, loads
+from ocean.core.payloads import dumps, encode, loads
+from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.calendar import ics
 from ocean.services.calendar.ics import Placed
-from ocean.services.data import records
+from ocean.services.data.writing import write
 from ocean.services.mail import mailboxes, sending
 from ocean.services.mail.composing import Outgoing
 from ocean.services.mail.sending import Posting
@@ -32,6 +33,8 @@ from ocean.store.mail import Mailbox, mailbox
 from ocean.store.reader import now
 
 LEASE = 15.0  # seconds
+TEMPORARY = frozenset(("SERVER_BUSY", "STORAGE_FULL", "LIMIT_REACHED"))
+AGAIN, MUCH_LATER = 30_000, 3_600_000  # milliseconds until one that could not be told is tried again
 log = logging.getLogger("ocean.invites")
 
 
@@ -48,15 +51,32 @@ class Inviting:
         if lease is None:
             return False
         head, _ = await self._ocean.reader.head()
-        if head <= lease.position:
-            return False
-        for one in await rows.changed_between(self._ocean.engine, lease.position, head):
-            try:
-                await self._tell(one)
-            except OceanError as fault:
-                await self._gave_up(one, fault)
-        await self._moved(lease, head)
-        return True
+        for one in await rows.to_look_at(self._ocean.engine, lease.position, head, now()):
+            await self._look(one)
+        if head > lease.position:
+            await self._moved(lease, head)
+        return False
+
+    async def _look(self, one: Invitation) -> None:
+        """Whatever is wrong with one event, the others are told: it is looked at again later, or said to who invited."""
+        try:
+            await self._tell(one)
+        except OceanError as fault:
+            if fault.code not in TEMPORARY:
+                await self._gave_up(one, fault.message)
+                return
+            wait = AGAIN if fault.code != "LIMIT_REACHED" else MUCH_LATER
+            log.warning("invitations to %s in %s wait: %s", one.key, one.route, fault.message)
+            await self._put(one.later(now() + wait))
+        except Exception as fault:  # of what somebody has written there, whatever that is
+            log.exception("invitations to %s in %s are not sent", one.key, one.route)
+            await self._gave_up(one, f"This event can't be sent: {type(fault).__name__}.")
+
+    async def _put(self, step: Step) -> None:
+        def steps() -> Steps:
+            yield step
+
+        await self._ocean.log.transact(steps())
 
     async def _moved(self, lease: Lease, position: int) -> None:
         with suppress(LostLeaseError):
@@ -75,7 +95,8 @@ class Inviting:
         event = events.read(payload)
         told = orjson.loads(known.told) if known.told else None
         before = events.read(told)
-        if box is None:
+        if box is None or not await self._may_tell(known):
+            await self._put(known.over())
             return
         here = await _organizer(ocean, box, event or before)
         if event is None or event.cancelled:
@@ -86,7 +107,7 @@ class Inviting:
         people = {one.email.lower(): one.email for one in event.attendees}
         heard = {one.email.lower(): one.email for one in before.attendees} if before is not None else {}
         changed = before is None or digest != known.digest
-        sequence = max(event.sequence, known.sequence + 1) if changed and before is not None else max(event.sequence, known.sequence)
+        sequence = max(event.sequence, _next(known.sequence)) if changed and before is not None else max(event.sequence, known.sequence)
         now_known = known._replace(sequence=sequence, digest=digest, told=dumps(payload))
         postings = []
         for lower, address in people.items():
@@ -100,8 +121,15 @@ class Inviting:
         if postings or not known.told:
             await self._post(known, box, postings, now_known.said())
 
+    async def _may_tell(self, known: Invitation) -> bool:
+        """Whether who invited may still read the event: else they would tell what is not theirs by now."""
+        rules = await self._ocean.reader.rules(known.route)
+        found = await self._ocean.reader.look(known.route, known.key)
+        verdict = access.decide(known.route, known.owner, "entity", rules)
+        return verdict == "allow" or (verdict == "own" and found.owner == known.owner)
+
     async def _cancel(self, known: Invitation, box: Mailbox, drop: Drop | None, before: Event | None, here: Address, *, gone: bool) -> None:
-        sequence, postings = known.sequence + 1, []
+        sequence, postings = _next(known.sequence), []
         if before is not None:
             placed = _placed(self._ocean, known, before, drop, here, sequence)
             postings = [_posting("CANCEL", placed, here, one.email) for one in before.attendees]
@@ -119,13 +147,23 @@ class Inviting:
                 return
         await self._ocean.log.transact(beside())
 
-    async def _gave_up(self, known: Invitation, fault: OceanError) -> None:
+    async def _gave_up(self, known: Invitation, why: str) -> None:
         """Whoever invited reads why nobody was told, where what comes back is."""
-        log.warning("invitations to %s in %s are not sent: %s", known.key, known.route, fault.message)
-        payload = {"event": {"route": known.route, "key": known.key}, "error": fault.message, "code": fault.code}
+        log.warning("invitations to %s in %s are not sent: %s", known.key, known.route, why)
+        payload = {"event": {"route": known.route, "key": known.key}, "error": why}
         box = await mailbox(self._ocean.engine, known.mailbox)
-        if box is not None:
-            await records.save(self._ocean, Caller(box.owner), route=mail.folder(box.name, mail.BOUNCES), payload=payload)
+        if box is None:
+            return
+        op = Op("save", mail.folder(box.name, mail.BOUNCES), None, encode(payload))
+
+        def beside() -> Steps:
+            yield known.later(None)
+
+        await write(self._ocean, Caller(box.owner), [op], beside)
+
+
+def _next(sequence: int) -> int:
+    return min(sequence + 1, 2 * events.MAX_SEQUENCE)
 
 
 async def _organizer(ocean: Ocean, box: Mailbox, event: Event | None) -> Address:

@@ -11,11 +11,10 @@ from ocean.core import events, mail
 from ocean.core.drop import Drop, show_time
 from ocean.core.mail import Address, Results
 from ocean.core.payloads import loads
-from ocean.core.transition import missing
+from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.calendar import ics
 from ocean.services.calendar.events import note_answer
-from ocean.services.data import records
 from ocean.services.mail import mailboxes, sending
 from ocean.services.mail.composing import Outgoing
 from ocean.services.mail.parsing import Parsed
@@ -30,7 +29,7 @@ log = logging.getLogger("ocean.invites")
 async def take(ocean: Ocean, box: Mailbox, parsed: Parsed, results: Results) -> None:
     """Writes the answers that a message brings on the events they are about. Who answers is who the message is from, and invited: what
     another says in their name, or what the domain's own policy does not stand by, changes nothing."""
-    if results.dmarc in ("fail", "temperror"):
+    if results.dmarc in ("fail", "temperror") or len(parsed.all("from")) != 1:
         return
     sender = parsed.sender.address.lower()
     for raw in parsed.calendars[:3]:
@@ -44,8 +43,8 @@ async def take(ocean: Ocean, box: Mailbox, parsed: Parsed, results: Results) -> 
 
 
 async def _noted(ocean: Ocean, box: Mailbox, one: ics.Received, sender: str) -> None:
-    known = await invitation(ocean.engine, one.uid)
-    if known is None or known.mailbox != box.name or one.sequence > known.sequence + 1000:
+    known = await invitation(ocean.engine, one.uid, box.name)
+    if known is None:
         return
     answer = one.attendees[sender]
     more = None
@@ -62,6 +61,8 @@ async def _noted(ocean: Ocean, box: Mailbox, one: ics.Received, sender: str) -> 
     try:
         await note_answer(ocean, Caller(known.owner), known.route, known.key, sender, answer, at=at, more=more)
     except OceanError as fault:  # removed meanwhile, or not invited: the message itself is kept
+        if fault.code in ("SERVER_BUSY", "STORAGE_FULL"):
+            raise
         log.info("an answer to %s in %s changes nothing: %s", known.key, known.route, fault.message)
 
 
@@ -88,8 +89,8 @@ async def answer(ocean: Ocean, caller: Caller, drop: Drop, email: str, said: str
     word = {"accepted": "Accepted", "declined": "Declined", "tentative": "Tentative"}.get(said, said.capitalize())
     title = "".join(c for c in f"{word}: {event.title}" if c.isprintable())[:200]
     message = Outgoing(chosen, [Address("", found["organizer"])], title, f"{chosen.address}: {said}\n", calendar=("REPLY", calendar))
-    (told,) = await sending.post(ocean, caller, box, [Posting(message, [found["organizer"]])])
     if drop.key is None:
         raise missing(drop.route, drop.key)
-    await records.update(ocean, caller, route=drop.route, key=drop.key, changes={"answer": said})
+    noted = Op("update", drop.route, drop.key, changes={"answer": said})
+    (told,) = await sending.post(ocean, caller, box, [Posting(message, [found["organizer"]])], ops=[noted])
     return {"route": drop.route, "key": drop.key, "email": email, "status": said, "message": told["id"]}

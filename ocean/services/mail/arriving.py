@@ -27,6 +27,7 @@ from ocean.services.mail.composing import Outgoing
 from ocean.services.mail.messages import Envelope, Prepared
 from ocean.services.mail.parsing import Parsed, parse
 from ocean.store import outbox as rows
+from ocean.store import passes
 from ocean.store.engine import Step, Steps
 from ocean.store.mail import Mailbox
 from ocean.store.outbox import Queued
@@ -35,6 +36,7 @@ from ocean.store.reader import now
 IN_LOOP = 32 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
 HOPS = 50  # that a message may have come by (RFC 5321, 6.3)
 MAX_RULES = 50
+AWAY_KIND = "away"
 FORWARD = "forward "  # whom a quota counts for, of what is passed on for a mailbox
 AWAY = 7 * 86_400_000  # milliseconds in which one person is told once that nobody is there
 
@@ -68,6 +70,8 @@ async def arrive(ocean: Ocean, arrival: Arrival) -> None:
     froms = parsed.all("from")
     shown = mail.host_of(parsed.sender.address) if len(froms) == 1 else ""
     results = arrival.trusted or await authentic.authenticate(ocean.dns, arrival.raw, arrival.ip, arrival.helo, arrival.sender, shown)
+    if len(froms) > 1:  # nobody can say who it is from (RFC 7489, 6.6.1)
+        results = results._replace(dmarc="fail", policy="reject")
     spam = mail.spam_of(results, parsed.faults)
     if ocean.settings["OCEAN_SPAM_FILTER"] and arrival.trusted is None:
         spam = await _filtered(ocean, arrival, spam)
@@ -95,8 +99,8 @@ async def _keep(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, resu
                 yield _said_away(box, row.recipient)
 
     once = arrival.once or f"{hashlib.sha256(arrival.raw).hexdigest()} {arrival.sender}"
-    filed = await messages.receive(ocean, box, raw, parsed, results, envelope, spam=spam, once=once, beside=beside, also=also)
-    if parsed.calendars and not filed.known and not flagged:
+    await messages.receive(ocean, box, raw, parsed, results, envelope, spam=spam, once=once, beside=beside, also=also)
+    if parsed.calendars and not flagged:  # once more where it was kept before: who kept it may have ended there. It changes nothing then
         await replies.take(ocean, box, parsed, results)
 
 
@@ -111,7 +115,18 @@ def traced(ocean: Ocean, arrival: Arrival, address: str, results: Results) -> by
         f"Received: from {_word(arrival.helo)} ([{_word(arrival.ip)}])\r\n by {here} with {arrival.by}\r\n"
         f" for <{_word(address)}>; {formatdate(now() / 1000)}\r\n"
     )
-    return heads.encode(errors="replace") + arrival.raw
+    return heads.encode(errors="replace") + _unforged(arrival.raw, here)
+
+
+def _unforged(raw: bytes, here: str) -> bytes:
+    """Without what only we may have written: results in our name (RFC 8601, 5), and the way back."""
+    at = raw.find(b"\r\n\r\n") + 2
+    head = raw[:at]
+    if b"authentication-results:" not in (lower := head.lower()) and b"return-path:" not in lower:
+        return raw
+    named = rb"return-path:|authentication-results:\s*" + re.escape(here.encode()) + rb"\b"
+    ours = re.compile(rb"(?im)^(?:" + named + rb")[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+    return ours.sub(b"", head) + raw[at:]
 
 
 def _word(text: str) -> str:
@@ -144,17 +159,26 @@ async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox) ->
         rule = loads(drop.body()) if drop.live(moment) else None
         if not isinstance(rule, dict) or not _holds(rule, parsed, moment):
             continue
-        if rule.get("type") == "forward" and mail.is_address(rule.get("to")):
-            queue.append(_forward(box, str(rule["to"]), parsed, arrival, moment))
-        elif rule.get("type") == "vacation" and await _may_answer(ocean, arrival, address, box):
-            made, row = await _away(ocean, box, address, rule, parsed, arrival)
-            also.append(made)
-            queue.append(row)
-    if queue and not await _room(ocean, box, len(queue)):
+        try:
+            if rule.get("type") == "forward" and mail.is_address(rule.get("to")):
+                queue.append(_forward(box, str(rule["to"]), parsed, arrival, moment))
+            elif rule.get("type") == "vacation" and await _may_answer(ocean, arrival, address, box):
+                made, row = await _away(ocean, box, address, rule, parsed, arrival)
+                also.append(made)
+                queue.append(row)
+        except OceanError as fault:  # what a rule says can't be done: that is no reason to refuse the message
+            parsed.faults.append(f"the rule {drop.key} was not followed: {fault.message}")
+    if queue and await outbox.full(ocean, rule_owner(box), len(queue)):
         for made in also:
             await made.take_back(ocean)
+        parsed.faults.append("its rules were not followed: too much was sent for this mailbox in a day")
         return [], []
     return also, queue
+
+
+def rule_owner(box: Mailbox) -> str:
+    """Whom what rules send counts for: what strangers make a mailbox send is not its owner's own."""
+    return f"@rule {box.name}"
 
 
 def _holds(rule: dict[str, Any], parsed: Parsed, moment: int) -> bool:
@@ -172,10 +196,10 @@ def _holds(rule: dict[str, Any], parsed: Parsed, moment: int) -> bool:
 
 def _forward(box: Mailbox, to: str, parsed: Parsed, arrival: Arrival, moment: int) -> Queued:
     """The letter itself, from an address of ours that a bounce comes back to; its `letter` is named once it is kept."""
-    id_ = str(uuid_utils.uuid7())
+    id_, holder, subject = str(uuid_utils.uuid7()), f"{FORWARD}{box.name}", parsed.subject[:500]
     return Queued(
-        id_, box.owner, f"{FORWARD}{box.name}", mail.check_address(to), parsed.subject[:500], "", rows.QUEUED, 0, moment, moment, box.name,
-        arrival.sender or "forward",
+        id_, rule_owner(box), holder, mail.check_address(to), subject, "", rows.QUEUED, 0, moment, moment, box.name,
+        arrival.sender or "forward", host=mail.host_of(to),
     )  # fmt: skip
 
 
@@ -186,17 +210,15 @@ async def _may_answer(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox
     robot = re.match(r"(mailer-daemon|postmaster|no-?reply|bounce|owner-|.*-request@|.*-owner@)", sender.lower())
     if not mail.is_address(sender) or robot or parsed.automatic or address.lower() not in people:
         return False
-    return not await ocean.engine.rows("SELECT 1 FROM once WHERE id = ? AND expires_at > ?", (_away_id(box, sender), now()))
+    return not await passes.stands(ocean.engine, AWAY_KIND, _away_id(box, sender), now())
 
 
 def _away_id(box: Mailbox, sender: str) -> str:
-    return f"away {hashlib.sha256(f'{box.name} {sender.lower()}'.encode()).hexdigest()}"
+    return f"{box.name} {sender.lower()}"
 
 
 def _said_away(box: Mailbox, sender: str) -> Step:
-    put = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?)"
-    again = " ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at"
-    return Step(put + again, [(_away_id(box, sender), "away", "{}", now() + AWAY)])
+    return passes.put_again(AWAY_KIND, _away_id(box, sender), now() + AWAY)
 
 
 async def _away(
@@ -215,16 +237,10 @@ async def _away(
     raw = composing.compose(message, composing.new_message_id(mail.host_of(address)), moment)
     made = await messages.prepare(ocean, box, mail.SENT, raw, parse(raw), {"automatic": True})
     row = Queued(
-        str(uuid_utils.uuid7()), box.owner, f"mailbox {box.name}", arrival.sender, titled, "", rows.QUEUED, 0, moment, moment, box.name, "",
-        made.filed.id,
+        str(uuid_utils.uuid7()), rule_owner(box), f"mailbox {box.name}", arrival.sender, titled, "", rows.QUEUED, 0, moment, moment,
+        box.name, "", made.filed.id, host=mail.host_of(arrival.sender),
     )  # fmt: skip
     return made, row
-
-
-async def _room(ocean: Ocean, box: Mailbox, count: int) -> bool:
-    """Whether the owner may send so many more today."""
-    ((sent,),) = await ocean.engine.rows("SELECT count(*) FROM outbox WHERE owner = ? AND created_at > ?", (box.owner, now() - 86_400_000))
-    return bool(sent + count <= outbox.MAX_PER_DAY)
 
 
 async def came_back(ocean: Ocean, id_: str, arrival: Arrival) -> None:

@@ -64,7 +64,7 @@ async def _policy(dns: Dns, shown: str) -> tuple[senders.Policy | str, str]:
 async def _spf(dns: Dns, ip: str, helo: str, sender: str, said_by: str) -> str:
     """In a thread only where the domain has a record at all."""
     try:
-        if not said_by or not any(text.lower().startswith(b"v=spf1") for text in await dns.texts(said_by)):
+        if not ip or not said_by or not any(text.lower().startswith(b"v=spf1") for text in await dns.texts(said_by)):
             return "none"
     except DnsError:
         return "temperror"

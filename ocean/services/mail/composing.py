@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,6 +69,22 @@ def compose(message: Outgoing, message_id: str, moment: int) -> bytes:
         return _lines(message.headers) + made.as_bytes()
     except (ValueError, LookupError) as fault:
         raise OceanError("INVALID_VALUE", f"The message can't be written: {str(fault)[:100]}.") from None
+
+
+_BLIND = re.compile(rb"(?im)^(?:resent-)?bcc:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+
+
+def completed(raw: bytes, host: str) -> bytes:
+    """A message that a mail program made, as it may go (RFC 6409, 8): nobody reads to whom it goes blindly, and it has a date and an id."""
+    head, gap, body = raw.partition(b"\r\n\r\n")
+    lines = _BLIND.sub(b"", head + b"\r\n")
+    lower = b"\r\n" + lines.lower()
+    more = b""
+    if b"\r\nmessage-id:" not in lower:
+        more += f"Message-ID: {new_message_id(host)}\r\n".encode()
+    if b"\r\ndate:" not in lower:
+        more += f"Date: {format_datetime(datetime.now(UTC))}\r\n".encode()
+    return more + lines + (b"\r\n" + body if gap else b"\r\n")
 
 
 def _lines(headers: Mapping[str, str]) -> bytes:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import mail
 from ocean.core.mail import Address, Results
+from ocean.core.payloads import encode
+from ocean.core.transition import Op
 from ocean.egress.smtp import Carrier, Outcome, Smarthost
 from ocean.errors import OceanError
-from ocean.services.data import records
+from ocean.services.data.writing import write
 from ocean.services.mail import composing, mailboxes, messages, outbox, sending, signing
 from ocean.services.mail.arriving import FORWARD, NOBODY, Arrival, arrive
 from ocean.services.mail.composing import Outgoing
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
-from ocean.store.engine import Step, Steps
-from ocean.store.leases import Tenure
+from ocean.store.engine import Row, Step, Steps
+from ocean.store.leases import LostLeaseError, Tenure, holds
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 
@@ -33,6 +36,7 @@ LOOK = 200  # messages that are looked at for one that may go
 PAUSES = (1, 5, 15, 30, 60, 120, 240, 480)  # minutes between tries, the last again and again
 GIVEN_UP = 5 * 86_400_000  # milliseconds after which one is not tried any more (RFC 5321, 4.5.4.1)
 WITHIN = 900.0  # seconds for one try
+GONE = 1  # the outcome of a message that is not there any more
 log = logging.getLogger("ocean.mail")
 
 
@@ -48,17 +52,25 @@ class Delivering:
         self._going: dict[str, asyncio.Task[None]] = {}
         self._hosts: Counter[str] = Counter()
         self._keys: list[Key] = []
+        self._mine = False  # whether it held the lease at the last look
         self.ended = asyncio.Event()  # when a conversation has ended: there is room for another
 
     async def step(self) -> bool:
         """Begins what is due and has room; whether it began any."""
-        if await self._tenure.hold() is None:
+        lease = await self._tenure.hold()
+        if lease is None:
+            await self._stop()  # another has it: what is begun here would be sent twice
+            self._mine = False
             return False
+        if not self._mine:
+            await self._put(rows.waits_again())
+            self._mine = True
         self.ended.clear()
         if len(self._going) >= TOGETHER:
             return False
         began = False
-        for row in await rows.due(self._ocean.engine, now(), LOOK):
+        busy = [host for host, count in self._hosts.items() if count >= FOR_ONE_HOST]
+        for row in await rows.due(self._ocean.engine, now(), busy, LOOK):
             host = mail.host_of(row.recipient)
             if row.id in self._going or self._hosts[host] >= FOR_ONE_HOST or len(self._going) >= TOGETHER:
                 continue
@@ -68,42 +80,86 @@ class Delivering:
         return began
 
     async def pause(self) -> float:
-        """Seconds until the next is due, at most a minute."""
+        """Seconds until there may be something to begin: what is due and has no room waits for the end of something."""
         due = await rows.next_due(self._ocean.engine)
-        return min(60.0, max(0.05, (due - now()) / 1000)) if due is not None else 60.0
+        if due is None:
+            return 60.0
+        return min(60.0, max(1.0 if self._going else 0.05, (due - now()) / 1000))
 
     async def close(self) -> None:
         """Conversations that go on are ended: their messages wait."""
+        await self._stop()
+        if self._mine:
+            with suppress(Exception):  # whoever holds the lease next does it
+                await self._put(rows.waits_again())
+        await self._tenure.leave()
+
+    async def _stop(self) -> None:
         for task in list(self._going.values()):
             task.cancel()
         await asyncio.gather(*self._going.values(), return_exceptions=True)
-        await self._tenure.leave()
 
     async def _try(self, row: Queued, host: str) -> None:
         try:
-            async with asyncio.timeout(WITHIN):
-                await self._one(row, host)
-        except Exception as fault:  # a full disk, a master key that is another: the message waits
+            if await self._begun(row):
+                await self._note(row, await self._outcome(row, host))
+        except LostLeaseError:
+            log.warning("another process sends by now")
+        except Exception as fault:
             log.warning("a message waits: %r", fault)
-            await self._later(row, f"This server could not send it: {type(fault).__name__}")
         finally:
             self._hosts[host] -= 1
-            if not self._hosts[host]:
+            if self._hosts[host] <= 0:
                 del self._hosts[host]
             self._going.pop(row.id, None)
             self.ended.set()
 
-    async def _one(self, row: Queued, host: str) -> None:
+    async def _begun(self, row: Queued) -> bool:
+        """Whether it still waits, and is taken to be sent by who holds the lease."""
+        found: list[Row] = []
+
+        def steps() -> Steps:
+            yield from holds(self._tenure.lease)
+            found.extend((yield rows.begun(row.id)))
+
+        await self._ocean.log.transact(steps())
+        return bool(found)
+
+    async def _outcome(self, row: Queued, host: str) -> Outcome | None:
+        """What became of it; None where that is written already. A fault of our own counts as none that its host made."""
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._one(row, host)
+        except TimeoutError:
+            return Outcome(0, f"It took longer than {WITHIN:.0f} s")
+        except Exception as fault:  # a full disk, a master key that is another
+            log.warning("a message waits: %r", fault)
+            return Outcome(0, f"This server could not send it: {type(fault).__name__}")
+
+    async def _note(self, row: Queued, outcome: Outcome | None) -> None:
+        """Writes what became of a message, however long that takes: until it is written it is not begun again."""
+        pause = 1.0
+        while outcome is not None:
+            try:
+                await self._settle(row, outcome)
+                return
+            except LostLeaseError:
+                raise
+            except Exception as fault:
+                log.warning("what became of a message can't be written: %r", fault)
+                await asyncio.sleep(pause)
+                pause = min(60.0, pause * 2)
+
+    async def _one(self, row: Queued, host: str) -> Outcome | None:
         raw = await self._raw(row)
         if raw is None:
-            await self._done(rows.settled(row.id, rows.DROPPED, "The message was removed.", now()))
-        elif await mailboxes.local(self._ocean, host):
-            await self._local(row, raw)
-        elif not may_leave(self._ocean):
-            await self._later(row, "Mail goes no further than this server: its operator sets OCEAN_MAIL_DOMAIN.")
-        else:
-            signed = await self._signed(row, raw)
-            await self._settle(row, await self._carrier.carry(host, envelope_sender(self._ocean, row), row.recipient, signed))
+            return Outcome(GONE, "The message was removed.")
+        if await mailboxes.local(self._ocean, host):
+            return await self._local(row, raw)
+        if not may_leave(self._ocean):
+            return Outcome(0, "Mail goes no further than this server: its operator sets OCEAN_MAIL_DOMAIN.")
+        signed = await self._signed(row, _without_path(raw) if passed_on(row) else raw)
+        return await self._carrier.carry(host, envelope_sender(self._ocean, row), row.recipient, signed)
 
     async def _raw(self, row: Queued) -> bytes | None:
         if not row.letter:
@@ -121,35 +177,41 @@ class Delivering:
             return raw
         return await asyncio.to_thread(signatures.sign, raw, domain, self._keys)
 
-    async def _local(self, row: Queued, raw: bytes) -> None:
+    async def _local(self, row: Queued, raw: bytes) -> Outcome | None:
         """To a mailbox here, in one commit with the note that it arrived."""
         box = await mailboxes.accepts(self._ocean, row.recipient)
+        here = settings.mail_host(self._ocean.settings)
         if box is None:
-            await self._settle(row, Outcome(550, "5.1.1 No such mailbox here", settings.mail_host(self._ocean.settings)))
-            return
-        host, here = mail.host_of(row.sender) or mailboxes.domain(self._ocean), settings.mail_host(self._ocean.settings)
-        trusted = Results() if passed_on(row) else Results("pass", "pass", "pass", "none", "none", host, (host,))
+            return Outcome(550, "5.1.1 No such mailbox here", here)
+        host = mail.host_of(row.sender) or mailboxes.domain(self._ocean)
+        # What is passed on is somebody else's: it says who it is from by its own signatures alone.
+        trusted = None if passed_on(row) else Results("pass", "pass", "pass", "none", "none", host, (host,))
         sender = row.sender if mail.is_address(row.sender) else ""
         settled = rows.settled(row.id, rows.SENT, "", now())
         arrival = Arrival(raw, "", here, sender, [(row.recipient, box)], "LMTP", f"out {row.id}", trusted, lambda: settled)
         await arrive(self._ocean, arrival)
-        await self._done(rows.settled(row.id, rows.SENT, "", now()))  # where it was there already
+        await self._put(settled)  # where it was there already
+        return None
 
     async def _settle(self, row: Queued, outcome: Outcome) -> None:
-        said = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
+        said = f"{outcome.code} {outcome.text}" if outcome.code > GONE else outcome.text
         if outcome.taken:
             log.info("sent %s by %s %s", row.id, outcome.host, outcome.tls or "without TLS")
-            await self._done(rows.settled(row.id, rows.SENT, said, now()))
+            await self._put(rows.settled(row.id, rows.SENT, said, now()))
+        elif outcome.code == GONE:
+            await self._put(rows.settled(row.id, rows.DROPPED, said, now()))
         elif outcome.refused or now() - row.created_at > GIVEN_UP:
             await self._failed(row, outcome, said)
         else:
-            await self._later(row, said)
+            pause = PAUSES[min(row.attempts, len(PAUSES) - 1)] * 60_000
+            await self._put(rows.postponed(row.id, now() + pause, said))
 
     async def _failed(self, row: Queued, outcome: Outcome, said: str) -> None:
-        """Its sender reads why in `bounces`; an address that none reaches is written to no more."""
-        await self._done(rows.settled(row.id, rows.FAILED, said, now()))
-        box = await letters.mailbox(self._ocean.engine, row.mailbox) if row.mailbox else None
-        if box is None or not row.sender:
+        """Its sender reads why in `bounces`, and an address that none reaches is written to no more: in one commit with its end."""
+        settled = rows.settled(row.id, rows.FAILED, said, now())
+        box = await letters.mailbox(self._ocean.engine, row.mailbox) if row.mailbox and row.sender else None
+        if box is None:
+            await self._put(settled)
             return
         payload: dict[str, Any] = {
             "message": row.letter, "recipient": row.recipient, "subject": row.subject, "action": "failed", "status": outcome.enhanced,
@@ -157,22 +219,35 @@ class Delivering:
         }  # fmt: skip
         told = {name: value for name, value in payload.items() if value}
         told["_identifiers"] = [{"type": "email", "value": row.recipient.lower(), "role": "recipient"}]
+        ops = [Op("save", mail.folder(box.name, mail.BOUNCES), row.id, encode(told))]
+        if outcome.enhanced.startswith(NOBODY):
+            ops.append(sending.suppression(box, row.recipient, f"bounced: {said[:100]}"))
+
+        def beside() -> Steps:
+            yield from holds(self._tenure.lease)
+            yield settled
+
         try:
-            await records.save(self._ocean, Caller(box.owner), route=mail.folder(box.name, mail.BOUNCES), key=row.id, payload=told)
-            if outcome.enhanced.startswith(NOBODY):
-                await sending.suppress(self._ocean, box, row.recipient, f"bounced: {said[:100]}")
+            await write(self._ocean, Caller(box.owner), ops, beside)
         except OceanError as fault:
+            if fault.code in ("SERVER_BUSY", "STORAGE_FULL"):
+                raise
             log.warning("what came back is not told: %s", fault.message)
+            await self._put(settled)
 
-    async def _later(self, row: Queued, said: str) -> None:
-        pause = PAUSES[min(row.attempts, len(PAUSES) - 1)] * 60_000
-        await self._done(rows.postponed(row.id, now() + pause, said))
+    async def _put(self, step: Step) -> None:
+        """While it holds the lease. Raises LostLeaseError."""
 
-    async def _done(self, step: Step) -> None:
         def steps() -> Steps:
+            yield from holds(self._tenure.lease)
             yield step
 
         await self._ocean.log.transact(steps())
+
+
+def _without_path(raw: bytes) -> bytes:
+    """Without the Return-Path that we wrote: whoever delivers it at last writes one."""
+    return raw.partition(b"\r\n")[2] if raw[:12].lower() == b"return-path:" else raw
 
 
 def may_leave(ocean: Ocean) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ocean import settings
 from ocean.context import Caller, Ocean
@@ -45,22 +46,26 @@ async def add(ocean: Ocean, caller: Caller, *, domain: str, mailbox: str | None 
     """
     owner, name = caller.required(_KEYED), _canonical(ocean, domain)
     ocean.paces.domains.spend_each(caller.holders)
-    box = await _box(ocean, owner, mailbox)
-    there = await rows.domain_of(ocean.engine, name, owner)
-    cost = int(ocean.settings["OCEAN_MAIL_DOMAIN_COST"]) if there is None else 0
-    claim = MailDomain(domain_id(name, owner), name, owner, box, WAITING, now(), None)
+    chosen = await _box(ocean, owner, mailbox) if mailbox is not None else None
+    first = chosen or await _box(ocean, owner, None)
+    full = int(ocean.settings["OCEAN_MAIL_DOMAIN_COST"])
+    claim = MailDomain(domain_id(name, owner), name, owner, first, WAITING, now(), None)
 
     def course(book: Book) -> Course:
-        if there is None:
-            ((count,),) = yield rows.domains_count(owner)
-            if count >= MAX_DOMAINS:
-                raise OceanError("LIMIT_REACHED", f"One key has at most {MAX_DOMAINS} domains for mail.")
-        yield from paid(ocean, book, owner, cost, f"domain {name}")
+        there = yield rows.domain_there(claim.id)
+        if there:
+            if chosen is not None:
+                yield rows.domain_led(claim.id, chosen)
+            return {"cost": 0}
+        ((count,),) = yield rows.domains_count(owner)
+        if count >= MAX_DOMAINS:
+            raise OceanError("LIMIT_REACHED", f"One key has at most {MAX_DOMAINS} domains for mail.")
+        yield from paid(ocean, book, owner, full, f"domain {name}")
         yield from rows.domain_put(claim)
-        return {}
+        return {"cost": full}
 
-    await ocean.ledger.append(Move(course))
-    return await _shown(ocean, await rows.domain_of(ocean.engine, name, owner) or claim, cost=cost)
+    told = await ocean.ledger.append(Move(course))
+    return await _shown(ocean, await rows.domain_of(ocean.engine, name, owner) or claim, cost=int(told["cost"]))
 
 
 async def verify(ocean: Ocean, caller: Caller, *, domain: str) -> dict[str, Any]:
@@ -167,16 +172,16 @@ async def wanted(ocean: Ocean, domain: str, host: str) -> list[Wanted]:
         )
     records += [
         Wanted("TXT", f"_smtp._tls.{domain}", f"v=TLSRPTv1; rua=mailto:postmaster@{base}", "reports of mail that came by no TLS", False),
-        Wanted("SRV", f"_submissions._tcp.{domain}", f"0 1 465 {host}.", "mail programs find where to send (RFC 8314)", False),
-        Wanted("SRV", f"_jmap._tcp.{domain}", f"0 1 443 {_api_host(ocean)}.", "mail programs find where to read (RFC 8620)", False),
     ]
+    where = settings.listener(ocean.settings, "OCEAN_SUBMISSIONS")
+    if where is not None:
+        service = f"0 1 {where[1]} {host}."
+        records.append(Wanted("SRV", f"_submissions._tcp.{domain}", service, "mail programs find where to send (RFC 8314)", False))
+    api = urlsplit(settings.api_url(ocean.settings))
+    if api.scheme == "https" and api.hostname:
+        service = f"0 1 {api.port or 443} {api.hostname}."
+        records.append(Wanted("SRV", f"_jmap._tcp.{domain}", service, "mail programs find where to read (RFC 8620)", False))
     return records
-
-
-def _api_host(ocean: Ocean) -> str:
-    from urllib.parse import urlsplit
-
-    return urlsplit(settings.api_url(ocean.settings)).hostname or "localhost"
 
 
 async def check(ocean: Ocean, record: Wanted) -> dict[str, Any]:
@@ -202,12 +207,16 @@ async def _aliases(ocean: Ocean, name: str) -> list[str]:
     return [str(record.target).rstrip(".").lower() for record in await ocean.dns.answer(name, "CNAME")]
 
 
+async def _names_of(ocean: Ocean, name: str) -> list[str]:
+    return [str(record.target).rstrip(".").lower() for record in await ocean.dns.answer(name, "PTR")]
+
+
 async def _services(ocean: Ocean, name: str) -> list[str]:
     return [f"{record.port} {str(record.target).rstrip('.').lower()}" for record in await ocean.dns.answer(name, "SRV")]
 
 
 _FINDERS: dict[str, Callable[[Ocean, str], Awaitable[list[str]]]] = {
-    "TXT": _texts, "MX": _exchanges, "CNAME": _aliases, "SRV": _services,
+    "TXT": _texts, "MX": _exchanges, "CNAME": _aliases, "SRV": _services, "PTR": _names_of,
 }  # fmt: skip
 
 
@@ -229,7 +238,7 @@ def _judge(record: Wanted, found: list[str]) -> tuple[bool, str]:
     if record.type == "SRV":
         port, host = value.split(" ")[2:]
         return (True, "") if f"{port} {host}" in found else (False, f"It says {found[0][:200]}.")
-    if record.type == "CNAME" or record.value.startswith("ocean-mail="):
+    if record.type in ("CNAME", "PTR") or record.value.startswith("ocean-mail="):
         return (True, "") if value in found else (False, f"It says {found[0][:200]}: replace it.")
     return _judge_text(value, found)
 

@@ -154,4 +154,4 @@ async def sender(ocean: Ocean, caller: Caller, given: str | None = None) -> tupl
 
 
 def _not_yours(address: str) -> OceanError:
-    return OceanError("FORBIDDEN", f"This key may not send as {address[:80]}.", "Send from a mailbox of yours: GET /mail/claims.")
+    return OceanError("FORBIDDEN", f"This key may not send as {address[:80]}.", "Send from a mailbox of yours: GET /mail/my-domains.")

@@ -51,6 +51,11 @@ def within_quota(owner: str, holder: str, count: int) -> Steps:
             raise OceanError("LIMIT_REACHED", f"At most {MAX_PER_DAY} messages a day are sent for one key, and for one address.", hint)
 
 
+async def full(ocean: Ocean, owner: str, count: int) -> bool:
+    """Whether so many more would be over a day's share of an owner."""
+    return await rows.sent_since(ocean.engine, owner, now() - _DAY) + count > MAX_PER_DAY
+
+
 def holder_of(caller: Caller) -> str:
     """Whom the quota counts for beside the key: keys are made for the asking."""
     return _digest(caller.holder)
@@ -64,7 +69,9 @@ async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, b
     id_, moment = str(uuid_utils.uuid7()), now()
     owner, holder = f"@{kind} {_digest(message.recipient)}", holder_of(caller)
     body = ocean.master.wrap(message.body, f"outbox {id_}")
-    row = Queued(id_, owner, holder, message.recipient, message.subject, body, rows.QUEUED, 0, moment, moment)
+    row = Queued(
+        id_, owner, holder, message.recipient, message.subject, body, rows.QUEUED, 0, moment, moment, host=mail.host_of(message.recipient)
+    )
 
     def steps() -> Steps:
         yield Step(LOCK, [()])

@@ -123,7 +123,7 @@ def _unfolded(value: object) -> str:
 
 def _clean(text: str) -> str:
     """Without control characters; nearly all text has none."""
-    return text if text.isprintable() else _CONTROL.sub("", text)
+    return text if text.isprintable() else re.sub(r"[\t\n]+", " ", _CONTROL.sub("", text))
 
 
 def _word(piece: str | bytes, charset: str | None) -> str:

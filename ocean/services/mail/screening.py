@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 
 from ocean.context import Ocean
 from ocean.egress.dns import DnsError
-from ocean.store.engine import Row, Step, Steps
+from ocean.store import passes
+from ocean.store.engine import only
 from ocean.store.reader import now
 from ocean.turns import household
 
+KIND = "grey"
 SECONDS = 3.0  # for all lists together
 AGAIN = 4 * 3_600_000  # milliseconds in which one that was asked to come again has to
 KNOWN = 36 * 86_400_000  # and that it is known for
@@ -44,19 +45,10 @@ async def greylisted(ocean: Ocean, ip: str, sender: str, recipient: str) -> int:
     wait = int(ocean.settings["OCEAN_SMTP_GREYLIST"]) * 1000
     if not wait:
         return 0
-    moment = now()
-    told = hashlib.sha256(f"{household(ip)} {sender.lower()} {recipient.lower()}".encode()).hexdigest()
-    rows: list[Row] = []
-
-    def steps() -> Steps:
-        new = (f"grey {told}", str(moment), "{}", moment + AGAIN)
-        put = "INSERT INTO once (id, request, answer, expires_at) VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET"
-        yield Step(f"{put} expires_at = CASE WHEN once.expires_at < ? THEN excluded.expires_at ELSE once.expires_at END", [(*new, moment)])
-        rows.extend((yield Step("SELECT request FROM once WHERE id = ?", [(new[0],)], reads=True)))
-
-    await ocean.engine.transact(steps(), small=True, quiet=True)
-    waited = moment - int(rows[0][0])
+    moment, whom, found = now(), f"{household(ip)} {sender.lower()} {recipient.lower()}", list[int]()
+    await ocean.engine.transact(passes.first_seen(KIND, whom, moment, moment + AGAIN, found), small=True, quiet=True)
+    waited = moment - found[0]
     if waited < wait:
         return max(1, (wait - waited) // 1000)
-    await ocean.log.put("UPDATE once SET expires_at = ? WHERE id = ?", [(moment + KNOWN, f"grey {told}")])
+    await ocean.engine.transact(only(passes.put_again(KIND, whom, moment + KNOWN)), small=True, quiet=True)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from ocean.context import Caller, Ocean
 from ocean.core import mail
 from ocean.core.accounts import is_address
 from ocean.core.mail import Address
-from ocean.core.payloads import loads
+from ocean.core.payloads import encode, loads
+from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.data.writing import write
@@ -32,6 +34,7 @@ from ocean.store.outbox import Queued
 from ocean.store.reader import now
 
 MAX_FILES = 50
+MANY = 20  # messages that are made in a thread
 ACCEPTED = mail.MAX_SIZE * 3 // 4  # bytes of files that go with a message: they are written out a third longer
 
 
@@ -71,35 +74,45 @@ async def send(
     return told
 
 
-async def send_each(ocean: Ocean, caller: Caller, notes: Sequence[Message]) -> list[dict[str, Any]]:
-    """A message of its own to each of many, who can say by one click that they want no more (RFC 8058); all are queued, or none."""
+async def send_each(ocean: Ocean, caller: Caller, notes: Sequence[Message]) -> tuple[list[dict[str, Any]], list[str]]:
+    """A message of its own to each of many, who can say by one click that they want no more (RFC 8058); all are queued, or none. Those who
+    want none are left out, and told of."""
     if not notes:
-        return []
+        return [], []
     box, chosen = await mailboxes.sender(ocean, caller)
-    await _check_wanted(ocean, box, [note.recipient for note in notes])
-    postings = []
+    postings, left_out = [], []
     for note in notes:
         address = mail.check_address(note.recipient)
+        if await unwanted(ocean, box, address):
+            left_out.append(address)
+            continue
         message = Outgoing(chosen, [Address("", address)], note.subject, note.body, headers=unsubscribing(ocean, box, address))
         postings.append(Posting(message, [address]))
-    return await post(ocean, caller, box, postings)
+    return (await post(ocean, caller, box, postings) if postings else []), left_out
 
 
 async def post(
-    ocean: Ocean, caller: Caller, box: Mailbox, postings: Sequence[Posting], beside: Callable[[], Steps] | None = None
-) -> list[dict[str, Any]]:
-    """Each is kept in `sent` and queued; all in one commit, so that of several either all go or none."""
+    ocean: Ocean, caller: Caller, box: Mailbox, postings: Sequence[Posting], beside: Callable[[], Steps] | None = None,
+    ops: Sequence[Op] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Each is kept in `sent` and queued; all in one commit, so that of several either all go or none, with what is written `beside` them
+    and other changes (`ops`)."""
     moment = now()
-    made: list[tuple[bytes, Parsed, Posting]] = []
+    large = len(postings) > MANY or any(posting.message is not None and posting.message.files for posting in postings)
+    made = await asyncio.to_thread(_made, postings, moment) if large else _made(postings, moment)
+    return await _queue(ocean, caller, box, made, beside, ops)
+
+
+def _made(postings: Sequence[Posting], moment: int) -> list[tuple[bytes, Parsed, Posting]]:
+    """The bytes of each. Raises INVALID_VALUE, PAYLOAD_TOO_LARGE."""
+    made = []
     for posting in postings:
         assert posting.message is not None
         raw = composing.compose(posting.message, composing.new_message_id(posting.message.sender.host), moment)
         if len(raw) > mail.MAX_SIZE:
-            raise OceanError(
-                "PAYLOAD_TOO_LARGE", f"A message has at most {mail.MAX_SIZE // 2**20} MB, its files written out.", "Send links."
-            )
+            raise OceanError("PAYLOAD_TOO_LARGE", f"A message has at most {mail.MAX_SIZE // 2**20} MB, files and all.", "Send links.")
         made.append((raw, parse(raw), posting))
-    return await _queue(ocean, caller, box, made, beside)
+    return made
 
 
 async def submit(ocean: Ocean, caller: Caller, box: Mailbox, raw: bytes, parsed: Parsed, recipients: Sequence[str]) -> dict[str, Any]:
@@ -107,13 +120,15 @@ async def submit(ocean: Ocean, caller: Caller, box: Mailbox, raw: bytes, parsed:
     await _check_wanted(ocean, box, recipients)
     shown = {one.address for one in (*parsed.to, *parsed.cc)}
     posting = Posting(None, recipients, None, [one for one in recipients if one not in shown])
-    (told,) = await _queue(ocean, caller, box, [(raw, parsed, posting)], None)
+    whole = composing.completed(raw, parsed.sender.host)
+    (told,) = await _queue(ocean, caller, box, [(whole, await asyncio.to_thread(parse, whole), posting)], None, ())
     return told
 
 
 async def _queue(
-    ocean: Ocean, caller: Caller, box: Mailbox, made: Sequence[tuple[bytes, Parsed, Posting]], beside: Callable[[], Steps] | None
-) -> list[dict[str, Any]]:
+    ocean: Ocean, caller: Caller, box: Mailbox, made: Sequence[tuple[bytes, Parsed, Posting]], beside: Callable[[], Steps] | None,
+    ops: Sequence[Op],
+) -> list[dict[str, Any]]:  # fmt: skip
     who, holder, moment = str(caller.writer("Sending mail needs a key.")), outbox.holder_of(caller), now()
     kept: list[Prepared] = []
     queue: list[Queued] = []
@@ -125,7 +140,7 @@ async def _queue(
             queue += [
                 Queued(
                     str(uuid_utils.uuid7()), who, holder, recipient, parsed.subject, "", rows.QUEUED, 0, moment, moment, box.name,
-                    parsed.sender.address, one.filed.id,
+                    parsed.sender.address, one.filed.id, host=mail.host_of(recipient),
                 )
                 for recipient in posting.recipients
             ]  # fmt: skip
@@ -138,7 +153,7 @@ async def _queue(
             if beside is not None:
                 yield from beside()
 
-        results = await write(ocean, caller, [op for one in kept for op in one.ops], rest)
+        results = await write(ocean, caller, [*(op for one in kept for op in one.ops), *ops], rest)
     except BaseException:
         for one in kept:
             await one.take_back(ocean)
@@ -217,8 +232,12 @@ async def unwanted(ocean: Ocean, box: Mailbox, address: str) -> str:
 async def suppress(ocean: Ocean, box: Mailbox, address: str, reason: str) -> None:
     """Nothing is sent to an address from a mailbox any more, until its owner removes the record."""
     if is_address(address):
-        payload = {"address": address.lower(), "reason": reason}
-        await records.save(ocean, Caller(box.owner), route=mail.folder(box.name, mail.SUPPRESSED), key=address.lower(), payload=payload)
+        await write(ocean, Caller(box.owner), [suppression(box, address, reason)])
+
+
+def suppression(box: Mailbox, address: str, reason: str) -> Op:
+    payload = encode({"address": address.lower(), "reason": reason})
+    return Op("save", mail.folder(box.name, mail.SUPPRESSED), address.lower(), payload)
 
 
 def unsubscribing(ocean: Ocean, box: Mailbox, address: str) -> dict[str, str]:

@@ -19,11 +19,11 @@ async def sweep(ocean: Ocean) -> None:
     moment = now()
     while True:
         found = await letters.orphans(ocean.engine, moment - YOUNG, PAGE)
-        if found:
-            await ocean.log.put("DELETE FROM letter WHERE id = ?", [(row[0],) for row in found])
-        for _, file in found:
+        for _, file in found:  # the files first: whatever ends this halfway, the letter is found again
             if file:
                 await blobs.forget(ocean, Reference(str(file), 0, "message/rfc822", ""))
+        if found:
+            await ocean.log.transact(letters.letters_gone([str(row[0]) for row in found]))
         if len(found) < PAGE:
             break
 

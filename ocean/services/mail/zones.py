@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address
 from typing import Any
 
 from ocean import settings
 from ocean.context import Ocean
+from ocean.egress.dns import DnsError
 from ocean.services.mail import domains, mailboxes
 from ocean.services.mail.domains import Wanted
 
@@ -22,7 +24,18 @@ async def wanted(ocean: Ocean) -> list[Wanted]:
         Wanted("TXT", f"*.{base}", "v=spf1 mx ~all", "this server may send for every mailbox (SPF)", True),
         Wanted("TXT", f"*.{base}", "v=DMARC1; p=quarantine", "what fails is from no mailbox here (DMARC)", True),
     ]
-    return [*own, *beneath]
+    reports = Wanted("TXT", f"*._report._dmarc.{base}", "v=DMARC1", "others' domains may send their reports here (RFC 7489, 7.1)", False)
+    return [*own, *beneath, reports, *await _reverse(ocean, host)]
+
+
+async def _reverse(ocean: Ocean, host: str) -> list[Wanted]:
+    """What the addresses that we send from are called: many hosts take no mail from one whose name does not lead back to it."""
+    try:
+        addresses = await ocean.dns.addresses(host)
+    except DnsError:
+        return []
+    says = "the address that mail goes from has its name (set where the address was rented)"
+    return [Wanted("PTR", ip_address(one).reverse_pointer, f"{host}.", says, True) for one in addresses]
 
 
 async def records(ocean: Ocean, *, look: bool) -> list[dict[str, Any]]:

@@ -113,8 +113,9 @@ async def _send(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     answer: dict[str, Any] = {"affected": len(messages), "queued": "message"}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
-    sent = await sending.send_each(ocean, caller, messages)
-    return {**answer, "results": [{"id": told["id"], "to": told["to"][0]} for told in sent]}
+    sent, left_out = await sending.send_each(ocean, caller, messages)
+    told = {**answer, "affected": len(sent), "results": [{"id": one["id"], "to": one["to"][0]} for one in sent]}
+    return {**told, "skipped": left_out} if left_out else told
 
 
 async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:

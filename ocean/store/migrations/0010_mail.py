@@ -32,7 +32,8 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="Invitation",
             fields=[
-                ("uid", Name(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
+                ("id", Name(primary_key=True, unique=True, db_index=True, generated=False, null=False)),
+                ("uid", Name(generated=False, null=False, unique=False)),
                 ("route", Name(generated=False, null=False, unique=False)),
                 ("key", Name(generated=False, null=False, unique=False)),
                 ("owner", Name(generated=False, null=False, unique=False)),
@@ -41,12 +42,17 @@ class Migration(migrations.Migration):
                 ("digest", fields.TextField(unique=False)),
                 ("told", fields.TextField(unique=False)),
                 ("created_at", fields.BigIntField()),
+                ("due_at", fields.BigIntField(null=True)),
             ],
             options={
                 "table": "invitation",
                 "app": "models",
-                "indexes": [Index(fields=["route", "key"], name="invitation_record")],
-                "pk_attr": "uid",
+                "indexes": [
+                    Index(fields=["route", "key"], name="invitation_record"),
+                    Index(fields=["uid", "mailbox"], name="invitation_uid"),
+                    Index(fields=["due_at"], name="invitation_due"),
+                ],
+                "pk_attr": "id",
                 "table_description": "An event that people were invited to, as they were told of it last.",
             },
             bases=["Model"],
@@ -70,6 +76,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["mailbox", "message_id"], name="letter_message"),
                     Index(fields=["mailbox", "thread"], name="letter_thread"),
+                    Index(fields=["created_at"], name="letter_age"),
                 ],
                 "pk_attr": "id",
                 "table_description": "A message as it came or went, byte for byte. Its record is id in mail/MAILBOX/FOLDER.",
@@ -93,6 +100,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["name", "state"], name="mail_domain_name"),
                     Index(fields=["owner", "created_at"], name="mail_domain_owner"),
+                    Index(fields=["mailbox", "state"], name="mail_domain_mailbox"),
                 ],
                 "pk_attr": "id",
                 "table_description": "A domain whose mail somebody wants in a mailbox of theirs. It is live for one of those who claim it.",
@@ -143,6 +151,11 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name="Outgoing",
+            name="host",
+            field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddField(
+            model_name="Outgoing",
             name="letter",
             field=fields.TextField(null=True, unique=False),
         ),
@@ -155,5 +168,13 @@ class Migration(migrations.Migration):
             model_name="Outgoing",
             name="sender",
             field=fields.TextField(null=True, unique=False),
+        ),
+        ops.AddIndex(
+            model_name="Outgoing",
+            index=Index(fields=["state", "host", "due_at"], name="outbox_host"),
+        ),
+        ops.AddIndex(
+            model_name="Outgoing",
+            index=Index(fields=["done_at"], name="outbox_done"),
         ),
     ]
