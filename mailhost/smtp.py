@@ -12,11 +12,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from mailhost.session import Session
 from ocean.context import Caller, Ocean
 from ocean.core import access, mail
-from ocean.core.mail import Address
 from ocean.errors import OceanError
 from ocean.services.access.identity import key_of
 from ocean.services.mail import mailboxes, screening, sending
-from ocean.services.mail.arriving import HOPS, Arrival, arrive, came_back
+from ocean.services.mail.arriving import HOPS, Arrival, arrive, came_back, may_come_back
+from ocean.services.mail.composing import sender_of
 from ocean.services.mail.delivering import bounced_id
 from ocean.services.mail.parsing import parse
 from ocean.store import outbox
@@ -106,7 +106,9 @@ class Inbound(Handler):
         if (id_ is not None and envelope.rcpt_tos) or self.back is not None:
             return "452 4.5.3 What came back is for one alone: send the others by themselves"
         if id_ is not None:
-            if await outbox.one(self.ocean.engine, id_) is None:
+            sent = await outbox.one(self.ocean.engine, id_)
+            if sent is None or not may_come_back(sent):
+                server.refused()
                 return "550 5.1.1 No such address here"
             self.back = id_
         else:
@@ -204,9 +206,7 @@ class Submission(Handler):
     async def _submitted(self, caller: Caller, raw: bytes, recipients: list[str]) -> str:
         try:
             parsed = await asyncio.to_thread(parse, raw)
-            if len(parsed.all("from")) != 1 or parsed.sender == Address("", ""):
-                return "550 5.6.0 The message is from nobody, or from several"
-            box, _ = await mailboxes.sender(self.ocean, caller, parsed.sender.address)
+            box, _ = await mailboxes.sender(self.ocean, caller, sender_of(raw))
             whom = list(dict.fromkeys(map(mail.check_address, recipients)))
             await sending.submit(self.ocean, caller, box, raw, parsed, whom)
         except OceanError as fault:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ocean.core.accounts import is_address
+from ocean.core.mail import host_of
 from ocean.core.payloads import dumps
 from ocean.core.recurrence import Span, check_rule, check_zone, expand
 from ocean.errors import OceanError
@@ -179,7 +180,7 @@ def _organizer(payload: Mapping[str, Any]) -> str:
     value = payload.get("organizer")
     if value is None:
         return ""
-    if not is_address(value):
+    if not is_address(value) or not host_of(str(value)):
         raise OceanError("INVALID_VALUE", f"{str(value)[:60]!r} is not an organizer's address.", "such as alice@example.com")
     return str(value)
 
@@ -187,7 +188,7 @@ def _organizer(payload: Mapping[str, Any]) -> str:
 def _attendee(one: Any) -> Attendee:
     if isinstance(one, str):
         one = {"email": one}
-    if not isinstance(one, dict) or not is_address(one.get("email")):
+    if not isinstance(one, dict) or not is_address(one.get("email")) or not host_of(one["email"]):
         raise OceanError("INVALID_VALUE", "An attendee has an 'email'.", 'attendees: ({ email: "bob@example.com" })')
     status, name = one.get("status") or "needs-action", one.get("name") or ""
     if not isinstance(status, str) or status.lower() not in ANSWERS or not isinstance(name, str) or len(name) > 200:

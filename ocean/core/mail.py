@@ -173,6 +173,7 @@ def spam_of(results: Results, faults: Iterable[str]) -> tuple[float, list[str]]:
     for holds, points, says in (
         (results.dmarc == "fail" and results.policy == "reject", 6.0, "dmarc fails, and the domain asks to reject what does"),
         (results.dmarc == "fail" and results.policy != "reject", 3.0, "dmarc fails"),
+        (results.dmarc == "temperror", 2.0, "dns did not say who may send for the domain"),
         (results.spf == "fail", 2.0, "spf fails"),
         (results.spf == "softfail", 1.0, "spf fails softly"),
         (results.dkim == "fail", 1.0, "a signature does not hold"),

@@ -26,3 +26,21 @@ def piles_up(source: str) -> bool:
         if together > MOST:
             return True
     return False
+
+
+_ANY = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"))
+DEEPEST = 300  # elements in elements
+
+
+def too_deep(source: str) -> bool:
+    """Whether more than DEEPEST elements may be open at once: what walks a tree takes the square of that."""
+    depth = 0
+    for tag in _ANY.finditer(source):
+        if tag[1]:
+            depth = max(0, depth - 1)
+        elif tag[2].lower() not in _VOID:
+            depth += 1
+            if depth > DEEPEST:
+                return True
+    return False

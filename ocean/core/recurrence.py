@@ -63,6 +63,8 @@ def check_rule(text: str) -> tuple[tuple[str, str], ...]:
         parts[name] = value
     if "FREQ" not in parts or ("COUNT" in parts and "UNTIL" in parts) or (parts["FREQ"] != "YEARLY" and _YEARLY & parts.keys()):
         raise _no_rule(text, "")
+    if "BYDAY" in parts and not _counts(parts):
+        raise _no_rule(text, f"BYDAY={parts['BYDAY']}")
     if "BYMONTHDAY" in parts and not _comes(parts):
         raise OceanError("INVALID_VALUE", f"The recurrence {text[:80]!r} never comes: no such month has such a day.")
     if "UNTIL" in parts:
@@ -75,6 +77,12 @@ def _no_rule(text: str, part: str) -> OceanError:
     return OceanError("INVALID_VALUE", f"{text[:80]!r} is no recurrence{about}.", "Such as FREQ=WEEKLY;BYDAY=MO (RFC 5545).")
 
 
+def _counts(parts: dict[str, str]) -> bool:
+    """Whether the weekdays' numbers can be: the fifth Monday of a month at most, and none in weeks."""
+    most = {"YEARLY": 53, "MONTHLY": 5}.get(parts["FREQ"], 0)
+    return all(abs(int(day[:-2] or "0")) <= most for day in parts["BYDAY"].split(","))
+
+
 def _comes(parts: dict[str, str]) -> bool:
     months = [int(month) for month in parts["BYMONTH"].split(",")] if "BYMONTH" in parts else range(1, 13)
     return any(abs(int(day)) <= _DAYS[month] for month in months for day in parts["BYMONTHDAY"].split(","))
@@ -84,6 +92,8 @@ def _until(text: str, zone: ZoneInfo, rule: str) -> datetime:
     """The last moment as the wall clock has it. Raises INVALID_VALUE."""
     try:
         moment = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S" if "T" in text else "%Y%m%d")
+        if moment.year < 1900:
+            raise ValueError(text)
         if text.endswith("Z"):
             return moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError):
@@ -149,15 +159,34 @@ def _walk(
         last = _until(until, zone, rule)
         end = min(end, datetime.combine(last.date(), time()) if whole_days else last)
     base = first
-    if count is None and parts["FREQ"] in ("DAILY", "WEEKLY") and begin > first:
-        step = timedelta(days=int(parts.get("INTERVAL", "1")) * (7 if parts["FREQ"] == "WEEKLY" else 1))
-        base = first + max((begin - first) // step - 1, 0) * step
+    if count is None and begin > first:
+        base, parts = _nearer(parts, first, begin)
     text = ";".join(f"{name}={value}" for name, value in parts.items())
     limit = f"COUNT={count}" if count is not None else f"UNTIL={end:%Y%m%dT%H%M%S}"
     for steps, at in enumerate(rrulestr(f"{text};{limit}", dtstart=base)):
         if at > end or steps >= MAX_STEPS:
             return
         yield at
+
+
+def _nearer(parts: dict[str, str], first: datetime, begin: datetime) -> tuple[datetime, dict[str, str]]:
+    """A beginning shortly before `begin` that the same times follow from, and the rule with what it took from the old one written out."""
+    every, kind = int(parts.get("INTERVAL", "1")), parts["FREQ"]
+    if kind in ("DAILY", "WEEKLY"):
+        step = timedelta(days=every * (7 if kind == "WEEKLY" else 1))
+        return first + max((begin - first) // step - 1, 0) * step, parts
+    months = every if kind == "MONTHLY" else every * 12
+    passed = (begin.year - first.year) * 12 + begin.month - first.month
+    skipped = max(passed // months - 1, 0) * months
+    if not skipped:
+        return first, parts
+    said = dict(parts)
+    if not {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"} & said.keys():
+        said["BYMONTHDAY"] = str(first.day)
+        if kind == "YEARLY":
+            said.setdefault("BYMONTH", str(first.month))
+    at = first.year * 12 + (first.month - 1 if kind == "MONTHLY" else 0) + skipped
+    return first.replace(year=at // 12, month=at % 12 + 1, day=1), said
 
 
 def _wall(value: date | datetime, zone: ZoneInfo) -> datetime:

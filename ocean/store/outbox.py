@@ -74,11 +74,21 @@ async def one(engine: Engine, id_: str) -> Queued | None:
     return next(iter(await _queued(engine, "WHERE id = ?", (id_,))), None)
 
 
-async def due(engine: Engine, moment: int, busy: Sequence[str], limit: int) -> list[Queued]:
-    """Those to be sent now, those that wait longest first, but for hosts that are `busy`: one that is slow holds up no other."""
-    marks = ",".join("?" * len(busy))
-    others = f" AND coalesce(host, '') NOT IN ({marks})" if busy else ""
-    return await _queued(engine, f"WHERE state = ? AND due_at <= ?{others} ORDER BY due_at, id LIMIT ?", (QUEUED, moment, *busy, limit))
+async def due(engine: Engine, moment: int, hosts: Sequence[str], owners: Sequence[str], limit: int) -> list[Queued]:
+    """Those to be sent now, those that wait longest first, but for `hosts` and `owners` that have enough going on: one that is slow holds
+    up no other."""
+    where, args = "WHERE state = ? AND due_at <= ?", [QUEUED, moment]
+    for column, busy in (("coalesce(host, '')", hosts), ("owner", owners)):
+        if busy:
+            where += f" AND {column} NOT IN ({','.join('?' * len(busy))})"
+            args += busy
+    return await _queued(engine, f"{where} ORDER BY due_at, id LIMIT ?", (*args, limit))
+
+
+async def due_here(engine: Engine, moment: int, base: str, limit: int) -> list[Queued]:
+    """The same of those for the mail domain and the names beneath it, which wait for no other host."""
+    where = "WHERE state = ? AND due_at <= ? AND (host = ? OR host LIKE ?)"
+    return await _queued(engine, f"{where} ORDER BY due_at, id LIMIT ?", (QUEUED, moment, base, f"%.{base}", limit))
 
 
 async def any_queued(engine: Engine) -> bool:

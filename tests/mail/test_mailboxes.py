@@ -24,6 +24,7 @@ from ocean.services.mail.arriving import Arrival
 from ocean.services.money import credits
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
+from ocean.store.reader import now
 from tests.mail.mailed import letter
 from tests.mail.postfix import Names
 from tests.services.test_find import plain
@@ -227,7 +228,7 @@ async def test_rules_forward_and_say_that_nobody_is_there(ocean: Ocean, owner: C
 async def test_what_comes_back_is_told_and_complaints_end_it(ocean: Ocean, owner: Caller) -> None:
     await sending.send(ocean, owner, to="gone@example.com", subject="s", body="b")
     (row,) = await rows.newest(ocean.engine, 1)
-    await ocean.engine.transact(step for step in [rows.settled(row.id, rows.SENT, "", 1)])  # type: ignore[arg-type]
+    await ocean.engine.transact(step for step in [rows.settled(row.id, rows.SENT, "", now())])  # type: ignore[arg-type]
     report = (
         b"From: MAILER-DAEMON@example.com\r\nTo: x\r\nSubject: failed\r\n"
         b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"

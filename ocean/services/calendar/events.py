@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +34,8 @@ from ocean.store.reader import now
 
 MAX_EVENTS = 5000  # of a folder that are looked at
 MAX_SHOWN = 1000
+MAX_BUSY = 20_000  # times that are put together
+SECONDS = 3.0  # that looking for what recurs may take
 MAX_KNOWN = 20_000  # records whose events are kept read
 PAGE = 1000
 LONGEST = 3660  # days of a range
@@ -43,7 +46,8 @@ def uid_of(ocean: Ocean, route: str, key: str, event: Event | None = None) -> st
     """What an event is known by everywhere: its own `uid`, or one that follows from where it is."""
     if event is not None and event.uid:
         return event.uid
-    return f"{hashlib.sha256(f'{route} {key}'.encode()).hexdigest()[:32]}@{settings.mail_domain(ocean.settings)}"
+    secret = ocean.master.derived(f"uid {route} {key}", 16).hex()  # who was not invited can't say it either
+    return f"{secret}@{settings.mail_domain(ocean.settings)}"
 
 
 async def save(ocean: Ocean, caller: Caller, *, route: str, event: dict[str, Any], key: str | None = None) -> dict[str, Any]:
@@ -121,11 +125,21 @@ async def listed(ocean: Ocean, caller: Caller, *, route: str, start: str | None 
         ordered = sorted(found, key=lambda pair: _order(pair[1].span.start))
         return {"events": [drop.to_json() for drop, _ in ordered[:MAX_SHOWN]], "count": len(found)}
     low, high = _range(start, end)
-    rows = [row for drop, event in found for row in _occurrences(drop, event, low, high)]
-    if len(rows) > MAX_SHOWN:
-        raise OceanError("LIMIT_REACHED", f"More than {MAX_SHOWN} events are in that range.", "Ask for a shorter one.")
-    rows.sort(key=lambda row: _order(row[0]))
+    async with ocean.turns.of(*caller.holders):
+        rows = await asyncio.to_thread(_in_range, found, low, high)
     return {"events": [row[1] for row in rows], "count": len(rows)}
+
+
+def _in_range(found: list[tuple[Drop, Event]], low: datetime, high: datetime) -> list[tuple[date | datetime, dict[str, Any]]]:
+    """Raises LIMIT_REACHED."""
+    rows: list[tuple[date | datetime, dict[str, Any]]] = []
+    end = time.monotonic() + SECONDS
+    for drop, event in found:
+        rows += _occurrences(drop, event, low, high)
+        if len(rows) > MAX_SHOWN or time.monotonic() > end:
+            raise OceanError("LIMIT_REACHED", f"More than {MAX_SHOWN} events are in that range.", "Ask for a shorter one.")
+    rows.sort(key=lambda row: _order(row[0]))
+    return rows
 
 
 async def all_of(ocean: Ocean, caller: Caller, route: str) -> list[tuple[Drop, Event]]:
@@ -197,16 +211,20 @@ def _occurrences(drop: Drop, event: Event, low: datetime, high: datetime) -> Ite
 async def busy(ocean: Ocean, caller: Caller, *, route: str, start: str, end: str) -> dict[str, Any]:
     """When the folder's events take somebody's time in a range, those that touch as one."""
     route, (low, high) = check_route(route), _range(start, end)
-    times = [
-        {"start": events.show_when(first), "end": events.show_when(last)}
-        for first, last in busy_times(await all_of(ocean, caller, route), low, high)
-    ]
+    found = await all_of(ocean, caller, route)
+    async with ocean.turns.of(*caller.holders):
+        spans = await asyncio.to_thread(busy_times, found, low, high)
+    times = [{"start": events.show_when(first), "end": events.show_when(last)} for first, last in spans]
     return {"busy": times, "count": len(times)}
 
 
 def busy_times(found: list[tuple[Drop, Event]], low: datetime, high: datetime) -> list[tuple[datetime, datetime]]:
+    """Raises LIMIT_REACHED."""
     times: list[tuple[datetime, datetime]] = []
+    ends = time.monotonic() + SECONDS
     for _, event in found:
+        if len(times) > MAX_BUSY or time.monotonic() > ends:
+            raise OceanError("LIMIT_REACHED", "Too much is in that range.", "Ask for a shorter one.")
         if not event.cancelled:
             for span, one, _at in event.within(low, high, MAX_SHOWN):
                 first, last = span.bounds(one.zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 from datetime import UTC, datetime, timedelta
@@ -63,8 +64,11 @@ async def text(ocean: Ocean, route: str, token: str, *, only_busy: bool = False)
     if only_busy:
         low = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=31)
         high = low + timedelta(days=400)
-        return ics.busy(low, high, events.busy_times(found, low, high), events.uid_of(ocean, route, "busy"))
-    return ics.feed(route, [_placed(ocean, drop, event) for drop, event in found])
+        async with ocean.turns.of(owner):
+            times = await asyncio.to_thread(events.busy_times, found, low, high)
+        return ics.busy(low, high, times, events.uid_of(ocean, route, "busy"))
+    async with ocean.turns.of(owner):
+        return await asyncio.to_thread(ics.feed, route, [_placed(ocean, drop, event) for drop, event in found])
 
 
 def _placed(ocean: Ocean, drop: Drop, event: Event) -> Placed:

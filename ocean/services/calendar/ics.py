@@ -15,7 +15,7 @@ from ocean.core.accounts import is_address
 from ocean.core.events import Change, Event, show_when
 from ocean.services.calendar.zones import timezone
 
-MAX_BYTES, MAX_LINES = 256 * 1024, 5000  # of a calendar that came by mail
+MAX_BYTES, MAX_LINES = 128 * 1024, 2000  # of a calendar that came by mail
 _ID = "-//Infinite Ocean//Calendar//EN"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, AssertionError, OSError, OverflowError, RecursionError, IndexError)

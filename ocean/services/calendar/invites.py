@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
 from collections.abc import Sequence
@@ -109,15 +110,12 @@ class Inviting:
         changed = before is None or digest != known.digest
         sequence = max(event.sequence, _next(known.sequence)) if changed and before is not None else max(event.sequence, known.sequence)
         now_known = known._replace(sequence=sequence, digest=digest, told=dumps(payload))
-        postings = []
-        for lower, address in people.items():
-            if changed or lower not in heard:
-                postings.append(
-                    _posting("REQUEST", _placed(ocean, known, event, drop, here, sequence), here, address, updated=lower in heard)
-                )
-        for lower, address in heard.items():
-            if lower not in people and before is not None:
-                postings.append(_posting("CANCEL", _placed(ocean, known, before, drop, here, sequence), here, address))
+        asked = [(address, lower in heard) for lower, address in people.items() if changed or lower not in heard]
+        gone = [address for lower, address in heard.items() if lower not in people]
+        placed = _placed(ocean, known, event, drop, here, sequence)
+        postings = await asyncio.to_thread(_requests, placed, here, asked) if asked else []
+        if gone and before is not None:
+            postings += await asyncio.to_thread(_cancels, _placed(ocean, known, before, drop, here, sequence), here, gone)
         if postings or not known.told:
             await self._post(known, box, postings, now_known.said())
 
@@ -132,7 +130,7 @@ class Inviting:
         sequence, postings = _next(known.sequence), []
         if before is not None:
             placed = _placed(self._ocean, known, before, drop, here, sequence)
-            postings = [_posting("CANCEL", placed, here, one.email) for one in before.attendees]
+            postings = await asyncio.to_thread(_cancels, placed, here, [one.email for one in before.attendees])
         after = known.over() if gone else known._replace(sequence=sequence, digest="", told="").said()
         await self._post(known, box, postings, after)
 
@@ -180,16 +178,22 @@ def _placed(ocean: Ocean, known: Invitation, event: Event, drop: Drop | None, he
     return Placed(replace(event, organizer=here.address, sequence=sequence), known.uid, changed)
 
 
-def _posting(method: str, placed: Placed, here: Address, address: str, *, updated: bool = False) -> Posting:
-    event = placed.event
-    if method == "CANCEL":
-        placed = Placed(replace(event, status="cancelled"), placed.uid, placed.changed)
-    word = "Cancelled" if method == "CANCEL" else "Updated invitation" if updated else "Invitation"
+def _requests(placed: Placed, here: Address, people: Sequence[tuple[str, bool]]) -> list[Posting]:
+    """To each, `(address, whether they were told before)`: one calendar, which is written once."""
+    calendar, words = ics.message("REQUEST", placed), {True: "Updated invitation", False: "Invitation"}
+    return [_posting("REQUEST", words[told], calendar, placed.event, here, address) for address, told in people]
+
+
+def _cancels(placed: Placed, here: Address, people: Sequence[str]) -> list[Posting]:
+    """To each of those who are not invited any more."""
+    over = Placed(replace(placed.event, status="cancelled", changes=()), placed.uid, placed.changed)
+    return [_posting("CANCEL", "Cancelled", ics.message("CANCEL", over, [one.lower()]), over.event, here, one) for one in people]
+
+
+def _posting(method: str, word: str, calendar: str, event: Event, here: Address, address: str) -> Posting:
     subject = "".join(c for c in f"{word}: {event.title}" if c.isprintable())[:200]
     text, page = _letter(word, event)
-    calendar = ics.message(method, placed, [address.lower()] if method == "CANCEL" else None)
-    message = Outgoing(here, [Address("", address)], subject, text, html=page, calendar=(method, calendar))
-    return Posting(message, [address])
+    return Posting(Outgoing(here, [Address("", address)], subject, text, html=page, calendar=(method, calendar)), [address])
 
 
 def _letter(word: str, event: Event) -> tuple[str, str]:

@@ -29,17 +29,12 @@ log = logging.getLogger("ocean.invites")
 async def take(ocean: Ocean, box: Mailbox, parsed: Parsed, results: Results) -> None:
     """Writes the answers that a message brings on the events they are about. Who answers is who the message is from, and invited: what
     another says in their name, or what the domain's own policy does not stand by, changes nothing."""
-    if results.dmarc in ("fail", "temperror") or len(parsed.all("from")) != 1:
+    if results.dmarc in ("fail", "temperror") or parsed.froms != 1:
         return
     sender = parsed.sender.address.lower()
-    for raw in parsed.calendars[:3]:
-        try:
-            received = ics.parse(raw)
-        except ValueError:
-            continue
-        for one in received[:10]:
-            if one.method in ("REPLY", "COUNTER") and sender in one.attendees:
-                await _noted(ocean, box, one, sender)
+    for one in parsed.invitations:
+        if one.method in ("REPLY", "COUNTER") and sender in one.attendees:
+            await _noted(ocean, box, one, sender)
 
 
 async def _noted(ocean: Ocean, box: Mailbox, one: ics.Received, sender: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -33,7 +34,11 @@ from ocean.store.mail import Mailbox
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 
+_DEAR = re.compile(rb"text/(?:html|calendar)", re.IGNORECASE)  # what takes its time to read
+_READERS = ThreadPoolExecutor(4, "read")  # what is hard to read holds up no other work in threads
 IN_LOOP = 32 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
+MAX_BACK = 1024 * 1024  # bytes of a notice that a message did not arrive
+COMES_BACK = 14 * 86_400_000  # milliseconds in which one may come
 HOPS = 50  # that a message may have come by (RFC 5321, 6.3)
 MAX_RULES = 50
 AWAY_KIND = "away"
@@ -60,17 +65,17 @@ class Arrival:
 async def read(arrival: Arrival) -> Parsed:
     """The message, read once."""
     raw = arrival.raw
-    arrival.parsed = parse(raw) if len(raw) <= IN_LOOP else await asyncio.to_thread(parse, raw)
+    quick = len(raw) <= IN_LOOP and not _DEAR.search(raw)
+    arrival.parsed = parse(raw) if quick else await asyncio.get_running_loop().run_in_executor(_READERS, parse, raw)
     return arrival.parsed
 
 
 async def arrive(ocean: Ocean, arrival: Arrival) -> None:
     """Keeps a message in each mailbox that it is for; it is on disk when this returns. Raises OceanError where it is not."""
     parsed = await read(arrival)
-    froms = parsed.all("from")
-    shown = mail.host_of(parsed.sender.address) if len(froms) == 1 else ""
+    shown = mail.host_of(parsed.sender.address) if parsed.froms == 1 else ""
     results = arrival.trusted or await authentic.authenticate(ocean.dns, arrival.raw, arrival.ip, arrival.helo, arrival.sender, shown)
-    if len(froms) > 1:  # nobody can say who it is from (RFC 7489, 6.6.1)
+    if parsed.froms > 1:  # nobody can say who it is from (RFC 7489, 6.6.1)
         results = results._replace(dmarc="fail", policy="reject")
     spam = mail.spam_of(results, parsed.faults)
     if ocean.settings["OCEAN_SPAM_FILTER"] and arrival.trusted is None:
@@ -100,7 +105,7 @@ async def _keep(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, resu
 
     once = arrival.once or f"{hashlib.sha256(arrival.raw).hexdigest()} {arrival.sender}"
     await messages.receive(ocean, box, raw, parsed, results, envelope, spam=spam, once=once, beside=beside, also=also)
-    if parsed.calendars and not flagged:  # once more where it was kept before: who kept it may have ended there. It changes nothing then
+    if parsed.invitations and not flagged:  # once more where it was kept before: who kept it may have ended there. It changes nothing then
         await replies.take(ocean, box, parsed, results)
 
 
@@ -246,7 +251,7 @@ async def _away(
 async def came_back(ocean: Ocean, id_: str, arrival: Arrival) -> None:
     """What comes to the address that one of ours was sent from: a notice that it did not arrive (RFC 3464), or a complaint (RFC 5965)."""
     sent = await rows.one(ocean.engine, id_)
-    if sent is None:
+    if sent is None or not may_come_back(sent) or len(arrival.raw) > MAX_BACK:
         return
     parsed = await read(arrival)
     complaint = any(kind == "message/feedback-report" for kind, _ in parsed.reports)
@@ -256,12 +261,17 @@ async def came_back(ocean: Ocean, id_: str, arrival: Arrival) -> None:
     box = await _box(ocean, sent)
     if box is not None:
         more = {"message": sent.letter, "recipient": sent.recipient, "action": "complaint" if complaint else action, "status": status}
-        once = f"back {hashlib.sha256(arrival.raw).hexdigest()}"
+        once = f"back {id_}"  # one notice of each: whoever has the address can write more
         await messages.file(ocean, box, mail.BOUNCES, arrival.raw, parsed, {k: v for k, v in more.items() if v}, once=once)
         if complaint or (action == "failed" and status.startswith("5.") and status.startswith(NOBODY)):
             await sending.suppress(ocean, box, sent.recipient, "complaint" if complaint else f"bounced: {said[:100]}")
     if action == "failed":
         await ocean.log.transact(_one(rows.bounced(id_, said)))
+
+
+def may_come_back(sent: Queued) -> bool:
+    """Whether something may still be said of a message: another host has taken it, and not long ago."""
+    return sent.state in (rows.SENT, rows.FAILED) and sent.done_at is not None and sent.done_at > now() - COMES_BACK
 
 
 NOBODY = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")  # an address that none reaches (RFC 3463)

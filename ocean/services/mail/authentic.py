@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +12,15 @@ from typing import Any
 from ocean.core import mail, senders
 from ocean.core.mail import Results
 from ocean.egress.dns import Dns, DnsError
+from ocean.turns import household
 
 SECONDS = 20.0  # for all of one message
-_THREADS = ThreadPoolExecutor(8, "authenticate")  # waits for name servers are not to hold what else is done in threads
+OF_ONE = 3  # messages from one place that wait for name servers at a time
+_THREADS = ThreadPoolExecutor(32, "authenticate")  # waits for name servers are not to hold what else is done in threads
 _asked: contextvars.ContextVar[Callable[[str, str], list[Any]]] = contextvars.ContextVar("asked")
+
+
+_waiting: Counter[str] = Counter()
 
 
 async def authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, shown: str) -> Results:
@@ -33,7 +39,7 @@ async def _authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, s
     signed = head.startswith((b"dkim-signature:", b"arc-seal:")) or b"\r\ndkim-signature:" in head or b"\r\narc-seal:" in head
     policy, beneath = await _policy(dns, shown)
     if signed:
-        spf, (found, arc) = await asyncio.gather(_spf(dns, ip, helo, sender, said_by), _signatures(dns, raw))
+        spf, (found, arc) = await asyncio.gather(_spf(dns, ip, helo, sender, said_by), _signatures(dns, raw, ip))
     else:
         spf, found, arc = await _spf(dns, ip, helo, sender, said_by), [], "none"
     dkim = next((one for one in ("pass", "policy", "temperror", "fail", "permerror") if any(f.result == one for f in found)), "none")
@@ -43,7 +49,8 @@ async def _authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, s
     proven = (spf == "pass" and senders.aligned(said_by, shown, strict=policy.strict_spf)) or any(
         senders.aligned(one, shown, strict=policy.strict_dkim) for one in signers
     )
-    waits = not proven and "temperror" in (spf, dkim)
+    unknown = [one.domain for one in found if one.result == "temperror"] + ([said_by] if spf == "temperror" else [])
+    waits = not proven and any(senders.aligned(one, shown, strict=False) for one in unknown)  # others could not prove it anyway
     return Results(spf, dkim, "pass" if proven else "temperror" if waits else "fail", arc, policy.action, beneath or shown, signers)
 
 
@@ -68,7 +75,7 @@ async def _spf(dns: Dns, ip: str, helo: str, sender: str, said_by: str) -> str:
             return "none"
     except DnsError:
         return "temperror"
-    return str(await _apart(dns, _spf_of, ip.partition("%")[0], helo, sender or f"postmaster@{helo}"))
+    return str(await _apart(dns, ip, _spf_of, ip.partition("%")[0], helo, sender or f"postmaster@{helo}") or "temperror")
 
 
 def _spf_of(ip: str, helo: str, sender: str) -> str:
@@ -101,8 +108,8 @@ def _plain(record: Any, kind: str) -> Any:
     return str(record.address) if kind in ("A", "AAAA") else str(record.target).rstrip(".")
 
 
-async def _signatures(dns: Dns, raw: bytes) -> tuple[list[Any], str]:
-    found: tuple[list[Any], str] = await _apart(dns, _verified, raw)
+async def _signatures(dns: Dns, raw: bytes, ip: str) -> tuple[list[Any], str]:
+    found: tuple[list[Any], str] = await _apart(dns, ip, _verified, raw) or ([], "temperror")
     return found
 
 
@@ -119,9 +126,11 @@ def _verified(raw: bytes) -> tuple[list[Any], str]:
     return signatures.verify(raw, text)
 
 
-async def _apart(dns: Dns, work: Callable[..., Any], *args: Any) -> Any:
-    """In a thread that asks for DNS here, on the loop."""
-    loop = asyncio.get_running_loop()
+async def _apart(dns: Dns, ip: str, work: Callable[..., Any], *args: Any) -> Any:
+    """In a thread that asks for DNS here, on the loop; None where too much of one place waits already."""
+    loop, house = asyncio.get_running_loop(), household(ip)
+    if _waiting[house] >= OF_ONE:
+        return None
 
     def ask(name: str, kind: str) -> list[Any]:
         try:
@@ -131,4 +140,13 @@ async def _apart(dns: Dns, work: Callable[..., Any], *args: Any) -> Any:
 
     context = contextvars.copy_context()
     context.run(_asked.set, ask)
-    return await loop.run_in_executor(_THREADS, context.run, work, *args)
+    _waiting[house] += 1
+    done = loop.run_in_executor(_THREADS, context.run, work, *args)
+    done.add_done_callback(lambda _: _left(house))  # when the thread is free again, which may be later than we wait
+    return await done
+
+
+def _left(house: str) -> None:
+    _waiting[house] -= 1
+    if _waiting[house] <= 0:
+        del _waiting[house]

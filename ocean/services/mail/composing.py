@@ -71,13 +71,34 @@ def compose(message: Outgoing, message_id: str, moment: int) -> bytes:
         raise OceanError("INVALID_VALUE", f"The message can't be written: {str(fault)[:100]}.") from None
 
 
-_BLIND = re.compile(rb"(?im)^(?:resent-)?bcc:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+_NOT_ONES_OWN = re.compile(rb"(?im)^(?:bcc|sender|return-path|authentication-results|resent-[a-z-]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+_LINE = re.compile(rb"[!-9;-~]+:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
+_FROM = re.compile(r'\s*(?:(?:"(?:[^"\\]|\\.)*"|[^<>@,;:"()\\]*)\s*<([^<>\s@"]+@[^<>\s@]+)>|([^<>\s,;:"()@]+@[^<>\s,;:"()@]+))\s*')
+
+
+def sender_of(raw: bytes) -> str:
+    """The one address that a message handed in says it is from, by a reading that leaves no other. Raises INVALID_VALUE."""
+    head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
+    at, found = 0, []
+    while at < len(head):
+        line = _LINE.match(head, at)
+        if line is None:
+            raise OceanError("INVALID_VALUE", "The message's head has a line that is no header.", "RFC 5322, 2.2.")
+        if line[0][:5].lower() == b"from:":
+            found.append(line[0][5:])
+        at = line.end()
+    value = re.sub(rb"\r\n[ \t]+", b" ", found[0]).decode("utf-8", "replace").strip("\r\n") if len(found) == 1 else ""
+    one = _FROM.fullmatch(value)
+    if one is None:
+        raise OceanError("INVALID_VALUE", "The message is not from one address, written plainly.", "From: Name <you@NAME.DOMAIN>")
+    return str(one[1] or one[2])
 
 
 def completed(raw: bytes, host: str) -> bytes:
-    """A message that a mail program made, as it may go (RFC 6409, 8): nobody reads to whom it goes blindly, and it has a date and an id."""
+    """A message that a mail program made, as it may go (RFC 6409, 8): nobody reads to whom it goes blindly, it says nothing of other
+    senders, and it has a date and an id."""
     head, gap, body = raw.partition(b"\r\n\r\n")
-    lines = _BLIND.sub(b"", head + b"\r\n")
+    lines = _NOT_ONES_OWN.sub(b"", head + b"\r\n")
     lower = b"\r\n" + lines.lower()
     more = b""
     if b"\r\nmessage-id:" not in lower:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ocean.services.mail.signatures import Key
 
 LEASE = 30.0  # seconds
-TOGETHER, FOR_ONE_HOST = 32, 4  # conversations at a time, and with the host of one domain
+TOGETHER, FOR_ONE_HOST, FOR_ONE_OWNER = 32, 4, 8  # conversations at a time, with the host of one domain, and for one sender
 LOOK = 200  # messages that are looked at for one that may go
 PAUSES = (1, 5, 15, 30, 60, 120, 240, 480)  # minutes between tries, the last again and again
 GIVEN_UP = 5 * 86_400_000  # milliseconds after which one is not tried any more (RFC 5321, 4.5.4.1)
@@ -51,6 +51,7 @@ class Delivering:
         self._tenure = Tenure(ocean.engine, "mail", LEASE)
         self._going: dict[str, asyncio.Task[None]] = {}
         self._hosts: Counter[str] = Counter()
+        self._owners: Counter[str] = Counter()
         self._keys: list[Key] = []
         self._mine = False  # whether it held the lease at the last look
         self.ended = asyncio.Event()  # when a conversation has ended: there is room for another
@@ -66,18 +67,27 @@ class Delivering:
             await self._put(rows.waits_again())
             self._mine = True
         self.ended.clear()
-        if len(self._going) >= TOGETHER:
-            return False
+        engine, moment = self._ocean.engine, now()
         began = False
-        busy = [host for host, count in self._hosts.items() if count >= FOR_ONE_HOST]
-        for row in await rows.due(self._ocean.engine, now(), busy, LOOK):
-            host = mail.host_of(row.recipient)
-            if row.id in self._going or self._hosts[host] >= FOR_ONE_HOST or len(self._going) >= TOGETHER:
-                continue
-            self._hosts[host] += 1
-            self._going[row.id] = asyncio.get_running_loop().create_task(self._try(row, host))
-            began = True
+        for row in await rows.due_here(engine, moment, mailboxes.domain(self._ocean), TOGETHER):
+            began |= self._begin(row, "", TOGETHER)
+        if len(self._going) >= TOGETHER * 2:
+            return began
+        hosts = [host for host, count in self._hosts.items() if count >= FOR_ONE_HOST and host]
+        owners = [owner for owner, count in self._owners.items() if count >= FOR_ONE_OWNER]
+        for row in await rows.due(engine, moment, hosts, owners, LOOK):
+            if self._owners[row.owner] < FOR_ONE_OWNER:
+                began |= self._begin(row, mail.host_of(row.recipient), FOR_ONE_HOST)
         return began
+
+    def _begin(self, row: Queued, lane: str, most: int) -> bool:
+        """Begins one, where its lane (the host, or nothing for here) has room; whether it did."""
+        if row.id in self._going or self._hosts[lane] >= most or len(self._going) >= TOGETHER * 2:
+            return False
+        self._hosts[lane] += 1
+        self._owners[row.owner] += 1
+        self._going[row.id] = asyncio.get_running_loop().create_task(self._try(row, lane))
+        return True
 
     async def pause(self) -> float:
         """Seconds until there may be something to begin: what is due and has no room waits for the end of something."""
@@ -99,18 +109,19 @@ class Delivering:
             task.cancel()
         await asyncio.gather(*self._going.values(), return_exceptions=True)
 
-    async def _try(self, row: Queued, host: str) -> None:
+    async def _try(self, row: Queued, lane: str) -> None:
         try:
             if await self._begun(row):
-                await self._note(row, await self._outcome(row, host))
+                await self._note(row, await self._outcome(row, mail.host_of(row.recipient)))
         except LostLeaseError:
             log.warning("another process sends by now")
         except Exception as fault:
             log.warning("a message waits: %r", fault)
         finally:
-            self._hosts[host] -= 1
-            if self._hosts[host] <= 0:
-                del self._hosts[host]
+            for counts, name in ((self._hosts, lane), (self._owners, row.owner)):
+                counts[name] -= 1
+                if counts[name] <= 0:
+                    del counts[name]
             self._going.pop(row.id, None)
             self.ended.set()
 

@@ -51,7 +51,13 @@ async def claim(ocean: Ocean, caller: Caller, *, username: str) -> dict[str, Any
     if there is not None:
         raise _taken(name)
     cost = int(ocean.settings["OCEAN_MAIL_CLAIM_COST"])
-    return {**_told(ocean, await _made(ocean, name, owner, cost)), "cost": cost}
+    try:
+        return {**_told(ocean, await _made(ocean, name, owner, cost)), "cost": cost}
+    except OceanError as fault:
+        there = await rows.mailbox(ocean.engine, name) if fault.code == "CONFLICT" else None
+        if there is None or there.owner != owner:
+            raise
+        return {**_told(ocean, there), "already": True}  # by another request of theirs, at the same moment
 
 
 async def give(ocean: Ocean, owner: str, username: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import re
 import nh3
 from selectolax.lexbor import LexborHTMLParser
 
-from ocean.core.markup import piles_up
+from ocean.core.markup import piles_up, too_deep
 
+MAX_SOURCE = 256 * 1024  # characters
 _TAGS = frozenset((
     "a", "abbr", "address", "article", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col",
     "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3",
@@ -28,7 +29,7 @@ _BREAKS = "address,article,blockquote,br,dd,div,dl,dt,figure,footer,h1,h2,h3,h4,
 def safe(source: str) -> str:
     """Without scripts, forms, styles and what loads by itself from elsewhere: an image stays where it is a part of the message (cid:),
     else its address is told in `data-src`."""
-    if piles_up(source):
+    if len(source) > MAX_SOURCE or piles_up(source) or too_deep(source):
         return ""
     return nh3.clean(
         source, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto", "tel", "cid"}, attribute_filter=_attribute,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -176,7 +175,10 @@ def described(parsed: Parsed, files: list[dict[str, Any]], thread: str, size: in
         "headers": [{"name": name, "value": value} for name, value in parsed.headers[:MAX_HEADERS]],
         "attachments": files, "faults": parsed.faults, "cut": parsed.cut,
     }  # fmt: skip
-    told["invitations"] = _invitations(parsed.calendars) if parsed.calendars else []
+    if parsed.invitations:
+        from ocean.services.calendar import ics
+
+        told["invitations"] = [ics.shown(one) for one in parsed.invitations]
     told = {name: value for name, value in told.items() if value not in ("", [], False)}
     people = [("from", [parsed.sender]), ("to", parsed.to), ("cc", parsed.cc)]
     told["_identifiers"] = [_identifier(one, role) for role, ones in people for one in ones if one.address]
@@ -186,17 +188,6 @@ def described(parsed: Parsed, files: list[dict[str, Any]], thread: str, size: in
     if files:
         told["_blobs"] = [{"url": one["url"], "mime": one["type"], "name": one["name"], "size": one["size"]} for one in files]
     return told
-
-
-def _invitations(calendars: list[bytes]) -> list[dict[str, Any]]:
-    """What came as calendars: to whom, of what, and what it asks for."""
-    from ocean.services.calendar import ics
-
-    found: list[dict[str, Any]] = []
-    for raw in calendars[:3]:
-        with suppress(ValueError):
-            found += [ics.shown(one) for one in ics.parse(raw)[:10]]
-    return found
 
 
 def _identifier(one: Address, role: str) -> dict[str, str]:

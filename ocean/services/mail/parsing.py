@@ -15,11 +15,15 @@ from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
 from email.utils import getaddresses, parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from ocean.core import mail
 from ocean.core.accounts import is_address
 from ocean.core.mail import Address
 from ocean.services.mail import markup
+
+if TYPE_CHECKING:
+    from ocean.services.calendar.ics import Received
 
 MAX_PARTS = 500
 MAX_DEPTH = 20  # of parts in parts
@@ -28,6 +32,7 @@ MAX_VALUE = 10_000  # characters of a header that are kept
 MAX_TEXT = 256 * 1024  # characters of a body that are kept beside the message itself
 MAX_ADDRESSES = 500
 _READ = frozenset(("message-id", "references", "in-reply-to", "from", "to", "cc", "reply-to"))  # headers whose words have a meaning each
+_FROMS = re.compile(rb"(?im)^from[ \t]*:")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _BROKEN = (MessageError, LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError)  # of a message's own making
@@ -61,9 +66,10 @@ class Parsed:
     html: str = ""
     cut: bool = False
     attachments: list[Attached] = field(default_factory=list)
-    calendars: list[bytes] = field(default_factory=list)
+    invitations: list[Received] = field(default_factory=list)
     reports: list[tuple[str, bytes]] = field(default_factory=list)  # (type, body) of parts that programs write: message/delivery-status
     faults: list[str] = field(default_factory=list)
+    froms: int = 0  # how often the whole head says who it is from
 
     def all(self, name: str) -> list[str]:
         return [value for given, value in self.headers if given.lower() == name]
@@ -83,7 +89,7 @@ class Parsed:
 
 def parse(raw: bytes) -> Parsed:
     """Never raises: what can't be read is kept as text, and said."""
-    found = Parsed()
+    found = Parsed(froms=len(_FROMS.findall(raw[: raw.find(b"\r\n\r\n") + 2])))
     try:
         message = _message(raw)
         _heads(message, found)
@@ -158,7 +164,7 @@ def _heads(message: Message, found: Parsed) -> None:
         if len(found.headers) >= MAX_HEADERS:
             found.faults.append(f"it has more than {MAX_HEADERS} headers")
             break
-        if (shown := _clean(name)) and shown.isascii():
+        if (shown := _clean(name).strip()) and shown.isascii():
             found.headers.append((shown, decoded(value)))
             if (lower := shown.lower()) in _READ:
                 plain.setdefault(lower, _unfolded(value))
@@ -201,7 +207,7 @@ def _bodies(message: Message, found: Parsed) -> None:
         kind = part.get_content_type()
         name, shown = _name(part), part.get_content_disposition()
         if kind == "text/calendar" and shown != "attachment":
-            found.calendars.append(_body(part))
+            found.invitations += _invitations(_body(part)) if not found.invitations else []
         if kind in (
             "message/delivery-status",
             "message/feedback-report",
@@ -212,11 +218,20 @@ def _bodies(message: Message, found: Parsed) -> None:
         elif kind == "text/plain" and shown != "attachment" and not name:
             texts.append(_plain(_text(_body(part), _charset(part))))
         elif kind == "text/html" and shown != "attachment" and not name and not found.html:
-            found.html = markup.safe(_text(_body(part)[: MAX_TEXT * 8], _charset(part)))
+            found.html = markup.safe(_text(_body(part)[: MAX_TEXT + 1], _charset(part)))
         else:
             content_id = decoded(part.get("content-id", "")).strip("<>")[:300]
             found.attachments.append(Attached(name or f"part-{count + 1}", kind, content_id, shown != "attachment", _body(part)))
     found.text = "\n".join(texts) if texts else markup.text_of(found.html) if found.html else ""
+
+
+def _invitations(raw: bytes) -> list[Received]:
+    from ocean.services.calendar import ics  # most messages bring none
+
+    try:
+        return ics.parse(raw)[:10]
+    except ValueError:
+        return []
 
 
 def _leaves(message: Message, found: Parsed, depth: int = 0) -> Iterator[Message]:
