@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ _LOCAL = r'"(?:[^"\\\r\n]|\\.){0,62}"|[^\s<>()@",;:\\\[\]]{1,64}'
 _PATH = re.compile(rf'\s*<(?:@[^:<>\s]+:)?((?:{_LOCAL})@[^\s<>()@",;:\\\[\]]{{1,255}})>(.*)\Z', re.S)
 _NO_MAIL = re.compile(r"\s*<>(.*)\Z", re.S)
 log = logging.getLogger("ocean.smtp")
+warnings.filterwarnings("ignore", message="Session.login_data", category=DeprecationWarning)  # the library sets it itself
 
 
 class Load:

@@ -50,7 +50,7 @@ def mount(server: Sanic[Any, Any]) -> None:
             return await ended(request)  # type: ignore[no-any-return]
         return json_(answer, 200, any_origin=True)
 
-    @server.get("/calendar/feed/<route:path>")
+    @server.route("/calendar/feed/<route:path>", methods=["GET", "HEAD"])
     async def feed(request: Request, route: str) -> HTTPResponse:
         only_parameters(request, {"token", "busy"})
         busy = request.args.get("busy") or "false"

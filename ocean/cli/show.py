@@ -16,6 +16,8 @@ _UNSEEN = {
     for code in (*range(9), *range(11, 32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
 _HIDDEN = ("drop_id", "source")  # shown by --json
+_OF_MAIL = ("headers", "envelope", "html", "references", "message_id", "thread", "size", "received_at", "reply_to")  # of a message, too
+UNIVERSAL = ("_texts", "_dates", "_identifiers", "_locations", "_amounts", "_blobs")
 
 
 def visible(text: str) -> str:
@@ -93,9 +95,11 @@ def failed(body: dict[str, Any]) -> None:
 
 def _commands(commands: list[dict[str, Any]]) -> None:
     """The language's commands, or one with all its forms."""
-    if len(commands) == 1:
-        (one,) = commands
+    one, *others = commands
+    if not others or all(other["name"].startswith(f"{one['name']} ") for other in others):  # it, and those that begin as it does
         click.echo("\n".join([one["about"], "", *(f"  {form}" for form in one["forms"]), "", f"For example:  {one['example']}"]))
+        if others:
+            click.echo(f"\nBeside it: {', '.join(other['name'] for other in others)} (help {others[0]['name']}).")
         return
     table([{"command": c["name"], "what it does": c["about"], "for example": c["example"]} for c in commands])
     click.echo("help NAME shows a command's forms.")
@@ -131,8 +135,34 @@ def table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         click.echo("no results")
         return
-    columns = list(dict.fromkeys(name for row in rows for name in row if name not in _HIDDEN))
-    grid(columns, [[row.get(name) for name in columns] for row in rows])
+    hidden = _HIDDEN + (_OF_MAIL if any("message_id" in row and "thread" in row for row in rows) else ())
+    columns = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and name not in UNIVERSAL))
+    cells = [[row.get(name) for name in columns] for row in rows]
+    if _fits(columns, cells):
+        grid(columns, cells)
+    else:
+        for place, row in enumerate(cells):
+            lines(columns, row, first=place == 0)
+
+
+def _fits(columns: list[str], rows: list[list[Any]]) -> bool:
+    """Whether they can be read side by side: one row whole, of many each cell in some lines."""
+    longest = [max(len(name), *(max(map(len, cell(row[place]).split("\n"))) for row in rows)) for place, name in enumerate(columns)]
+    width = Console().width
+    return (
+        sum(longest) + 3 * len(columns) < width if len(rows) == 1 else sum(min(one, 30) for one in longest) + 3 * len(columns) < width * 1.5
+    )
+
+
+def lines(columns: list[str], row: list[Any], *, first: bool) -> None:
+    """A row as lines, each value whole: what is to be copied can be."""
+    if not first:
+        click.echo()
+    for name, value in zip(columns, row, strict=True):
+        if value is not None:
+            text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            said = text if "\n" not in text.strip() else "\n" + "\n".join(f"    {line}" for line in text.rstrip().split("\n"))
+            click.echo(f"{click.style(visible(name), fg='cyan')}: {said}")
 
 
 def grid(columns: list[str], rows: list[list[Any]]) -> None:

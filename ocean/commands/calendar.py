@@ -9,12 +9,13 @@ _FROM, _TO = Arg("start", "text", "query"), Arg("end", "text", "query")
 
 COMMANDS = (
     Command("event", ("event ROUTE [@KEY] EVENT:object",),
-            "Make an event, or change it; with send_invites: true who is invited gets it by mail.",
+            "Make an event, or change it: title, start, end, timezone, location, description, organizer, attendees, rrule, exdates, "
+            "exceptions, status; with send_invites: true who is invited gets it by mail.",
             'event calendar/team { title: "Sprint planning", start: "2026-03-10T10:00:00Z" }', events.save,
             (Twin("POST", "/calendar/event/<route:path>", (ROUTE, Arg("key", "text", "query")), 201, whole_body="event"),),
             writes=True,
             answer="drop_id: text, route: text, key: text, source: text, created_at: text, version?: integer, uid: text, "
-                   "sequence: integer, invites?: integer, keypair?: keypair"),
+                   "sequence: integer, invites?: integer, warning?: text, keypair?: keypair"),
     Command("events", ("events ROUTE [start START:text] [end END:text]",),
             "The events of a folder; in a range, recurring ones once for each time.",
             'events calendar/team start "2026-03-01" end "2026-04-01"', events.listed,

@@ -11,8 +11,9 @@ from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 
 
-async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dict[str, Any]:
-    """The commands that run, or those that begin with a word, with their forms."""
+async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None, more: str | None = None) -> dict[str, Any]:
+    """The commands that run, or those that begin with a word or two, with their forms."""
+    word = f"{word} {more}" if more is not None else word
     shown = [
         c for c in COMMANDS.values() if c.forms and c.name not in planned.NAMES and (word is None or f"{c.name} ".startswith(f"{word} "))
     ]
@@ -24,7 +25,7 @@ async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None) -> dic
 _ALL = (
     *data.COMMANDS, *query.COMMANDS, *access.COMMANDS, *live.COMMANDS, *pages.COMMANDS, *domains.COMMANDS, *money.COMMANDS, *mail.COMMANDS,
     *calendar.COMMANDS,
-    Command("help", ("help", "help WORD:word"), "The commands.", "help find", help_, answer="commands: help[]"),
+    Command("help", ("help", "help WORD:word [MORE:word]"), "The commands.", "help find", help_, answer="commands: help[]"),
     *planned.COMMANDS,
 )  # fmt: skip
 

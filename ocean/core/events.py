@@ -22,6 +22,10 @@ MAX_DATES = 1000  # dates that a recurrence leaves out
 MAX_CHANGES = 100  # occurrences that are another than the rule says
 MAX_SEQUENCE = 10**9
 _TEXTS = {"title": 1000, "description": 50_000, "location": 1000, "url": 2000}
+FIELDS = (
+    "title", "start", "end", "timezone", "description", "location", "url", "organizer", "attendees", "rrule", "exdates", "exceptions",
+    "status", "sequence", "uid", "send_invites",
+)  # fmt: skip
 _SHARED = ("title", "timezone", "description", "location", "url", "status", "organizer", "sequence")  # what an occurrence has of the event
 _TOLD = ("title", "start", "end", "timezone", "description", "location", "organizer", "rrule", "exdates", "exceptions", "status", "url")
 
@@ -164,6 +168,10 @@ def _when(value: Any, name: str, zone: ZoneInfo, span: Span) -> date | datetime:
 
 
 def _span(payload: Mapping[str, Any], zone: ZoneInfo) -> Span:
+    if not payload.get("start"):
+        raise OceanError(
+            "INVALID_VALUE", "An event has a 'start'.", 'start: "2026-03-10T10:00:00Z", or start: "2026-03-10" for a whole day.'
+        )
     start = read_when(payload.get("start"), "start", zone)
     given = payload.get("end")
     if not given:
@@ -172,7 +180,7 @@ def _span(payload: Mapping[str, Any], zone: ZoneInfo) -> Span:
     if isinstance(start, datetime) != isinstance(end, datetime):
         raise OceanError("INVALID_VALUE", "'start' and 'end' are both days, or both moments.")
     if end < start:
-        raise OceanError("INVALID_VALUE", "The event ends before it starts.")
+        raise OceanError("INVALID_VALUE", "The event ends before it starts.", "Without an 'end' it takes no time, or a whole day.")
     return Span(start, end if isinstance(start, datetime) or end > start else start + timedelta(days=1))
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import idna
 
 from ocean.core.accounts import is_address as is_address
+from ocean.core.drop import read_time
 from ocean.errors import OceanError
 
 TOP = "mail"
@@ -139,6 +140,24 @@ def plain_subject(text: str) -> str:
 
 def reply_subject(text: str) -> str:
     return f"Re: {plain_subject(text)}"[:MAX_SUBJECT]
+
+
+def check_rule(payload: Any) -> None:
+    """What a rule of a mailbox may be. Raises INVALID_VALUE, which says how one is written."""
+    way = '{ type: "forward", to: "bob@example.com" }, or { type: "vacation", body: "Back on Monday.", end: "2027-01-04" }'
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    if kind not in ("forward", "vacation"):
+        raise OceanError("INVALID_VALUE", "A rule has a 'type': forward or vacation.", way)
+    if kind == "forward":
+        check_address(payload.get("to"))
+    elif not isinstance(payload.get("body"), str) or not payload["body"].strip():
+        raise OceanError("INVALID_VALUE", "A vacation has a 'body', which is what is answered.", way)
+    for name in ("start", "end"):
+        if payload.get(name) is not None:
+            read_time(payload[name])
+    for name in ("from", "subject_has", "reply_subject", "html"):
+        if not isinstance(payload.get(name, ""), str):
+            raise OceanError("INVALID_VALUE", f"{name!r} of a rule is a text.", way)
 
 
 class Results(NamedTuple):

@@ -154,6 +154,8 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         raise OceanError("CONFLICT", "The record can't be changed so.", "Who may read it is told why.") from None
     if op.kind == "save" and current is not None and not current.removed and changes[-1].price.free and not current.price.free:
         changes[-1].warning = "It costs nothing by now: the version before had a price. Say it with each save."
+    if changes[-1].kind == SAVED and mail.mailbox_of(op.route) is not None and op.route.endswith(f"/{mail.RULES}"):
+        mail.check_rule(loads(structured(changes[-1].payload)))
     if op.kind in ("save", "update") and not op.restoring:
         _check_file(changes[-1].payload, who, current, state)
     if not op.restoring:

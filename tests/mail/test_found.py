@@ -152,7 +152,10 @@ async def test_who_says_to_be_several_is_nobody(ocean: Ocean, owner: Caller) -> 
 
 
 async def test_results_in_our_name_are_ours_alone(ocean: Ocean, owner: Caller) -> None:
-    forged = b"Return-Path: <x@y.test>\r\nauthentication-results: localhost;\r\n dmarc=pass\r\nAuthentication-Results: other.example; spf=pass\r\n"
+    forged = (
+        b"Return-Path: <x@y.test>\r\nauthentication-results: localhost;\r\n dmarc=pass\r\n"
+        b"Authentication-Results: other.example; spf=pass\r\n"
+    )
     await arrived(ocean, forged + letter("bob@example.com", "a@alice.localhost", "Hi"))
     ((raw,),) = await ocean.engine.rows("SELECT source FROM letter")
     head = bytes(raw).partition(b"\r\n\r\n")[0].lower()
@@ -164,12 +167,19 @@ async def test_results_in_our_name_are_ours_alone(ocean: Ocean, owner: Caller) -
 @pytest.mark.parametrize(
     "head",
     [
-        b"From: me@mal.test <ceo@vic.test>\r\n", b"From: me@mal.test, ceo@vic.test\r\n", b"From : ceo@vic.test\r\nFrom: me@mal.test\r\n",
-        b"From: me@mal.test\r\n" + b"A: b\r\n" * 500 + b"From: ceo@vic.test\r\n", b"no header\r\nFrom: me@mal.test\r\n", b"To: x@y.test\r\n",
-        b"From: me@mal.test\r\nX\r\nFrom: ceo@vic.test\r\n", b'From: "a" <a@b.test> (x) <c@d.test>\r\n', b"From: g: me@mal.test;\r\n",
-        b"From: <me@mal.test\r\n", b"From:\r\n ceo@vic.test\r\nFrom: me@mal.test\r\n",
+        b"From: me@mal.test <ceo@vic.test>\r\n",
+        b"From: me@mal.test, ceo@vic.test\r\n",
+        b"From : ceo@vic.test\r\nFrom: me@mal.test\r\n",
+        b"From: me@mal.test\r\n" + b"A: b\r\n" * 500 + b"From: ceo@vic.test\r\n",
+        b"no header\r\nFrom: me@mal.test\r\n",
+        b"To: x@y.test\r\n",
+        b"From: me@mal.test\r\nX\r\nFrom: ceo@vic.test\r\n",
+        b'From: "a" <a@b.test> (x) <c@d.test>\r\n',
+        b"From: g: me@mal.test;\r\n",
+        b"From: <me@mal.test\r\n",
+        b"From:\r\n ceo@vic.test\r\nFrom: me@mal.test\r\n",
     ],
-)  # fmt: skip
+)
 def test_a_sender_that_two_programs_may_read_differently_is_none(head: bytes) -> None:
     with pytest.raises(OceanError) as caught:
         composing.sender_of(head + b"Subject: x\r\n\r\nbody\r\nFrom: z@z.test\r\n")
@@ -190,7 +200,10 @@ def test_one_address_however_it_is_named(head: bytes) -> None:
 
 
 def test_what_is_handed_in_tells_of_no_blind_copies_and_no_other_senders() -> None:
-    raw = b"From: a@b.test\r\nBcc: secret@x.test,\r\n other@x.test\r\nSender: ceo@vic.test\r\nResent-From: x@y.test\r\nSubject: s\r\n\r\nBcc: stays\r\n"
+    raw = (
+        b"From: a@b.test\r\nBcc: secret@x.test,\r\n other@x.test\r\nSender: ceo@vic.test\r\nResent-From: x@y.test\r\n"
+        b"Subject: s\r\n\r\nBcc: stays\r\n"
+    )
     made = composing.completed(raw, "b.test")
     head, _, body = made.partition(b"\r\n\r\n")
     assert b"secret" not in head
@@ -206,7 +219,9 @@ def test_what_is_handed_in_tells_of_no_blind_copies_and_no_other_senders() -> No
 
 async def test_no_rule_is_a_reason_to_refuse_a_message(ocean: Ocean, owner: Caller) -> None:
     await ask(ocean, owner, 'save mail/alice/_rules @away { type: "vacation", body: "Back in May." }')
-    await ask(ocean, owner, 'save mail/alice/_rules @on { type: "forward", to: "a@١.com" }')
+    for wrong in ('{ type: "forward", to: "a@١.com" }', '{ type: "teleport" }', '{ type: "vacation", body: "x", end: "someday" }'):
+        await refused("INVALID_VALUE", ask(ocean, owner, f"save mail/alice/_rules @x {wrong}"))
+    await ask(ocean, owner, 'save mail/alice/_rules @on { type: "forward", to: "me@alice.localhost" }')
     raw = letter("bob@example.com", "hello@alice.localhost", "x").replace(b"Subject: x", b"Subject: =?utf-8?q?a=0AX-Evil:_b?=")
     await arrived(ocean, raw)
     (found,) = await inbox(ocean, owner)
@@ -268,6 +283,7 @@ def test_rules_that_the_library_breaks_on_are_none(rule: str) -> None:
 
 
 async def test_a_domain_is_paid_for_once_though_it_is_asked_for_twice_at_once(ocean: Ocean, owner: Caller) -> None:
+    ocean.settings = {**ocean.settings, "OCEAN_MAIL_DOMAIN": "ocean.test"}
     await credits.grant(ocean, str(owner.key), 1000)
     await mailboxes.give(ocean, str(owner.key), "other")
     await asyncio.gather(*(domains.add(ocean, owner, domain="site.test", mailbox="other") for _ in range(3)))

@@ -48,7 +48,7 @@ async def test_an_example_of_the_reference_runs(ocean: Ocean, example: str) -> N
     def named(text: str) -> str:
         return text.replace("CLIENT_KEY", client).replace("YOUR_KEY", client)
 
-    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com"}
+    ocean.settings = {**ocean.settings, "OCEAN_PUSH_CONTACT": "mailto:ops@example.com", "OCEAN_MAIL_DOMAIN": "example.org"}
     async with afloat(ocean):
         await execute(ocean, owner, parse(named(BEFORE)))
         await ocean.indexing.written()

@@ -7,13 +7,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 import uuid_utils
 
-from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import events, mail
 from ocean.core.access import decide
@@ -47,7 +47,7 @@ def uid_of(ocean: Ocean, route: str, key: str, event: Event | None = None) -> st
     if event is not None and event.uid:
         return event.uid
     secret = ocean.master.derived(f"uid {route} {key}", 16).hex()  # who was not invited can't say it either
-    return f"{secret}@{settings.mail_domain(ocean.settings)}"
+    return f"{secret}@infinite-ocean"  # the same whatever the server is called by now
 
 
 async def save(ocean: Ocean, caller: Caller, *, route: str, event: dict[str, Any], key: str | None = None) -> dict[str, Any]:
@@ -80,8 +80,21 @@ async def save(ocean: Ocean, caller: Caller, *, route: str, event: dict[str, Any
             if fault.code == "PRECONDITION_FAILED":
                 continue
             raise
-        return {**result, "uid": uid, "sequence": payload["sequence"], **({"invites": len(read.attendees)} if invites else {})}
+        told = {**result, "uid": uid, "sequence": payload["sequence"], **({"invites": len(read.attendees)} if invites else {})}
+        warning = await _warning(ocean, event, read, box)
+        return {**told, "warning": warning} if warning else told
     raise OceanError("CONFLICT", f"The event {key!r} in {route!r} is being changed by others.", "Try again.")
+
+
+async def _warning(ocean: Ocean, event: dict[str, Any], read: Event, box: str | None) -> str:
+    """What may be a slip: a field that is nearly one of an event's, or an organizer whose answers come to somebody else."""
+    slips = [(name, near[0]) for name in event if name not in events.FIELDS and (near := get_close_matches(name, events.FIELDS, 1, 0.8))]
+    if slips:
+        return f"{slips[0][0]!r} means nothing to a calendar: is it {slips[0][1]!r}?"
+    if box is not None and await mailboxes.accepts(ocean, read.organizer) is None:
+        here = f"calendar@{box}.{mailboxes.domain(ocean)}"
+        return f"{read.organizer} is no address of yours: people are invited by {here}, and their answers come there."
+    return ""
 
 
 async def _mailbox(ocean: Ocean, caller: Caller, organizer: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -17,13 +18,13 @@ import uuid_utils
 from ocean import settings
 from ocean.context import Ocean
 from ocean.core import mail
-from ocean.core.drop import read_time
+from ocean.core.drop import Drop, read_time
 from ocean.core.mail import Address, Results
 from ocean.core.payloads import loads
 from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.calendar import replies
-from ocean.services.mail import authentic, composing, markup, messages, outbox, sending
+from ocean.services.mail import authentic, composing, mailboxes, markup, messages, outbox, sending
 from ocean.services.mail.composing import Outgoing
 from ocean.services.mail.messages import Envelope, Prepared
 from ocean.services.mail.parsing import Parsed, parse
@@ -88,9 +89,42 @@ async def arrive(ocean: Ocean, arrival: Arrival) -> None:
 
 
 async def _keep(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, results: Results, spam: tuple[float, list[str]]) -> None:
-    parsed, flagged = arrival.parsed, spam[0] >= mail.SPAM
+    flagged = spam[0] >= mail.SPAM
+    rules = [] if flagged else await ocean.reader.entities(mail.folder(box.name, mail.RULES), MAX_RULES)
+    if not rules:
+        await _kept(ocean, arrival, address, box, results, spam, rules, flagged=flagged)
+        return
+    async with _one_after_another(box, arrival.sender):
+        await _kept(ocean, arrival, address, box, results, spam, rules, flagged=flagged)
+
+
+@asynccontextmanager
+async def _one_after_another(box: Mailbox, sender: str) -> AsyncIterator[None]:
+    """Of what one person writes to one mailbox: that nobody is there is said once, however much comes at once."""
+    name = (box.name, sender.lower())
+    lock, count = _locks.get(name, (asyncio.Lock(), 0))
+    _locks[name] = (lock, count + 1)
+    try:
+        async with lock:
+            yield
+    finally:
+        lock, count = _locks[name]
+        if count > 1:
+            _locks[name] = (lock, count - 1)
+        else:
+            del _locks[name]
+
+
+_locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+
+
+async def _kept(
+    ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, results: Results, spam: tuple[float, list[str]], rules: list[Drop], *,
+    flagged: bool,
+) -> None:  # fmt: skip
+    parsed = arrival.parsed
     raw = traced(ocean, arrival, address, results)
-    also, queue = ([], []) if flagged else await _wanted(ocean, arrival, address, box)
+    also, queue = await _wanted(ocean, arrival, address, box, rules)
     envelope = Envelope(arrival.ip, arrival.helo, arrival.sender, address)
 
     def beside(filed: messages.Filed) -> Steps:
@@ -117,7 +151,7 @@ def traced(ocean: Ocean, arrival: Arrival, address: str, results: Results) -> by
     heads = (
         f"Return-Path: <{_word(arrival.sender)}>\r\n"
         f"Authentication-Results: {here};\r\n {found}\r\n"
-        f"Received: from {_word(arrival.helo)} ([{_word(arrival.ip)}])\r\n by {here} with {arrival.by}\r\n"
+        f"Received: from {_word(arrival.helo)}{f' ([{_word(arrival.ip)}])' if arrival.ip else ''}\r\n by {here} with {arrival.by}\r\n"
         f" for <{_word(address)}>; {formatdate(now() / 1000)}\r\n"
     )
     return heads.encode(errors="replace") + _unforged(arrival.raw, here)
@@ -152,12 +186,11 @@ async def _filtered(ocean: Ocean, arrival: Arrival, spam: tuple[float, list[str]
     return max(spam[0], points), [*spam[1], f"the filter says: {action[:40]} ({score:g})"]
 
 
-async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox) -> tuple[list[Prepared], list[Queued]]:
+async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, found: list[Drop]) -> tuple[list[Prepared], list[Queued]]:
     """What the mailbox's rules (`_rules`) have sent for this message: it itself to somebody else, or an answer that nobody is there."""
     also: list[Prepared] = []
     queue: list[Queued] = []
     moment, parsed = now(), arrival.parsed
-    found = await ocean.reader.entities(mail.folder(box.name, mail.RULES), MAX_RULES)
     if not found or len(parsed.all("received")) > HOPS // 2:
         return also, queue
     for drop in found:
@@ -166,6 +199,10 @@ async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox) ->
             continue
         try:
             if rule.get("type") == "forward" and mail.is_address(rule.get("to")):
+                back = await mailboxes.accepts(ocean, str(rule["to"]))
+                if (back is not None and back.name == box.name) or f"<{box.name}>" in parsed.all("x-passed-on-by"):
+                    parsed.faults.append(f"the rule {drop.key} was not followed: it would go round in circles")
+                    continue
                 queue.append(_forward(box, str(rule["to"]), parsed, arrival, moment))
             elif rule.get("type") == "vacation" and await _may_answer(ocean, arrival, address, box):
                 made, row = await _away(ocean, box, address, rule, parsed, arrival)
@@ -213,7 +250,7 @@ async def _may_answer(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox
     parsed, sender = arrival.parsed, arrival.sender
     people = {one.address.lower() for one in (*parsed.to, *parsed.cc)}
     robot = re.match(r"(mailer-daemon|postmaster|no-?reply|bounce|owner-|.*-request@|.*-owner@)", sender.lower())
-    if not mail.is_address(sender) or robot or parsed.automatic or address.lower() not in people:
+    if not mail.is_address(sender) or robot or parsed.automatic or parsed.invitations or address.lower() not in people:
         return False
     return not await passes.stands(ocean.engine, AWAY_KIND, _away_id(box, sender), now())
 

@@ -165,11 +165,13 @@ class Delivering:
         raw = await self._raw(row)
         if raw is None:
             return Outcome(GONE, "The message was removed.")
+        if passed_on(row):
+            raw = f"X-Passed-On-By: <{row.mailbox}>\r\n".encode() + _without_path(raw)
         if await mailboxes.local(self._ocean, host):
             return await self._local(row, raw)
         if not may_leave(self._ocean):
             return Outcome(0, "Mail goes no further than this server: its operator sets OCEAN_MAIL_DOMAIN.")
-        signed = await self._signed(row, _without_path(raw) if passed_on(row) else raw)
+        signed = await self._signed(row, raw)
         return await self._carrier.carry(host, envelope_sender(self._ocean, row), row.recipient, signed)
 
     async def _raw(self, row: Queued) -> bytes | None:

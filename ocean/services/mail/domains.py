@@ -45,6 +45,8 @@ async def add(ocean: Ocean, caller: Caller, *, domain: str, mailbox: str | None 
     Asked again it costs nothing, and leads it to another mailbox. Raises INVALID_VALUE, NOT_FOUND, LIMIT_REACHED, RATE_LIMITED.
     """
     owner, name = caller.required(_KEYED), _canonical(ocean, domain)
+    if not ocean.settings["OCEAN_MAIL_DOMAIN"]:
+        raise OceanError("NOT_AVAILABLE", "This server has no mail domain yet.", "Its operator sets OCEAN_MAIL_DOMAIN.")
     ocean.paces.domains.spend_each(caller.holders)
     chosen = await _box(ocean, owner, mailbox) if mailbox is not None else None
     first = chosen or await _box(ocean, owner, None)

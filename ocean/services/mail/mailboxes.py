@@ -62,6 +62,9 @@ async def claim(ocean: Ocean, caller: Caller, *, username: str) -> dict[str, Any
 
 async def give(ocean: Ocean, owner: str, username: str) -> dict[str, Any]:
     """The operator's: gives a name to a key, those that are kept back too, for nothing."""
+    there = await rows.mailbox(ocean.engine, username.lower())
+    if there is not None and there.owner == owner:
+        return _told(ocean, there)
     return _told(ocean, await _made(ocean, mail.check_name(username, reserved=True), owner, 0))
 
 

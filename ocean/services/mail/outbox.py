@@ -126,8 +126,9 @@ async def _one(engine: Engine, step: Step, id_: str | None) -> int:
 
 
 async def read(master: MasterKey, engine: Engine, limit: int = 100) -> list[dict[str, Any]]:
-    """What is in the outbox, newest first, with `body` where it is a text of ours that waits."""
-    return [{**_told(row), "body": text_of(master, row)} for row in await rows.newest(engine, limit)]
+    """The letters of ours, newest first, with `body` as long as they wait. What people write is theirs."""
+    found = [row for row in await rows.newest(engine, limit * 10) if row.owner.startswith("@") and not row.letter]
+    return [{**_told(row), "body": text_of(master, row)} for row in found[:limit]]
 
 
 def text_of(master: MasterKey, row: Queued) -> str:

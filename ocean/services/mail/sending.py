@@ -64,7 +64,8 @@ async def send(
         raise OceanError("INVALID_VALUE", f"A message has 1 to {mail.MAX_RECIPIENTS} recipients.", 'to: "bob@example.com"')
     await _check_wanted(ocean, box, recipients)
     text = mail.check_body(body) if body is not None else markup.text_of(mail.check_body(html)) if html is not None else ""
-    refers = await _answers(ocean, caller, box, reply) if reply is not None else _references(references)
+    refers, before = await _answers(ocean, caller, box, reply) if reply is not None else (_references(references), "")
+    subject = subject or before
     parts, files = await _files(ocean, caller, attach)
     message = Outgoing(
         chosen, people[0], mail.check_subject(subject), text, people[1], mail.check_body(html) if html is not None else None, parts,
@@ -181,15 +182,20 @@ def _references(given: Any) -> list[str]:
     return mail.message_ids(" ".join(one for one in given if isinstance(one, str))) if isinstance(given, list) else []
 
 
-async def _answers(ocean: Ocean, caller: Caller, box: Mailbox, key: str) -> list[str]:
-    """What an answer refers to (RFC 5322, 3.6.4). Raises NOT_FOUND."""
+async def _answers(ocean: Ocean, caller: Caller, box: Mailbox, key: str) -> tuple[list[str], str]:
+    """What an answer refers to (RFC 5322, 3.6.4), and what it is called. Raises NOT_FOUND."""
     route = mail.folder(box.name, mail.INBOUND)
-    await records.get(ocean, caller, route=route, key=key, resolve=False)
+    try:
+        await records.get(ocean, caller, route=route, key=key, resolve=False)
+    except OceanError as fault:
+        if fault.code == "NOT_FOUND":
+            fault.hint = f'It was looked for in the mailbox that the answer is from: from another, say so (from "{box.name}@...").'
+        raise
     drop = await ocean.reader.entity(route, key)
     body = loads(drop.body()) if drop is not None else None
     payload = body if isinstance(body, dict) else {}
     ids = [*payload.get("references", ()), payload.get("message_id", "")]
-    return mail.message_ids(" ".join(one for one in ids if isinstance(one, str)))
+    return mail.message_ids(" ".join(one for one in ids if isinstance(one, str))), mail.reply_subject(str(payload.get("subject", "")))
 
 
 async def _files(ocean: Ocean, caller: Caller, attach: Any) -> tuple[list[Part], list[dict[str, Any]]]:

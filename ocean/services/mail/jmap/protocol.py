@@ -75,7 +75,8 @@ Method = Callable[[Turn, dict[str, Any]], Awaitable[dict[str, Any]]]
 async def session(ocean: Ocean, caller: Caller) -> dict[str, Any]:
     """What a program is told first (RFC 8620, 2)."""
     key = caller.writer("Mail is read with a key.")
-    boxes = await rows.mailboxes_of(ocean.engine, str(key))
+    turn = Turn(ocean, caller, {})
+    boxes = [box for box in await rows.mailboxes_of(ocean.engine, str(key)) if await turn.may(box, mail.INBOUND, "entity")]
     own = {MAIL: _MAIL, SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}}}
     accounts = {
         box.name: {
