@@ -39,6 +39,7 @@ def test_every_line_of_the_tour_works(tmp_path: Path, secret: str) -> None:
     places = {
         "http://127.0.0.1:8000": running.api,
         "http://127.0.0.1:8001": running.view,
+        '"127.0.0.1", 8025': f'"127.0.0.1", {running.smtp}',
         "/tmp/": f"{tmp_path}/",
         "curl -N": "timeout 1 curl -sN",
     }

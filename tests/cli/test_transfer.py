@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocean.core import keys
+from ocean.core.keys import public_of
 from tests.cli.test_cli import ocean
 from tests.conftest import Running
 
@@ -65,6 +66,8 @@ def test_a_table_shows_every_column(server: Running, secret: str) -> None:
 
 def test_what_was_queued_is_not_called_changed(server: Running, secret: str) -> None:
     assert server.drops('save queued/a @k mail: "ada@example.com"', secret).ok
+    given = ocean("mail", "give", "queued-box", public_of(secret), "--data", str(server.data), url=server.api, key=secret)
+    assert given.returncode == 0, given.stderr
     sent = ocean("exec", 'find queued/a then send email to .mail subject "Hi" body "There"', url=server.api, key=secret)
     assert "1 message queued." in sent.stdout, sent.stdout + sent.stderr
     called = ocean("exec", 'find queued/a then call "http://127.0.0.1:9/x"', url=server.api, key=secret)

@@ -170,7 +170,7 @@ async def test_results_in_our_name_are_ours_alone(ocean: Ocean, owner: Caller) -
         b"From: me@mal.test <ceo@vic.test>\r\n",
         b"From: me@mal.test, ceo@vic.test\r\n",
         b"From : ceo@vic.test\r\nFrom: me@mal.test\r\n",
-        b"From: me@mal.test\r\n" + b"A: b\r\n" * 500 + b"From: ceo@vic.test\r\n",
+        b"From: me@mal.test\r\n" + b"A: b\r\n" * 500 + b"From: c@v.test\r\n",
         b"no header\r\nFrom: me@mal.test\r\n",
         b"To: x@y.test\r\n",
         b"From: me@mal.test\r\nX\r\nFrom: ceo@vic.test\r\n",
