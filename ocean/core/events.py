@@ -96,8 +96,10 @@ def read(payload: Any) -> Event | None:
         return None
 
 
-def check(payload: Mapping[str, Any]) -> Event:
+def check(payload: Any) -> Event:
     """The same of what is to be one. Raises INVALID_VALUE, which names the field."""
+    if not isinstance(payload, dict):
+        raise OceanError("INVALID_VALUE", "An event is an object.", '{ title: "Sprint planning", start: "2026-03-10T10:00:00Z" }')
     texts = {name: _text(payload, name, most) for name, most in _TEXTS.items()}
     if not texts["title"].strip():
         raise OceanError("INVALID_VALUE", "An event has a 'title'.", 'title: "Sprint planning"')

@@ -34,7 +34,7 @@ def test_every_answer_is_one_that_it_describes(tmp_path: Path, secret: str) -> N
         tried = [
             str(Path(sys.executable).parent / "schemathesis"), "run", f"{running.api}/openapi.json", "-H", f"x-ocean-key: {secret}",
             "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-            "--max-examples", "3", "--exclude-path-regex", "^/(stream|broadcast/.*listen)", "--seed", "1", "--no-color",
+            "--max-examples", "3", "--exclude-path-regex", "^/(stream|broadcast/.*listen|jmap/events)", "--seed", "1", "--no-color",
         ]  # fmt: skip
         done = subprocess.run(tried, capture_output=True, text=True, timeout=110, cwd=tmp_path)
         assert done.returncode == 0, done.stdout[-6000:]

@@ -106,6 +106,20 @@ def test_a_range_far_on_has_what_walking_from_the_start_finds(rule: str, ahead: 
     assert found == walked
 
 
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("FREQ=MONTHLY", ["2090-01-31T10:00:00Z", "2090-03-31T10:00:00Z"]),
+        ("FREQ=MONTHLY;BYDAY=-1FR", ["2090-01-27T10:00:00Z", "2090-02-24T10:00:00Z", "2090-03-31T10:00:00Z"]),
+        ("FREQ=YEARLY;INTERVAL=10", ["2090-01-31T10:00:00Z"]),
+        ("FREQ=YEARLY;BYMONTH=2", []),
+        ("FREQ=YEARLY;BYMONTH=3;BYDAY=1MO", ["2090-03-06T10:00:00Z"]),
+    ],
+)
+def test_months_and_years_far_on(rule: str, found: list[str]) -> None:
+    assert starts({"title": "t", "start": "2020-01-31T10:00:00Z", "rrule": rule}, "2090-01-01", "2090-04-01") == found
+
+
 def test_what_is_walked_is_bounded() -> None:
     first = datetime(1900, 1, 1, tzinfo=UTC)
     span = Span(first, first)
@@ -138,6 +152,8 @@ def test_what_is_walked_is_bounded() -> None:
         "FREQ=DAILY;BYMONTH=13",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=DAILY;UNTIL=20261399",
+        "FREQ=DAILY;UNTIL=00010101",
+        "FREQ=MONTHLY;BYDAY=6MO",
         "FREQ=DAILY;BYWEEKNO=3",
         "FREQ=DAILY;BYDAY=" + ",".join(["MO"] * 61),
         "FREQ=DAILY\nEXRULE:FREQ=DAILY",
@@ -172,6 +188,7 @@ GOOD: dict[str, Any] = {"title": "t", "start": "2026-03-10T10:00:00Z"}
         {"title": "x" * 1001},
         {"description": "a\x00"},
         {"start": "soon"},
+        {"start": None},
         {"start": 7},
         {"start": "1899-01-01"},
         {"end": "2026-03-09T10:00:00Z"},
@@ -210,6 +227,11 @@ def test_what_is_no_event(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("payload", [None, [], "x", {}, {"title": "t"}, {"start": "2026-03-10"}])
 def test_records_that_are_none(payload: Any) -> None:
     assert events.read(payload) is None
+
+
+def test_an_event_is_an_object() -> None:
+    with pytest.raises(OceanError):
+        events.check([])
 
 
 def test_all_that_an_event_has() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean.core import access, mail, senders
+from ocean.core import access, mail, markup, senders
 from ocean.core.access import Rule
 from ocean.core.mail import Address, Results
 from ocean.errors import OceanError
@@ -160,3 +160,40 @@ def test_transport_policies() -> None:
         b"x" * (senders.MAX_POLICY + 1),
     ):
         assert senders.sts_policy(bad) is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"type": "forward", "to": "bob@example.com"},
+        {"type": "vacation", "body": "A", "start": "2026-01-01", "end": "2027-01-01T10:00:00Z"},
+        {"type": "forward", "to": "bob@example.com", "from": "example.com", "subject_has": "x", "active": False},
+    ],
+)
+def test_rules(rule: dict[str, object]) -> None:
+    mail.check_rule(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        None,
+        {},
+        {"type": "teleport"},
+        {"type": "forward"},
+        {"type": "forward", "to": "bob"},
+        {"type": "vacation"},
+        {"type": "vacation", "body": " "},
+        {"type": "vacation", "body": "x", "end": "someday"},
+        {"type": "vacation", "body": "x", "from": 7},
+    ],
+)
+def test_what_is_no_rule(rule: object) -> None:
+    with pytest.raises(OceanError) as caught:
+        mail.check_rule(rule)
+    assert caught.value.code == "INVALID_VALUE"
+
+
+def test_html_that_is_too_deep() -> None:
+    assert markup.too_deep("<div>" * 301)
+    assert not markup.too_deep("<div>" * 300 + "</div>" * 500 + "<br><img>" * 1000 + "<p></p>" * 1000)

@@ -415,17 +415,22 @@ async def test_a_host_that_is_slow_holds_up_no_other(ocean: Ocean, owner: Caller
 
 @pytest.mark.parametrize("words", ["greeting", "password"])
 async def test_what_a_host_says_before_the_message_is_no_judgement_of_it(words: str) -> None:
+    over = asyncio.Event()
+
     async def host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"554 5.7.1 Not you\r\n" if words == "greeting" else b"220 hi\r\n")
         while line := await reader.readline():
             writer.write(b"250-x\r\n250 AUTH PLAIN\r\n" if line.startswith(b"EHLO") else b"535 5.7.8 No\r\n")
         writer.close()
+        await writer.wait_closed()
+        over.set()
 
     server = await asyncio.start_server(host, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     carrier = Carrier(Dns(), Broker(), "mx.test", Smarthost("127.0.0.1", port, "u", "p"))
     outcome = await carrier.carry("example.com", "a@b.test", "c@example.com", b"From: a@b.test\r\n\r\nx\r\n")
     assert (outcome.code, outcome.refused) == (0, False)
+    await over.wait()
     server.close()
     await server.wait_closed()
 
