@@ -10,6 +10,7 @@ from ocean.followers.waiting import either
 from ocean.store.calendars import any_invitation
 
 NEWS = 0.5  # seconds between looks for a first invitation
+LOOK = 0.25  # seconds between looks: another process may have written, and not every store tells of it
 LEAST = 0.1  # between looks, however fast the log moves
 log = logging.getLogger("ocean.invites")
 
@@ -18,7 +19,7 @@ async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
     while not await _any(ocean):  # noqa: ASYNC110 - nobody tells of a first one
         await asyncio.sleep(NEWS)
-    from ocean.services.calendar.invites import LEASE, Inviting
+    from ocean.services.calendar.invites import Inviting
 
     inviting = Inviting(ocean)
     try:
@@ -30,7 +31,7 @@ async def run(ocean: Ocean) -> None:
                 log.warning("invitations wait: %r", fault)
                 await asyncio.sleep(1)
             await asyncio.sleep(LEAST)
-            await either(moved, moved, LEASE / 3)
+            await either(moved, moved, LOOK)
     finally:
         await inviting.close()
 

@@ -10,6 +10,7 @@ from ocean.followers.waiting import either
 from ocean.store.outbox import any_queued
 
 NEWS = 0.5  # seconds between looks for a first message
+LOOK = 0.5  # seconds between looks: another process may have queued something, and not every store tells of it
 LEAST = 0.05  # between looks, however fast the log moves
 log = logging.getLogger("ocean.mail")
 
@@ -32,7 +33,7 @@ async def run(ocean: Ocean) -> None:
                 log.warning("the outbox waits: %r", fault)
                 pause = 1.0
             await asyncio.sleep(LEAST)
-            await either(moved, delivering.ended, min(pause, 5.0))
+            await either(moved, delivering.ended, min(pause, LOOK))
     finally:
         await delivering.close()
 
