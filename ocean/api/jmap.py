@@ -25,7 +25,7 @@ from ocean.services.mail.jmap import methods
 from ocean.services.mail.jmap.protocol import LIMITS, session
 
 MAX_LISTENING = 10  # streams of one key
-EVERY, LEAST = 5.0, 0.2  # seconds between looks, at most and at least
+EVERY, LEAST = 0.5, 0.2  # seconds between looks, at most and at least
 MAX_REQUEST = int(str(LIMITS["maxSizeRequest"]))
 
 
@@ -78,9 +78,11 @@ async def _changes(ocean: Ocean, caller: Caller, response: Any, ping: float, *, 
     """Tells the states of a key's mailboxes whenever one has moved. The log is looked at a few times a second at most."""
     await response.write(b": here\n\n")  # the head goes with the first bytes
     known: dict[str, str] = {}
-    quiet = 0.0
+    quiet, seen = 0.0, -1
     while True:
-        states = await methods.states(ocean, caller)
+        head, _ = await ocean.reader.head()
+        states = await methods.states(ocean, caller) if head != seen else known
+        seen = head
         moved = {account: state for account, state in states.items() if known.get(account, state) != state}
         known = states
         if moved:
