@@ -32,6 +32,8 @@ MAX_VALUE = 10_000  # characters of a header that are kept
 MAX_TEXT = 256 * 1024  # characters of a body that are kept beside the message itself
 MAX_ADDRESSES = 500
 _READ = frozenset(("message-id", "references", "in-reply-to", "from", "to", "cc", "reply-to"))  # headers whose words have a meaning each
+_ONE = r"[^\s<>,;:\"()\\\[\]]+@[^\s<>,;:\"()\\\[\]]+"
+_SIMPLE = re.compile(rf"([A-Za-z0-9 ._-]*)<({_ONE})>|({_ONE})")  # one address, with a plain name or none
 _FROMS = re.compile(rb"(?im)^from[ \t]*:")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -182,8 +184,10 @@ def _heads(message: Message, found: Parsed) -> None:
 
 def _addresses(value: str) -> list[Address]:
     plain = value.strip()
-    if not plain or is_address(plain):
-        return [Address("", plain)] if plain else []
+    simple = _SIMPLE.fullmatch(plain)
+    if not plain or simple is not None:
+        found = (simple[2] or simple[3]) if simple is not None else ""
+        return [Address((simple[1] or "").strip(), found)] if simple is not None and is_address(found) else []
     try:
         pairs = getaddresses([value[: MAX_VALUE * 4]])
     except _BROKEN:
