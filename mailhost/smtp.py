@@ -128,7 +128,7 @@ class Inbound(Handler):
         assert envelope is not None
         sender = "" if envelope.mail_from == "<>" else str(envelope.mail_from)
         raw: bytes = envelope.original_content  # type: ignore[assignment]
-        if raw[: raw.find(b"\r\n\r\n") + 2].lower().count(b"\r\nreceived:") > HOPS:
+        if mail.head_of(raw).lower().count(b"\r\nreceived:") > HOPS:
             return "554 5.4.6 It has come by too many hosts: it goes round in circles"
         try:
             self.ocean.paces.mails.spend(household(_ip(session)))

@@ -56,7 +56,7 @@ def mount(server: Sanic[Any, Any]) -> None:
         key, ping = str(caller.key), request.args.get("ping") or "0"
         if listening[key] >= MAX_LISTENING:
             raise OceanError("LIMIT_REACHED", f"One key has at most {MAX_LISTENING} of these open.", "Close one.")
-        pause = max(30.0, float(ping)) if ping.isdigit() and len(ping) < 6 and int(ping) else 300.0
+        pause = max(30.0, float(ping)) if ping.isascii() and ping.isdigit() and len(ping) < 6 and int(ping) else 300.0
 
         async def send(response: Any) -> None:
             listening[key] += 1

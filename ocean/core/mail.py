@@ -83,6 +83,12 @@ def local_of(address: str) -> str:
     return address.rpartition("@")[0]
 
 
+def head_of(raw: bytes) -> bytes:
+    """The headers of a message, each with its line's end; all of a message that has no empty line."""
+    at = raw.find(b"\r\n\r\n")
+    return raw if at < 0 else raw[: at + 2]
+
+
 def read_addresses(given: Any, field: str) -> list[Address]:
     """The addresses of a field that somebody fills in: a text with one or several, or a list of such. Raises INVALID_VALUE."""
     texts = given if isinstance(given, list) else [given]

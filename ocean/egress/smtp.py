@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import aiosmtplib
 
+from ocean.core.mail import head_of
 from ocean.core.senders import Transport, sts_id, sts_policy
 from ocean.egress.broker import Broker, EgressError
 from ocean.egress.dns import Dns, DnsError
@@ -165,7 +166,7 @@ class Carrier:
 
     async def _given(self, client: aiosmtplib.SMTP, sender: str, recipient: str, raw: bytes, name: str, tls: str) -> Outcome:
         wide = not (sender + recipient).isascii()
-        head = raw[: raw.find(b"\r\n\r\n") + 2]
+        head = head_of(raw)
         if wide and not client.supports_extension("smtputf8"):
             return Outcome(550, f"5.6.7 {name} takes no addresses beyond ASCII (SMTPUTF8)", name, tls)
         options = [f"SIZE={len(raw)}"] if client.supports_extension("size") else []

@@ -19,11 +19,13 @@ from ocean.egress.broker import Broker
 from ocean.egress.dns import Dns, DnsError
 from ocean.egress.smtp import Carrier, Outcome, Smarthost
 from ocean.errors import OceanError
+from ocean.services.access import scoped
 from ocean.services.calendar import invites
 from ocean.services.calendar.invites import Inviting
 from ocean.services.mail import arriving, authentic, composing, domains, mailboxes, markup, outbox, sending
 from ocean.services.mail.arriving import Arrival
 from ocean.services.mail.delivering import Delivering
+from ocean.services.mail.jmap import methods
 from ocean.services.mail.parsing import parse
 from ocean.services.money import credits
 from ocean.store import mail as letters
@@ -445,3 +447,126 @@ def test_a_calendar_that_takes_its_time_is_not_read() -> None:
     began = time.perf_counter()
     assert parse(raw).invitations == []
     assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'Content-Type: multipart/mixed; boundary=b; a="' + b";" * 1_500_000 + b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + b"".join(b'--b\r\nContent-Disposition: x; a="' + b";" * 900 + b"\r\n\r\nx\r\n" for _ in range(300)),
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 400_000,
+        b"".join(b"X-%d: %b\r\n" % (n, b"=?utf-8?q?=C3=A4?= " * 90) for n in range(490)) + b"\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\nContent-Type: text/html\r\n\r\n<b>\r\n" * 150 + b"<div>" * 9000,
+    ],
+)
+def test_a_message_that_takes_its_time_is_not_read_whole(raw: bytes) -> None:
+    began = time.perf_counter()
+    found = parse(b"From: a@b.test\r\nSubject: s\r\n" + raw)
+    assert found.subject == "s"
+    assert time.perf_counter() - began < 3
+
+
+def test_a_sender_of_spaces_is_looked_at_at_once() -> None:
+    began = time.perf_counter()
+    for value in (b" " * 900 + b"x", b" " * 100_000 + b"<a@b.test>", b"a " * 400 + b"@"):
+        with pytest.raises(OceanError):
+            composing.sender_of(b"From:" + value + b"\r\n\r\n")
+    assert time.perf_counter() - began < 0.2
+    for named in (b"=?utf-8?q?ceo=40bank.test?= <me@mal.test>", b'"ceo@bank.test" <me@mal.test>'):
+        with pytest.raises(OceanError):
+            composing.sender_of(b"From: " + named + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"From: ceo@bank.test\r\nSubject: s\r\nQUJD\r\nREVG",
+        b"From: x@free.test, ceo@bank.test\r\nSubject: s\r\n\r\nx\r\n",
+        b"From:\r\nSubject: s\r\n\r\n",
+        b"From: CEO ceo@bank.test\r\n\r\nx",
+        b"Subject: s\r\n\r\nx\r\n",
+        b"From: ceo@bank.test.\r\n\r\nx\r\n",
+    ],
+)
+async def test_who_a_message_is_from_is_plain_or_it_fails(ocean: Ocean, owner: Caller, head: bytes) -> None:
+    ocean.dns = Silent({"_dmarc.bank.test": b"v=DMARC1; p=reject", "bank.test": b"v=spf1 -all"})
+    box = await letters.mailbox(ocean.engine, "alice")
+    assert box is not None
+    await arriving.arrive(ocean, Arrival(head, "192.0.2.1", "mx", "a@free.test", [("me@alice.localhost", box)]))
+    (found,) = await inbox(ocean, owner)
+    assert found["auth"]["dmarc"] == "fail"
+    assert found["spam"]["score"] >= 3
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"Authentication-Results: (x) mx.t; dmarc=pass",
+        b'Authentication-Results: "mx.t"; spf=pass',
+        b"authentication-results : mx.t; x=y",
+        b"Authentication-Results:\r\n mx.t;\r\n dmarc=pass",
+    ],
+)
+def test_results_in_our_name_are_taken_out_however_they_are_written(forged: bytes) -> None:
+    assert arriving._unforged(b"A: b\r\n" + forged + b"\r\nC: d\r\n\r\nbody", "mx.t") == b"A: b\r\nC: d\r\n\r\nbody"
+    assert arriving._unforged(b"A: b\r\n" + forged, "mx.t") == b"A: b\r\n"
+
+
+def test_results_of_others_and_words_in_the_body_stay() -> None:
+    other = b"Authentication-Results: other.test; spf=pass\r\n\r\nAuthentication-Results: mx.t; in the body\r\n"
+    assert arriving._unforged(other, "mx.t") == other
+
+
+async def test_a_stranger_does_not_switch_forwarding_off(ocean: Ocean, owner: Caller) -> None:
+    await ask(ocean, owner, 'save mail/alice/_rules @on { type: "forward", to: "me@elsewhere.example" }')
+    await arrived(ocean, b"X-Passed-On-By: <alice>\r\n" + letter("bob@example.com", "a@alice.localhost", "x"))
+    assert len(await rows.newest(ocean.engine, 9)) == 1
+    mark = arriving.passed_mark(ocean, "alice").encode()
+    await arrived(ocean, b"X-Passed-On-By: " + mark + b"\r\n" + letter("bob@example.com", "a@alice.localhost", "y"))
+    assert len(await rows.newest(ocean.engine, 9)) == 1
+
+
+async def test_html_that_is_too_deep_is_not_read_on_its_way_out(ocean: Ocean, owner: Caller) -> None:
+    began = time.perf_counter()
+    await sending.send(ocean, owner, to="b@example.com", html="<div>" * 50_000)
+    assert time.perf_counter() - began < 2
+
+
+async def jmap(ocean: Ocean, who: Caller, *calls: list[Any]) -> list[Any]:
+    using = ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", "urn:ietf:params:jmap:submission"]
+    return list((await methods.ask(ocean, who, {"using": using, "methodCalls": list(calls)}))["methodResponses"])
+
+
+async def test_a_request_that_would_be_answered_with_gigabytes_is_too_large(ocean: Ocean, owner: Caller) -> None:
+    echo: list[list[Any]] = [["Core/echo", {"x": "A" * 100}, "0"]]
+    for number in range(1, 32):
+        back = {"resultOf": str(number - 1), "name": "Core/echo", "path": "/x" if number % 2 else "/"}
+        echo.append(["Core/echo", {"#x": back, "#b": back}, str(number)])
+    answers = await jmap(ocean, owner, *echo)
+    assert len(str(answers)) < 40_000_000
+    large = {"bodyValues": {"1": {"value": "x" * 1_000_000}}, "textBody": [{"partId": "1"}] * 3000}
+    told_ = await jmap(ocean, owner, ["Email/set", {"accountId": "alice", "create": {"a": large}}, "0"])
+    assert told_[0][1]["notCreated"]["a"]["type"] == "invalidProperties"
+    ids = []
+    for _ in range(8):
+        one = {"bodyValues": {"1": {"value": "x" * 900_000}}, "textBody": [{"partId": "1"}]}
+        made = await jmap(ocean, owner, ["Email/set", {"accountId": "alice", "create": {"a": one}}, "0"])
+        ids.append(made[0][1]["created"]["a"]["id"])
+    get = ["Email/get", {"accountId": "alice", "ids": ids, "fetchAllBodyValues": True}, "0"]
+    kinds = [answer[1].get("type") if answer[0] == "error" else "" for answer in await jmap(ocean, owner, *([get] * 16))]
+    assert kinds[-1] == "requestTooLarge"
+
+
+async def test_a_key_for_the_inbox_is_told_of_nothing_else(ocean: Ocean, owner: Caller) -> None:
+    await sending.send(ocean, owner, to="secret@example.com", body="x")
+    made = await scoped.make(ocean, owner, routes=["mail/alice/inbound"], permissions=["entity"])
+    reads = Caller(await scoped.identity(ocean, made["secret"]))
+    answers = await jmap(
+        ocean,
+        reads,
+        ["EmailSubmission/get", {"accountId": "alice", "ids": None}, "0"],
+        ["Email/changes", {"accountId": "alice", "sinceState": "0"}, "1"],
+    )
+    assert answers[0][0] == "error"
+    assert answers[1][1]["created"] == []

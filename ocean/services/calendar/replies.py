@@ -29,7 +29,7 @@ log = logging.getLogger("ocean.invites")
 async def take(ocean: Ocean, box: Mailbox, parsed: Parsed, results: Results) -> None:
     """Writes the answers that a message brings on the events they are about. Who answers is who the message is from, and invited: what
     another says in their name, or what the domain's own policy does not stand by, changes nothing."""
-    if results.dmarc in ("fail", "temperror") or parsed.froms != 1:
+    if results.dmarc in ("fail", "temperror") or not parsed.plain_from:
         return
     sender = parsed.sender.address.lower()
     for one in parsed.invitations:

@@ -37,11 +37,12 @@ from ocean.store.reader import now
 
 _DEAR = (b"text/html", b"text/calendar")  # what takes its time to read
 _READERS = ThreadPoolExecutor(4, "read")  # what is hard to read holds up no other work in threads
-IN_LOOP = 32 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
+IN_LOOP = 16 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
 MAX_BACK = 1024 * 1024  # bytes of a notice that a message did not arrive
 COMES_BACK = 14 * 86_400_000  # milliseconds in which one may come
 HOPS = 50  # that a message may have come by (RFC 5321, 6.3)
 MAX_RULES = 50
+_TRACES = re.compile(rb"(?im)^(return-path|authentication-results)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*(?:\r\n|\Z)")
 AWAY_KIND = "away"
 FORWARD = "forward "  # whom a quota counts for, of what is passed on for a mailbox
 AWAY = 7 * 86_400_000  # milliseconds in which one person is told once that nobody is there
@@ -74,10 +75,10 @@ async def read(arrival: Arrival) -> Parsed:
 async def arrive(ocean: Ocean, arrival: Arrival) -> None:
     """Keeps a message in each mailbox that it is for; it is on disk when this returns. Raises OceanError where it is not."""
     parsed = await read(arrival)
-    shown = mail.host_of(parsed.sender.address) if parsed.froms == 1 else ""
+    shown = mail.host_of(parsed.sender.address) if parsed.plain_from else ""
     results = arrival.trusted or await authentic.authenticate(ocean.dns, arrival.raw, arrival.ip, arrival.helo, arrival.sender, shown)
-    if parsed.froms > 1:  # nobody can say who it is from (RFC 7489, 6.6.1)
-        results = results._replace(dmarc="fail", policy="reject")
+    if not parsed.plain_from:  # nobody can say who it is from (RFC 7489, 6.6.1)
+        results = results._replace(dmarc="fail", policy="reject" if parsed.froms > 1 else "none")
     spam = mail.spam_of(results, parsed.faults)
     if ocean.settings["OCEAN_SPAM_FILTER"] and arrival.trusted is None:
         spam = await _filtered(ocean, arrival, spam)
@@ -158,14 +159,17 @@ def traced(ocean: Ocean, arrival: Arrival, address: str, results: Results) -> by
 
 
 def _unforged(raw: bytes, here: str) -> bytes:
-    """Without what only we may have written: results in our name (RFC 8601, 5), and the way back."""
-    at = raw.find(b"\r\n\r\n") + 2
-    head = raw[:at]
-    if b"authentication-results:" not in (lower := head.lower()) and b"return-path:" not in lower:
+    """Without what only we may have written: results in our name (RFC 8601, 5), however it is written, and the way back."""
+    head = mail.head_of(raw)
+    lower = head.lower()
+    if b"authentication-results" not in lower and b"return-path" not in lower:
         return raw
-    named = rb"return-path:|authentication-results:\s*" + re.escape(here.encode()) + rb"\b"
-    ours = re.compile(rb"(?im)^(?:" + named + rb")[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
-    return ours.sub(b"", head) + raw[at:]
+    name = here.lower().encode()
+
+    def kept(header: re.Match[bytes]) -> bytes:
+        return header[0] if header[1].lower() == b"authentication-results" and name not in header[0].lower() else b""
+
+    return _TRACES.sub(kept, head) + raw[len(head) :]
 
 
 def _word(text: str) -> str:
@@ -200,7 +204,7 @@ async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, fo
         try:
             if rule.get("type") == "forward" and mail.is_address(rule.get("to")):
                 back = await mailboxes.accepts(ocean, str(rule["to"]))
-                if (back is not None and back.name == box.name) or f"<{box.name}>" in parsed.all("x-passed-on-by"):
+                if (back is not None and back.name == box.name) or passed_mark(ocean, box.name) in parsed.all("x-passed-on-by"):
                     parsed.faults.append(f"the rule {drop.key} was not followed: it would go round in circles")
                     continue
                 queue.append(_forward(box, str(rule["to"]), parsed, arrival, moment))
@@ -216,6 +220,11 @@ async def _wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, fo
         parsed.faults.append("its rules were not followed: too much was sent for this mailbox in a day")
         return [], []
     return also, queue
+
+
+def passed_mark(ocean: Ocean, name: str) -> str:
+    """What says that a mailbox has passed a message on; nobody else can write it."""
+    return f"<{name}> {ocean.master.derived(f'passed on {name}', 8).hex()}"
 
 
 def rule_owner(box: Mailbox) -> str:

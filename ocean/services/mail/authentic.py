@@ -35,7 +35,7 @@ async def authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, sh
 
 async def _authenticate(dns: Dns, raw: bytes, ip: str, helo: str, sender: str, shown: str) -> Results:
     said_by = mail.host_of(sender) or helo.lower().rstrip(".")
-    head = raw[: raw.find(b"\r\n\r\n") + 2].lower()
+    head = mail.head_of(raw).lower()
     signed = head.startswith((b"dkim-signature:", b"arc-seal:")) or b"\r\ndkim-signature:" in head or b"\r\narc-seal:" in head
     policy, beneath = await _policy(dns, shown)
     if signed:

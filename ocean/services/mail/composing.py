@@ -13,8 +13,10 @@ from email.utils import format_datetime
 
 import uuid_utils
 
-from ocean.core.mail import Address, host_of
+from ocean.core.accounts import is_address
+from ocean.core.mail import Address, head_of, host_of
 from ocean.errors import OceanError
+from ocean.services.mail.parsing import decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def compose(message: Outgoing, message_id: str, moment: int) -> bytes:
 
 _NOT_ONES_OWN = re.compile(rb"(?im)^(?:bcc|sender|return-path|authentication-results|resent-[a-z-]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 _LINE = re.compile(rb"[!-9;-~]+:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
-_FROM = re.compile(r'\s*(?:(?:"(?:[^"\\]|\\.)*"|[^<>@,;:"()\\]*)\s*<([^<>\s@"]+@[^<>\s@]+)>|([^<>\s,;:"()@]+@[^<>\s,;:"()@]+))\s*')
+_FROM = re.compile(r'(?:("(?:[^"\\]|\\.)*" ?|[^<>@,;:"()\\]*)<([^<>\s@"]+@[^<>\s@]+)>|([^<>\s,;:"()@]+@[^<>\s,;:"()@]+))')
+MAX_FROM = 1000  # bytes
 
 
 def sender_of(raw: bytes) -> str:
     """The one address that a message handed in says it is from, by a reading that leaves no other. Raises INVALID_VALUE."""
-    head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
+    head = head_of(raw)
     at, found = 0, []
     while at < len(head):
         line = _LINE.match(head, at)
@@ -87,11 +90,12 @@ def sender_of(raw: bytes) -> str:
         if line[0][:5].lower() == b"from:":
             found.append(line[0][5:])
         at = line.end()
-    value = re.sub(rb"\r\n[ \t]+", b" ", found[0]).decode("utf-8", "replace").strip("\r\n") if len(found) == 1 else ""
+    short = len(found) == 1 and len(found[0]) <= MAX_FROM
+    value = " ".join(found[0].decode("utf-8", "replace").split()) if short else ""
     one = _FROM.fullmatch(value)
-    if one is None:
+    if one is None or "@" in decoded(one[1] or "") or not is_address(one[2] or one[3]):
         raise OceanError("INVALID_VALUE", "The message is not from one address, written plainly.", "From: Name <you@NAME.DOMAIN>")
-    return str(one[1] or one[2])
+    return str(one[2] or one[3])
 
 
 def completed(raw: bytes, host: str) -> bytes:

@@ -18,7 +18,7 @@ from ocean.egress.smtp import Carrier, Outcome, Smarthost
 from ocean.errors import OceanError
 from ocean.services.data.writing import write
 from ocean.services.mail import composing, mailboxes, messages, outbox, sending, signing
-from ocean.services.mail.arriving import FORWARD, NOBODY, Arrival, arrive
+from ocean.services.mail.arriving import FORWARD, NOBODY, Arrival, arrive, passed_mark
 from ocean.services.mail.composing import Outgoing
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
@@ -166,7 +166,7 @@ class Delivering:
         if raw is None:
             return Outcome(GONE, "The message was removed.")
         if passed_on(row):
-            raw = f"X-Passed-On-By: <{row.mailbox}>\r\n".encode() + _without_path(raw)
+            raw = f"X-Passed-On-By: {passed_mark(self._ocean, row.mailbox)}\r\n".encode() + _without_path(raw)
         if await mailboxes.local(self._ocean, host):
             return await self._local(row, raw)
         if not may_leave(self._ocean):

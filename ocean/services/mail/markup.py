@@ -26,10 +26,15 @@ _ATTRIBUTES = {
 _BREAKS = "address,article,blockquote,br,dd,div,dl,dt,figure,footer,h1,h2,h3,h4,h5,h6,header,hr,li,ol,p,pre,section,table,tr,ul"
 
 
+def readable(source: str) -> bool:
+    """Whether reading it takes no longer than its length says."""
+    return len(source) <= MAX_SOURCE and not piles_up(source) and not too_deep(source)
+
+
 def safe(source: str) -> str:
     """Without scripts, forms, styles and what loads by itself from elsewhere: an image stays where it is a part of the message (cid:),
     else its address is told in `data-src`."""
-    if len(source) > MAX_SOURCE or piles_up(source) or too_deep(source):
+    if not readable(source):
         return ""
     return nh3.clean(
         source, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto", "tel", "cid"}, attribute_filter=_attribute,
@@ -45,7 +50,9 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def text_of(source: str) -> str:
-    """What it says, a line for each block."""
+    """What it says, a line for each block; nothing of what is not `readable`."""
+    if not readable(source):
+        return ""
     tree = LexborHTMLParser(source)
     for node in tree.css("script,style,head,title,template"):
         node.decompose()

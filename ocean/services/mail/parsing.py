@@ -25,7 +25,7 @@ from ocean.services.mail import markup
 if TYPE_CHECKING:
     from ocean.services.calendar.ics import Received
 
-MAX_PARTS = 500
+MAX_PARTS = 200
 MAX_DEPTH = 20  # of parts in parts
 MAX_HEADERS = 500
 MAX_VALUE = 10_000  # characters of a header that are kept
@@ -34,6 +34,10 @@ MAX_ADDRESSES = 500
 _READ = frozenset(("message-id", "references", "in-reply-to", "from", "to", "cc", "reply-to"))  # headers whose words have a meaning each
 _ONE = r"[^\s<>,;:\"()\\\[\]]+@[^\s<>,;:\"()\\\[\]]+"
 _SIMPLE = re.compile(rf"([A-Za-z0-9 ._-]*)<({_ONE})>|({_ONE})")  # one address, with a plain name or none
+MAX_BOUNDARIES = 2000  # lines that may begin a part
+MAX_PARAMETERS = 1000  # bytes of a header with parameters
+MAX_DECODED, MAX_WORDS = 120, 100  # headers whose words are decoded, and words of one
+_PARAMETERS = re.compile(rb"(?im)^(content-(?:type|disposition|transfer-encoding|id))[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*")
 _FROMS = re.compile(rb"(?im)^from[ \t]*:")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -72,6 +76,8 @@ class Parsed:
     reports: list[tuple[str, bytes]] = field(default_factory=list)  # (type, body) of parts that programs write: message/delivery-status
     faults: list[str] = field(default_factory=list)
     froms: int = 0  # how often the whole head says who it is from
+    plain_from: bool = False  # whether it says so once, and names one domain
+    shown: bool = False  # whether its HTML was looked at
 
     def all(self, name: str) -> list[str]:
         return [value for given, value in self.headers if given.lower() == name]
@@ -91,9 +97,9 @@ class Parsed:
 
 def parse(raw: bytes) -> Parsed:
     """Never raises: what can't be read is kept as text, and said."""
-    found = Parsed(froms=len(_FROMS.findall(raw[: raw.find(b"\r\n\r\n") + 2])))
+    found = Parsed(froms=len(_FROMS.findall(mail.head_of(raw))))
     try:
-        message = _message(raw)
+        message = _message(_tamed(raw, found))
         _heads(message, found)
         _bodies(message, found)
     except _BROKEN as fault:
@@ -103,6 +109,22 @@ def parse(raw: bytes) -> Parsed:
             found.text = _plain(body[:MAX_TEXT].decode(errors="replace"))
     _shorten(found)
     return found
+
+
+def _tamed(raw: bytes, found: Parsed) -> bytes:
+    """Without what the library would read for ages: it takes the square of a header with parameters, and reads all parts before any."""
+    if raw.count(b"\r\n--") > MAX_BOUNDARIES:
+        found.faults.append("it has too many parts to be read")
+        head = mail.head_of(raw)
+        return _PARAMETERS.sub(b"", head) + raw[len(head) :]
+
+    def shorter(header: re.Match[bytes]) -> bytes:
+        if len(header[0]) <= MAX_PARAMETERS:
+            return header[0]
+        found.faults.append("it has a header that is too long to be read")
+        return header[1] + b": application/octet-stream"
+
+    return _PARAMETERS.sub(shorter, raw)
 
 
 def _message(raw: bytes) -> Message:
@@ -118,7 +140,7 @@ def _message(raw: bytes) -> Message:
 def decoded(value: object) -> str:
     """A header's value as people read it: unfolded, its words decoded (RFC 2047), without control characters."""
     text = _unfolded(value)[: MAX_VALUE * 4]
-    if "=?" in text:
+    if "=?" in text and text.count("=?") <= MAX_WORDS:
         with suppress(*_BROKEN):  # it stands as it is
             text = "".join(_word(piece, charset) for piece, charset in decode_header(text))
     return _clean(text).strip()[:MAX_VALUE]
@@ -167,7 +189,8 @@ def _heads(message: Message, found: Parsed) -> None:
             found.faults.append(f"it has more than {MAX_HEADERS} headers")
             break
         if (shown := _clean(name).strip()) and shown.isascii():
-            found.headers.append((shown, decoded(value)))
+            wanted = len(found.headers) < MAX_DECODED or shown.lower() in ("subject", "date")
+            found.headers.append((shown, decoded(value) if wanted else _clean(_unfolded(value)[:MAX_VALUE])))
             if (lower := shown.lower()) in _READ:
                 plain.setdefault(lower, _unfolded(value))
     for name in ("from", "date"):
@@ -176,7 +199,9 @@ def _heads(message: Message, found: Parsed) -> None:
     found.message_id = next(iter(mail.message_ids(plain.get("message-id", ""), 1)), "")
     ids = mail.message_ids(plain.get("references", "")[:MAX_VALUE]) + mail.message_ids(plain.get("in-reply-to", "")[:MAX_VALUE], 5)
     found.references = list(dict.fromkeys(ids))
-    found.sender = next(iter(_addresses(plain.get("from", ""))), Address("", ""))
+    senders = _addresses(plain.get("from", ""))
+    found.sender = next(iter(senders), Address("", ""))
+    found.plain_from = found.froms == 1 and len({one.host for one in senders}) == 1 and found.sender.host != ""
     found.to, found.cc, found.reply_to = (_addresses(plain.get(name, "")) for name in ("to", "cc", "reply-to"))
     found.subject = found.one("subject")
     found.date = _date(found.one("date"))
@@ -221,7 +246,8 @@ def _bodies(message: Message, found: Parsed) -> None:
             found.reports.append((kind, _body(part)))
         elif kind == "text/plain" and shown != "attachment" and not name:
             texts.append(_plain(_text(_body(part), _charset(part))))
-        elif kind == "text/html" and shown != "attachment" and not name and not found.html:
+        elif kind == "text/html" and shown != "attachment" and not name and not found.shown:
+            found.shown = True
             found.html = markup.safe(_text(_body(part)[: MAX_TEXT + 1], _charset(part)))
         else:
             content_id = decoded(part.get("content-id", "")).strip("<>")[:300]

@@ -34,6 +34,7 @@ async def get(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
         if drop is None:
             missing.append(id_)
         else:
+            turn.spend(len(drop.payload or ""))  # what is read for it, though not all of it is shown
             found.append(chosen(_shown(drop, args), args))
     return {"accountId": box.name, "state": await turn.state(), "list": found, "notFound": missing}
 
@@ -235,9 +236,9 @@ def _condition(filter_: dict[str, Any]) -> dict[str, Any]:
 async def changes(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     """What became of messages since a state. Raises MethodError where that is too long ago to tell."""
     box, since = await turn.box(args), args.get("sinceState")
-    if not isinstance(since, str) or not since.isdigit() or len(since) > 18:
+    if not isinstance(since, str) or not since.isascii() or not since.isdigit() or len(since) > 18:
         raise MethodError("cannotCalculateChanges")
-    routes = [mail.folder(box.name, name) for name in FOLDERS]
+    routes = [mail.folder(box.name, name) for name in FOLDERS if await turn.may(box, name, "entity")]
     found = await rows.changed_since(turn.ocean.engine, routes, int(since), MAX_QUERY + 1)
     if len(found) > MAX_QUERY:
         raise MethodError("cannotCalculateChanges")
@@ -313,7 +314,9 @@ async def _create(turn: Turn, box: Mailbox, id_: str, one: dict[str, Any]) -> di
 
     def body(name: str) -> str | None:
         parts = one.get(name) or []
-        return "".join(str(values[part["partId"]]["value"]) for part in parts) if parts else None
+        if len(parts) > 1:
+            raise MethodError("invalidProperties", f"{name} has one part")
+        return str(values[parts[0]["partId"]]["value"]) if parts else None
 
     def people(name: str) -> list[str]:
         return [mail.check_address(person["email"]) for person in one.get(name) or []]

@@ -50,8 +50,9 @@ async def states(ocean: Ocean, caller: Caller) -> dict[str, str]:
     """How far each mailbox of a caller is: the place of what was written in it last."""
     found = {}
     for box in await mailboxes_of(ocean.engine, str(caller.key)):
-        routes = [mail.folder(box.name, name) for name in folders.FOLDERS]
-        if await Turn(ocean, caller, {}).may(box, mail.INBOUND, "entity"):
+        turn = Turn(ocean, caller, {})
+        routes = [mail.folder(box.name, name) for name in folders.FOLDERS if await turn.may(box, name, "entity")]
+        if routes:
             found[box.name] = str(await newest_of(ocean.engine, routes))
     return found
 

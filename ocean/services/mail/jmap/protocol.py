@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import access, mail
@@ -25,6 +27,7 @@ LIMITS = {
     "maxObjectsInSet": 500,
     "collationAlgorithms": [],
 }
+MAX_ANSWER = 10 * 1024 * 1024  # bytes
 _MAIL = {
     "maxMailboxesPerEmail": 1,
     "maxMailboxDepth": 1,
@@ -51,6 +54,13 @@ class Turn:
     ocean: Ocean
     caller: Caller
     created: dict[str, str]
+    spent: int = 0  # bytes that its answers, and what they took from one another, have so far
+
+    def spend(self, size: int) -> None:
+        """Raises MethodError where a request asks for more than is answered at once."""
+        self.spent += size
+        if self.spent > MAX_ANSWER:
+            raise MethodError("requestTooLarge", f"A request is answered with at most {MAX_ANSWER // 2**20} MB.")
 
     async def box(self, args: dict[str, Any]) -> Mailbox:
         """The account of a call: a mailbox whose mail the caller may read. Raises MethodError."""
@@ -137,8 +147,9 @@ async def _call(
     try:
         if method is None:
             raise MethodError("unknownMethod")
-        told = await method(turn, _resolved(args, answers))
+        told = await method(turn, _resolved(turn, args, answers))
         more = told.pop("_more", [])
+        turn.spend(len(orjson.dumps(told, default=str)))
         return [[name, told, id_], *([also, said, id_] for also, said in more)]
     except MethodError as fault:
         return [["error", {"type": fault.kind, **({"description": fault.says} if fault.says else {})}, id_]]
@@ -149,7 +160,7 @@ async def _call(
         return [["error", {"type": "invalidArguments"}, id_]]
 
 
-def _resolved(args: dict[str, Any], answers: list[list[Any]]) -> dict[str, Any]:
+def _resolved(turn: Turn, args: dict[str, Any], answers: list[list[Any]]) -> dict[str, Any]:
     """The arguments with what they take from earlier answers (RFC 8620, 3.7). Raises MethodError."""
     found: dict[str, Any] = {}
     for name, value in args.items():
@@ -161,7 +172,11 @@ def _resolved(args: dict[str, Any], answers: list[list[Any]]) -> dict[str, Any]:
         source = next((a for a in answers if a[2] == value["resultOf"] and a[0] == value["name"]), None)
         if source is None:
             raise MethodError("invalidResultReference")
-        found[name[1:]] = _walk(source[1], value["path"].split("/")[1:])
+        path = str(value["path"])
+        if not path.startswith("/") or path.count("/") > 10:
+            raise MethodError("invalidResultReference")
+        found[name[1:]] = _walk(source[1], path.split("/")[1:])
+        turn.spend(len(orjson.dumps(found[name[1:]], default=str)))
     return found
 
 

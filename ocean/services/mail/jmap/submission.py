@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ocean.core import mail
 from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.services.data import records
@@ -73,6 +74,8 @@ async def _send(turn: Turn, box: Mailbox, one: dict[str, Any]) -> tuple[dict[str
 async def get(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     """What waits, was sent, or could not be, of the caller's own."""
     box = await turn.box(args)
+    if not await turn.may(box, mail.SENT, "entity"):
+        raise MethodError("forbidden")
     found = [row for row in await outbox.newest(turn.ocean.engine, 100, turn.caller.key) if row.mailbox == box.name]
     wanted = args.get("ids")
     shown = [_shown(row) for row in found if wanted is None or row.id in wanted]
