@@ -112,9 +112,9 @@ async def test_an_event_of_many_exceptions_and_guests_is_read_and_sent_quickly(o
     exceptions = [{"at": f"2026-12-{10 + n % 20:02}T10:00:00Z", "title": f"x{n}"} for n in range(100)]
     event = {"title": "T", "start": "2026-12-10T10:00:00Z", "end": "2026-12-10T11:00:00Z", "rrule": "FREQ=DAILY", "exceptions": exceptions}
     event |= {"attendees": people, "organizer": "me@alice.localhost", "send_invites": True}
-    began = time.perf_counter()
+    began = time.process_time()
     core.check(event)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     for wrong in ([{"at": "2026-12-10T10:00:00Z"}] * 101, [{"at": "2026-12-10T10:00:00Z", "title": 7}]):
         with pytest.raises(OceanError):
             core.check({**event, "exceptions": wrong})
@@ -255,9 +255,9 @@ async def test_one_who_wants_no_mail_holds_up_nobody_elses(ocean: Ocean, owner: 
     "html", ["<div>" * 20_000, "<b><i>" * 9000 + "x", "<table><tr><td>" * 8000, "x<p>" * 40_000, "<div " + "a=b " * 60_000 + ">"]
 )
 def test_html_that_is_a_bomb_is_not_shown(html: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     markup.text_of(markup.safe(html))
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert markup.safe("<p>fine</p>") == "<p>fine</p>"
 
 
@@ -269,10 +269,10 @@ async def test_recurrences_far_on_are_found_at_once(ocean: Ocean, owner: Caller)
             owner,
             f'event calendar/far @{number} {{ title: "T", start: "1900-01-01T10:00:00Z", rrule: "FREQ=YEARLY;BYYEARDAY={days}" }}',
         )
-    began = time.perf_counter()
+    began = time.process_time()
     found = await ask(ocean, owner, 'events calendar/far start "2189-01-01" end "2189-01-10"')
     assert found["count"] == 180
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     await refused("LIMIT_REACHED", ask(ocean, owner, 'events calendar/far start "2180-01-01" end "2190-01-01"'))
 
 
@@ -352,11 +352,9 @@ async def delivering(ocean: Ocean, peer: Peer) -> AsyncIterator[Delivering]:
 
 
 async def _until(look: Any) -> None:
-    for _ in range(500):
-        if await look():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
+    async with asyncio.timeout(30):
+        while not await look():
+            await asyncio.sleep(0.01)
 
 
 async def test_what_was_sent_is_not_sent_again_though_that_can_not_be_written(
@@ -367,19 +365,26 @@ async def test_what_was_sent_is_not_sent_again_though_that_can_not_be_written(
 
     await sending.send(ocean, owner, to="b@example.com", body="b")
     peer = Peer(taken)
-    full = True
+    full, refused = True, 0
     whole = rows.settled
 
     def settled(*args: Any) -> Any:
+        nonlocal refused
         if full:
+            refused += 1
             raise OceanError("STORAGE_FULL", "Full.")
         return whole(*args)
 
     monkeypatch.setattr(rows, "settled", settled)
     async with delivering(ocean, peer) as sends:
-        for _ in range(20):
+
+        async def tried() -> bool:
             await sends.step()
-            await asyncio.sleep(0.01)
+            return refused > 0
+
+        await _until(tried)
+        for _ in range(5):
+            await sends.step()
         assert peer.told == ["b@example.com"]
         full = False
 
@@ -444,9 +449,9 @@ def test_a_calendar_that_takes_its_time_is_not_read() -> None:
         + many
         + b"END:VEVENT\r\nEND:VCALENDAR\r\n"
     )
-    began = time.perf_counter()
+    began = time.process_time()
     assert parse(raw).invitations == []
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -461,18 +466,18 @@ def test_a_calendar_that_takes_its_time_is_not_read() -> None:
     ],
 )
 def test_a_message_that_takes_its_time_is_not_read_whole(raw: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     found = parse(b"From: a@b.test\r\nSubject: s\r\n" + raw)
     assert found.subject == "s"
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_a_sender_of_spaces_is_looked_at_at_once() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for value in (b" " * 900 + b"x", b" " * 100_000 + b"<a@b.test>", b"a " * 400 + b"@"):
         with pytest.raises(OceanError):
             composing.sender_of(b"From:" + value + b"\r\n\r\n")
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
     for named in (b"=?utf-8?q?ceo=40bank.test?= <me@mal.test>", b'"ceo@bank.test" <me@mal.test>'):
         with pytest.raises(OceanError):
             composing.sender_of(b"From: " + named + b"\r\n\r\n")
@@ -528,9 +533,9 @@ async def test_a_stranger_does_not_switch_forwarding_off(ocean: Ocean, owner: Ca
 
 
 async def test_html_that_is_too_deep_is_not_read_on_its_way_out(ocean: Ocean, owner: Caller) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     await sending.send(ocean, owner, to="b@example.com", html="<div>" * 50_000)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 async def jmap(ocean: Ocean, who: Caller, *calls: list[Any]) -> list[Any]:
