@@ -65,6 +65,11 @@ class OceanError(Exception):
         self.retry_after = retry_after if retry_after is not None or code != "SERVER_BUSY" else 1  # seconds
         self.details = details
 
+    @property
+    def temporary(self) -> bool:
+        """Whether the same may go well later: nothing that was asked for is at fault."""
+        return self.code in ("SERVER_BUSY", "STORAGE_FULL")
+
     def body(self) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.hint:

@@ -144,6 +144,11 @@ def plain_subject(text: str) -> str:
     return text.strip()
 
 
+def subject_of(text: str) -> str:
+    """A subject made of what somebody wrote: one line, and short."""
+    return "".join(c for c in text if c.isprintable())[:200]
+
+
 def reply_subject(text: str) -> str:
     return f"Re: {plain_subject(text)}"[:MAX_SUBJECT]
 

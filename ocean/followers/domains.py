@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ocean.context import Ocean
-from ocean.followers.waiting import either
+from ocean.followers.waiting import either, first
 from ocean.settings import own_names
 from ocean.store.domains import any_there
 
@@ -18,8 +18,8 @@ log = logging.getLogger("ocean.certificates")
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
     own = own_names(ocean.settings)
-    while not own and not await _any_there(ocean):  # noqa: ASYNC110 - nobody tells of a first domain
-        await asyncio.sleep(NEWS)
+    if not own:
+        await first(any_there, ocean.engine, NEWS, log)
     from ocean.services.pages.issuing import Issuing  # most never have a domain: X.509 and what else it takes
 
     issuing = Issuing(ocean, own)
@@ -35,11 +35,3 @@ async def run(ocean: Ocean) -> None:
             await either(moved, issuing.ended, pause - LEAST)
     finally:
         await issuing.close()
-
-
-async def _any_there(ocean: Ocean) -> bool:
-    try:
-        return await any_there(ocean.engine)
-    except Exception as fault:
-        log.warning("domains wait: %r", fault)
-        return False

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ocean.context import Ocean
-from ocean.followers.waiting import either
+from ocean.followers.waiting import either, first
 from ocean.store.calendars import any_invitation
 
 NEWS = 0.5  # seconds between looks for a first invitation
@@ -17,8 +17,7 @@ log = logging.getLogger("ocean.invites")
 
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
-    while not await _any(ocean):  # noqa: ASYNC110 - nobody tells of a first one
-        await asyncio.sleep(NEWS)
+    await first(any_invitation, ocean.engine, NEWS, log)
     from ocean.services.calendar.invites import Inviting
 
     inviting = Inviting(ocean)
@@ -34,11 +33,3 @@ async def run(ocean: Ocean) -> None:
             await either(moved, moved, LOOK)
     finally:
         await inviting.close()
-
-
-async def _any(ocean: Ocean) -> bool:
-    try:
-        return await any_invitation(ocean.engine)
-    except Exception as fault:
-        log.warning("invitations wait: %r", fault)
-        return False

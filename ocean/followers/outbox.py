@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ocean.context import Ocean
-from ocean.followers.waiting import either
+from ocean.followers.waiting import either, first
 from ocean.store.outbox import any_queued
 
 NEWS = 0.5  # seconds between looks for a first message
@@ -17,8 +17,7 @@ log = logging.getLogger("ocean.mail")
 
 async def run(ocean: Ocean) -> None:
     """Until it is cancelled."""
-    while not await _any(ocean):  # noqa: ASYNC110 - nobody tells of a first one
-        await asyncio.sleep(NEWS)
+    await first(any_queued, ocean.engine, NEWS, log)
     from ocean.services.mail.delivering import Delivering  # most servers never send a message: signatures, an SMTP client
 
     delivering = Delivering(ocean)
@@ -36,11 +35,3 @@ async def run(ocean: Ocean) -> None:
             await either(moved, delivering.ended, min(pause, LOOK))
     finally:
         await delivering.close()
-
-
-async def _any(ocean: Ocean) -> bool:
-    try:
-        return await any_queued(ocean.engine)
-    except Exception as fault:
-        log.warning("the outbox waits: %r", fault)
-        return False

@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ocean.store.engine import Engine
+
+
+async def first(look: Callable[[Engine], Awaitable[bool]], engine: Engine, seconds: float, log: logging.Logger) -> None:
+    """Until there is any of something, which nobody tells of: looked for every so many seconds."""
+    while True:
+        try:
+            if await look(engine):
+                return
+        except Exception as fault:  # a full disk, a database away
+            log.warning("it waits: %r", fault)
+        await asyncio.sleep(seconds)
 
 
 async def either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:

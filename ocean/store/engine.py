@@ -31,9 +31,11 @@ Steps = Generator[Step, list[Row], None]
 LOCK = "UPDATE head SET id = 1 WHERE id = 1"  # nobody writes meanwhile
 
 
-def only(step: Step) -> Steps:
-    """A transaction of one step."""
-    yield step
+def only(step: Step, found: list[Row] | None = None) -> Steps:
+    """A transaction of one step; what it reads is added to `found`."""
+    rows = yield step
+    if found is not None:
+        found.extend(rows)
 
 
 def locked(steps: Steps) -> Steps:

@@ -103,7 +103,8 @@ async def next_due(engine: Engine) -> int | None:
 
 async def sent_since(engine: Engine, owner: str, moment: int) -> int:
     """How many of an owner were queued since."""
-    return int((await engine.rows("SELECT count(*) FROM outbox WHERE owner = ? AND created_at > ?", (owner, moment)))[0][0])
+    step = count_since("owner", owner, moment)
+    return int((await engine.rows(step.sql, step.each[0]))[0][0])
 
 
 async def newest(engine: Engine, limit: int, owner: str | None = None, state: str | None = None) -> list[Queued]:

@@ -19,7 +19,7 @@ from ocean.services.access.reading import require_read
 from ocean.services.calendar import events, ics
 from ocean.services.calendar.ics import Placed
 from ocean.store import calendars as rows
-from ocean.store.engine import Row, Steps, locked
+from ocean.store.engine import Row, locked, only
 
 _KEYED = "A feed belongs to a key."
 
@@ -36,11 +36,7 @@ async def feed(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
 async def revoke(ocean: Ocean, caller: Caller, *, route: str) -> dict[str, Any]:
     """Ends the caller's feed of a folder: its address is good no more. Raises NOT_FOUND."""
     route, found = check_route(route), list[Row]()
-
-    def steps() -> Steps:
-        found.extend((yield rows.feed_revoked(route, caller.required(_KEYED))))
-
-    await ocean.log.transact(steps())
+    await ocean.log.transact(only(rows.feed_revoked(route, caller.required(_KEYED)), found))
     if not found:
         raise OceanError("NOT_FOUND", f"There is no feed of {route!r} for this key.", "calendar feed makes one.")
     return {"revoked": True, "route": route}

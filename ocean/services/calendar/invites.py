@@ -28,13 +28,12 @@ from ocean.services.mail.composing import Outgoing
 from ocean.services.mail.sending import Posting
 from ocean.store import calendars as rows
 from ocean.store.calendars import Invitation
-from ocean.store.engine import Step, Steps
+from ocean.store.engine import Step, only
 from ocean.store.leases import Lease, LostLeaseError, Tenure, moves
 from ocean.store.mail import Mailbox, mailbox
 from ocean.store.reader import now
 
 LEASE = 15.0  # seconds
-TEMPORARY = frozenset(("SERVER_BUSY", "STORAGE_FULL", "LIMIT_REACHED"))
 AGAIN, MUCH_LATER = 30_000, 3_600_000  # milliseconds until one that could not be told is tried again
 log = logging.getLogger("ocean.invites")
 
@@ -46,38 +45,34 @@ class Inviting:
         self._ocean = ocean
         self._tenure = Tenure(ocean.engine, "invitations", LEASE)
 
-    async def step(self) -> bool:
-        """Whether there is more to do at once."""
+    async def step(self) -> None:
+        """Tells of what was written since the last one, and of what is due."""
         lease = await self._tenure.hold()
         if lease is None:
-            return False
+            return
         head, _ = await self._ocean.reader.head()
         for one in await rows.to_look_at(self._ocean.engine, lease.position, head, now()):
             await self._look(one)
         if head > lease.position:
             await self._moved(lease, head)
-        return False
 
     async def _look(self, one: Invitation) -> None:
         """Whatever is wrong with one event, the others are told: it is looked at again later, or said to who invited."""
         try:
             await self._tell(one)
         except OceanError as fault:
-            if fault.code not in TEMPORARY:
+            limited = fault.code == "LIMIT_REACHED"
+            if not fault.temporary and not limited:
                 await self._gave_up(one, fault.message)
                 return
-            wait = AGAIN if fault.code != "LIMIT_REACHED" else MUCH_LATER
             log.warning("invitations to %s in %s wait: %s", one.key, one.route, fault.message)
-            await self._put(one.later(now() + wait))
+            await self._put(one.later(now() + (MUCH_LATER if limited else AGAIN)))
         except Exception as fault:  # of what somebody has written there, whatever that is
             log.exception("invitations to %s in %s are not sent", one.key, one.route)
             await self._gave_up(one, f"This event can't be sent: {type(fault).__name__}.")
 
     async def _put(self, step: Step) -> None:
-        def steps() -> Steps:
-            yield step
-
-        await self._ocean.log.transact(steps())
+        await self._ocean.log.transact(only(step))
 
     async def _moved(self, lease: Lease, position: int) -> None:
         with suppress(LostLeaseError):
@@ -135,15 +130,11 @@ class Inviting:
         await self._post(known, box, postings, after)
 
     async def _post(self, known: Invitation, box: Mailbox, postings: Sequence[Posting], after: Step) -> None:
-        def beside() -> Steps:
-            yield after
-
-        if postings:
-            wanted = [one for one in postings if not await sending.unwanted(self._ocean, box, one.recipients[0])]
-            if wanted:
-                await sending.post(self._ocean, Caller(known.owner), box, wanted, beside)
-                return
-        await self._ocean.log.transact(beside())
+        wanted = [one for one in postings if not await sending.unwanted(self._ocean, box, one.recipients[0])]
+        if wanted:
+            await sending.post(self._ocean, Caller(known.owner), box, wanted, lambda: only(after))
+        else:
+            await self._put(after)
 
     async def _gave_up(self, known: Invitation, why: str) -> None:
         """Whoever invited reads why nobody was told, where what comes back is."""
@@ -153,11 +144,7 @@ class Inviting:
         if box is None:
             return
         op = Op("save", mail.folder(box.name, mail.BOUNCES), None, encode(payload))
-
-        def beside() -> Steps:
-            yield known.later(None)
-
-        await write(self._ocean, Caller(box.owner), [op], beside)
+        await write(self._ocean, Caller(box.owner), [op], lambda: only(known.later(None)))
 
 
 def _next(sequence: int) -> int:
@@ -191,7 +178,7 @@ def _cancels(placed: Placed, here: Address, people: Sequence[str]) -> list[Posti
 
 
 def _posting(method: str, word: str, calendar: str, event: Event, here: Address, address: str) -> Posting:
-    subject = "".join(c for c in f"{word}: {event.title}" if c.isprintable())[:200]
+    subject = mail.subject_of(f"{word}: {event.title}")
     text, page = _letter(word, event)
     return Posting(Outgoing(here, [Address("", address)], subject, text, html=page, calendar=(method, calendar)), [address])
 

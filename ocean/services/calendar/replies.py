@@ -56,7 +56,7 @@ async def _noted(ocean: Ocean, box: Mailbox, one: ics.Received, sender: str) -> 
     try:
         await note_answer(ocean, Caller(known.owner), known.route, known.key, sender, answer, at=at, more=more)
     except OceanError as fault:  # removed meanwhile, or not invited: the message itself is kept
-        if fault.code in ("SERVER_BUSY", "STORAGE_FULL"):
+        if fault.temporary:
             raise
         log.info("an answer to %s in %s changes nothing: %s", known.key, known.route, fault.message)
 
@@ -82,8 +82,8 @@ async def answer(ocean: Ocean, caller: Caller, drop: Drop, email: str, said: str
     )  # fmt: skip
     calendar = ics.message("REPLY", ics.Placed(event, found["uid"], datetime.now(UTC).replace(microsecond=0)))
     word = {"accepted": "Accepted", "declined": "Declined", "tentative": "Tentative"}.get(said, said.capitalize())
-    title = "".join(c for c in f"{word}: {event.title}" if c.isprintable())[:200]
-    message = Outgoing(chosen, [Address("", found["organizer"])], title, f"{chosen.address}: {said}\n", calendar=("REPLY", calendar))
+    subject = mail.subject_of(f"{word}: {event.title}")
+    message = Outgoing(chosen, [Address("", found["organizer"])], subject, f"{chosen.address}: {said}\n", calendar=("REPLY", calendar))
     if drop.key is None:
         raise missing(drop.route, drop.key)
     noted = Op("update", drop.route, drop.key, changes={"answer": said})

@@ -30,12 +30,12 @@ from ocean.services.mail.messages import Envelope, Prepared
 from ocean.services.mail.parsing import Parsed, parse
 from ocean.store import outbox as rows
 from ocean.store import passes
-from ocean.store.engine import Step, Steps
-from ocean.store.mail import Mailbox
+from ocean.store.engine import Step, Steps, only
+from ocean.store.mail import Mailbox, mailbox
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 
-_DEAR = (b"text/html", b"text/calendar")  # what takes its time to read
+_DEAR = re.compile(rb"(?i)text/(?:html|calendar)")  # what takes its time to read
 _READERS = ThreadPoolExecutor(4, "read")  # what is hard to read holds up no other work in threads
 IN_LOOP = 16 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
 MAX_BACK = 1024 * 1024  # bytes of a notice that a message did not arrive
@@ -67,7 +67,7 @@ class Arrival:
 async def read(arrival: Arrival) -> Parsed:
     """The message, read once."""
     raw = arrival.raw
-    quick = len(raw) <= IN_LOOP and not any(kind in raw.lower() for kind in _DEAR)
+    quick = len(raw) <= IN_LOOP and not _DEAR.search(raw)
     arrival.parsed = parse(raw) if quick else await asyncio.get_running_loop().run_in_executor(_READERS, parse, raw)
     return arrival.parsed
 
@@ -304,7 +304,7 @@ async def came_back(ocean: Ocean, id_: str, arrival: Arrival) -> None:
     report = next((_fields(body) for kind, body in parsed.reports if kind.endswith("delivery-status")), {})
     action, status = report.get("action", "failed" if not complaint else "").lower(), report.get("status", "")
     said = f"{status} {report.get('diagnostic-code', '').partition(';')[2].strip() or parsed.subject}".strip()[:500]
-    box = await _box(ocean, sent)
+    box = await mailbox(ocean.engine, sent.mailbox) if sent.mailbox else None
     if box is not None:
         more = {"message": sent.letter, "recipient": sent.recipient, "action": "complaint" if complaint else action, "status": status}
         once = f"back {id_}"  # one notice of each: whoever has the address can write more
@@ -312,7 +312,7 @@ async def came_back(ocean: Ocean, id_: str, arrival: Arrival) -> None:
         if complaint or (action == "failed" and status.startswith("5.") and status.startswith(NOBODY)):
             await sending.suppress(ocean, box, sent.recipient, "complaint" if complaint else f"bounced: {said[:100]}")
     if action == "failed":
-        await ocean.log.transact(_one(rows.bounced(id_, said)))
+        await ocean.log.transact(only(rows.bounced(id_, said)))
 
 
 def may_come_back(sent: Queued) -> bool:
@@ -321,16 +321,6 @@ def may_come_back(sent: Queued) -> bool:
 
 
 NOBODY = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")  # an address that none reaches (RFC 3463)
-
-
-def _one(step: Step) -> Steps:
-    yield step
-
-
-async def _box(ocean: Ocean, sent: Queued) -> Mailbox | None:
-    from ocean.store.mail import mailbox
-
-    return await mailbox(ocean.engine, sent.mailbox) if sent.mailbox else None
 
 
 def _fields(body: bytes) -> dict[str, str]:

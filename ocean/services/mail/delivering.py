@@ -22,7 +22,7 @@ from ocean.services.mail.arriving import FORWARD, NOBODY, Arrival, arrive, passe
 from ocean.services.mail.composing import Outgoing
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
-from ocean.store.engine import Row, Step, Steps
+from ocean.store.engine import Row, Step, Steps, only
 from ocean.store.leases import LostLeaseError, Tenure, holds
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
@@ -128,12 +128,7 @@ class Delivering:
     async def _begun(self, row: Queued) -> bool:
         """Whether it still waits, and is taken to be sent by who holds the lease."""
         found: list[Row] = []
-
-        def steps() -> Steps:
-            yield from holds(self._tenure.lease)
-            found.extend((yield rows.begun(row.id)))
-
-        await self._ocean.log.transact(steps())
+        await self._ocean.log.transact(self._held(rows.begun(row.id), found))
         return bool(found)
 
     async def _outcome(self, row: Queued, host: str) -> Outcome | None:
@@ -236,26 +231,21 @@ class Delivering:
         if outcome.enhanced.startswith(NOBODY):
             ops.append(sending.suppression(box, row.recipient, f"bounced: {said[:100]}"))
 
-        def beside() -> Steps:
-            yield from holds(self._tenure.lease)
-            yield settled
-
         try:
-            await write(self._ocean, Caller(box.owner), ops, beside)
+            await write(self._ocean, Caller(box.owner), ops, lambda: self._held(settled))
         except OceanError as fault:
-            if fault.code in ("SERVER_BUSY", "STORAGE_FULL"):
+            if fault.temporary:
                 raise
             log.warning("what came back is not told: %s", fault.message)
             await self._put(settled)
 
     async def _put(self, step: Step) -> None:
-        """While it holds the lease. Raises LostLeaseError."""
+        await self._ocean.log.transact(self._held(step))
 
-        def steps() -> Steps:
-            yield from holds(self._tenure.lease)
-            yield step
-
-        await self._ocean.log.transact(steps())
+    def _held(self, step: Step, found: list[Row] | None = None) -> Steps:
+        """A step while it holds the lease. Raises LostLeaseError."""
+        yield from holds(self._tenure.lease)
+        yield from only(step, found)
 
 
 def _without_path(raw: bytes) -> bytes:

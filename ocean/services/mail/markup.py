@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 import nh3
@@ -66,8 +65,3 @@ def text_of(source: str) -> str:
     text = body.text(deep=True) if body is not None else ""
     lines = [re.sub(r"[ \t\r\f\xa0]+", " ", line).strip() for line in text.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
-def html_of(text: str) -> str:
-    """Text as HTML: paragraphs, and nothing of it markup."""
-    return "".join(f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>" for part in text.split("\n\n"))

@@ -14,7 +14,7 @@ from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.money.credits import check_page
 from ocean.store import outbox as rows
-from ocean.store.engine import LOCK, Engine, Row, Step, Steps
+from ocean.store.engine import LOCK, Engine, Row, Step, Steps, only
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 from ocean.store.secrets import MasterKey
@@ -115,11 +115,7 @@ async def retry(engine: Engine, id_: str | None) -> int:
 
 async def _one(engine: Engine, step: Step, id_: str | None) -> int:
     found: list[Row] = []
-
-    def steps() -> Steps:
-        found.extend((yield step))
-
-    await engine.transact(steps())
+    await engine.transact(only(step, found))
     if id_ is not None and not found:
         raise OceanError("NOT_FOUND", f"No message {id_[:60]!r} waits to be sent.")
     return len(found)

@@ -7,7 +7,7 @@ from ocean.core.files import Reference
 from ocean.services.files import blobs
 from ocean.store import mail as letters
 from ocean.store import outbox
-from ocean.store.engine import Steps
+from ocean.store.engine import only
 from ocean.store.reader import now
 
 PAGE = 500
@@ -26,8 +26,4 @@ async def sweep(ocean: Ocean) -> None:
             await ocean.log.transact(letters.letters_gone([str(row[0]) for row in found]))
         if len(found) < PAGE:
             break
-
-    def rest() -> Steps:
-        yield outbox.forgotten(moment - LONG)
-
-    await ocean.log.transact(rest())
+    await ocean.log.transact(only(outbox.forgotten(moment - LONG)))

@@ -14,8 +14,6 @@ from ocean.services.mail.jmap.protocol import MethodError, Turn
 from ocean.store import outbox
 from ocean.store.mail import Mailbox
 
-_FAULTS = {"FORBIDDEN": "forbiddenFrom", "LIMIT_REACHED": "overQuota", "CONFLICT": "forbiddenToSend"}
-
 
 async def set_(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     box = await turn.box(args)
