@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,63 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.conftest import free_ports
+from tests.names import Names, Peer, run, wait_for
 
 VIEW = "view.ocean.test"  # the view host, in our DNS
 
 
-class _Peer:
-    """A program of somebody else's that runs beside us."""
-
-    process: subprocess.Popen[bytes] | None = None
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
 @dataclass
-class Names(_Peer):
-    """dnsmasq: what it answers is what `set` gave it."""
-
-    folder: Path
-    port: int
-    records: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def server(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def set(self, name: str, *records: str) -> None:
-        """`A 127.0.0.1`, `CNAME view.ocean.test`, `TXT text`; none takes the name away."""
-        self.records[name] = list(records)
-        self.restart()
-
-    def restart(self) -> None:
-        self.stop()
-        lines = []
-        for name, records in self.records.items():
-            for record in records:
-                kind, _, value = record.partition(" ")
-                if kind in ("A", "AAAA"):
-                    lines.append(f"host-record={name},{value}")
-                elif kind == "CNAME":
-                    lines.append(f"cname={name},{value}")
-                else:
-                    lines.append(f"txt-record={name},{value}")
-        file = self.folder / "dnsmasq.conf"
-        file.write_text("\n".join(lines) + "\n")
-        self.process = _run(
-            ["/usr/sbin/dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", f"--port={self.port}", "--listen-address=127.0.0.1",
-             "--bind-interfaces", f"--conf-file={file}", "--local=/test/", "--user=root", "--cache-size=0"],
-            self.folder / "dnsmasq.log",
-        )  # fmt: skip
-        wait_for(self.port)
-
-
-@dataclass
-class Authority(_Peer):
+class Authority(Peer):
     """pebble: a certificate authority that speaks ACME, and looks for answers at the ports it is given."""
 
     folder: Path
@@ -113,7 +59,7 @@ class Authority(_Peer):
             "privateKey": str(key), "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": "", **self.config,
         }  # fmt: skip
         file.write_text(json.dumps({"pebble": told}))
-        self.process = _run(
+        self.process = run(
             ["/usr/bin/pebble", "-config", str(file), "-dnsserver", self.names.server],
             self.folder / "pebble.log", {"PEBBLE_VA_NOSLEEP": "1", **self.more},
         )  # fmt: skip
@@ -125,7 +71,7 @@ def peers(
     folder: Path, http_port: int, tls_port: int, more: dict[str, str] | None = None, **config: object
 ) -> Iterator[tuple[Names, Authority]]:
     dns, acme, management = free_ports(3)
-    names = Names(folder, dns, records={VIEW: ["A 127.0.0.1"]})
+    names = Names(folder, "127.0.0.1", dns, {VIEW: ["A 127.0.0.1"]})
     authority = Authority(folder, names, acme, http_port, tls_port, management, more or {}, config)
     names.restart()
     authority.start()
@@ -134,22 +80,6 @@ def peers(
     finally:
         authority.stop()
         names.stop()
-
-
-def _run(command: list[str], log: Path, more: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    with log.open("ab") as file:
-        return subprocess.Popen(command, env={**os.environ, **(more or {})}, stdout=file, stderr=subprocess.STDOUT)
-
-
-def wait_for(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError(f"nothing listens at {port}")
 
 
 def _self_signed(chain: Path, key_file: Path, ca: Path) -> None:

@@ -19,7 +19,8 @@ from cryptography import x509
 
 from ocean.core import keys
 from tests.conftest import Running, free_ports, start, stop
-from tests.domains.peers import VIEW, Authority, Names, peers
+from tests.domains.peers import VIEW, Authority, peers
+from tests.names import Names
 
 
 @dataclass

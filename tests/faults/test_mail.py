@@ -16,7 +16,8 @@ import pytest
 
 from ocean.services.mail.delivering import FOR_ONE_HOST
 from tests.mail.mailed import DOMAIN, Mailed, letter, mailed, until
-from tests.mail.postfix import Names, Postfix, authority
+from tests.mail.postfix import Postfix, authority
+from tests.names import Names
 
 KILLS = int(os.environ.get("OCEAN_KILLS", "6"))
 DEATHS = max(1, KILLS // 6)  # of a sender, which takes half a minute each

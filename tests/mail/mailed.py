@@ -14,7 +14,7 @@ from typing import Any
 
 from ocean.core import keys
 from tests.conftest import Running, free_ports, start, stop
-from tests.mail.postfix import Names
+from tests.names import Names
 
 DOMAIN = "ocean.test"
 

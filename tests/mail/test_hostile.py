@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mail.mailed import DOMAIN, Mailed, letter, mailed
-from tests.mail.postfix import Names
+from tests.names import Names
 
 COUNT = int(os.environ.get("OCEAN_SESSIONS", "600"))
 TOGETHER = 16

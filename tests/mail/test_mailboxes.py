@@ -26,7 +26,7 @@ from ocean.store import mail as letters
 from ocean.store import outbox as rows
 from ocean.store.reader import now
 from tests.mail.mailed import letter
-from tests.mail.postfix import Names
+from tests.names import Names
 from tests.services.test_find import plain
 
 PROVEN = Results("pass", "pass", "pass", "none", "reject", "example.com", ("example.com",))

@@ -16,7 +16,8 @@ import requests
 from jmapc.session import Session
 
 from tests.mail.mailed import DOMAIN, Mailed, letter, mailed, until
-from tests.mail.postfix import Names, authority, signed, swaks
+from tests.mail.postfix import authority, signed, swaks
+from tests.names import Names
 
 ODD = {"operator": "XOR", "conditions": [{"text": "a"}]}
 

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from tests.mail.mailed import DOMAIN, Mailed, letter, mailed, read, until
-from tests.mail.postfix import HOST, Names, Postfix, authority, results, swaks, verify_dkim
+from tests.mail.postfix import HOST, Postfix, authority, results, swaks, verify_dkim
+from tests.names import Names
 
 
 @pytest.fixture(scope="module")
