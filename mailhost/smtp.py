@@ -11,14 +11,13 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from mailhost.session import Session
 from ocean.context import Caller, Ocean
-from ocean.core import access, mail
+from ocean.core import mail
 from ocean.errors import OceanError
 from ocean.services.access.identity import key_of
 from ocean.services.mail import mailboxes, screening, sending
 from ocean.services.mail.arriving import HOPS, Arrival, arrive, came_back, may_come_back
 from ocean.services.mail.composing import sender_of
 from ocean.services.mail.delivering import bounced_id
-from ocean.services.mail.parsing import parse
 from ocean.store import outbox
 from ocean.store.mail import Mailbox, mailbox
 from ocean.turns import household
@@ -177,11 +176,9 @@ class Submission(Handler):
             user, secret = given.login.decode(), given.password.decode()
             box = await mailboxes.accepts(self.ocean, user) if "@" in user else await mailbox(self.ocean.engine, user.lower())
             who = await key_of(self.ocean, secret)
-            if box is not None and who is not None:
-                folder = mail.folder(box.name, mail.SENT)
-                if access.decide(folder, who, "drop", await self.ocean.reader.rules(folder)) == "allow":
-                    self.caller = Caller(who, ip)
-                    return AuthResult(success=True, auth_data=LoginPassword(given.login, b""))
+            if box is not None and who is not None and await mailboxes.may_send(self.ocean, box, who):
+                self.caller = Caller(who, ip)
+                return AuthResult(success=True, auth_data=LoginPassword(given.login, b""))
         except (OceanError, UnicodeDecodeError) as fault:
             if isinstance(fault, OceanError) and fault.code == "LIMIT_REACHED":
                 return AuthResult(success=False, handled=False, message="454 4.7.0 Too many tries. Come again in a minute")
@@ -205,10 +202,9 @@ class Submission(Handler):
 
     async def _submitted(self, caller: Caller, raw: bytes, recipients: list[str]) -> str:
         try:
-            parsed = await asyncio.to_thread(parse, raw)
-            box, _ = await mailboxes.sender(self.ocean, caller, sender_of(raw))
+            box, sender = await mailboxes.sender(self.ocean, caller, sender_of(raw))
             whom = list(dict.fromkeys(map(mail.check_address, recipients)))
-            await sending.submit(self.ocean, caller, box, raw, parsed, whom)
+            await sending.submit(self.ocean, caller, box, raw, sender.host, whom)
         except OceanError as fault:
             log.info("a message is not sent on: %s", fault.message)
             return _code_of(fault)

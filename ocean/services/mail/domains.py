@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from ocean.context import Caller, Ocean
 from ocean.core import domains as names
 from ocean.core import mail
 from ocean.core.drop import show_time
-from ocean.core.senders import policy_of, sts_id, tags_of
+from ocean.core.senders import policy_of, tags_of
 from ocean.egress.dns import DnsError
 from ocean.errors import OceanError
 from ocean.services.mail import mailboxes, signing
@@ -172,9 +173,8 @@ async def wanted(ocean: Ocean, domain: str, host: str) -> list[Wanted]:
                 "TXT" if own else "CNAME", f"{name}.{domain}", value if own else f"{name}.{base}.", "what is sent is signed (DKIM)", True
             )
         )
-    records += [
-        Wanted("TXT", f"_smtp._tls.{domain}", f"v=TLSRPTv1; rua=mailto:postmaster@{base}", "reports of mail that came by no TLS", False),
-    ]
+    reports = f"v=TLSRPTv1; rua=mailto:postmaster@{base}"
+    records.append(Wanted("TXT", f"_smtp._tls.{domain}", reports, "reports of mail that came by no TLS", False))
     where = settings.listener(ocean.settings, "OCEAN_SUBMISSIONS")
     if where is not None:
         service = f"0 1 {where[1]} {host}."
@@ -205,12 +205,8 @@ async def _exchanges(ocean: Ocean, name: str) -> list[str]:
     return [host for _, host in sorted(await ocean.dns.exchanges(name))]
 
 
-async def _aliases(ocean: Ocean, name: str) -> list[str]:
-    return [str(record.target).rstrip(".").lower() for record in await ocean.dns.answer(name, "CNAME")]
-
-
-async def _names_of(ocean: Ocean, name: str) -> list[str]:
-    return [str(record.target).rstrip(".").lower() for record in await ocean.dns.answer(name, "PTR")]
+async def _targets(ocean: Ocean, name: str, kind: str) -> list[str]:
+    return [str(record.target).rstrip(".").lower() for record in await ocean.dns.answer(name, kind)]
 
 
 async def _services(ocean: Ocean, name: str) -> list[str]:
@@ -218,7 +214,7 @@ async def _services(ocean: Ocean, name: str) -> list[str]:
 
 
 _FINDERS: dict[str, Callable[[Ocean, str], Awaitable[list[str]]]] = {
-    "TXT": _texts, "MX": _exchanges, "CNAME": _aliases, "SRV": _services, "PTR": _names_of,
+    "TXT": _texts, "MX": _exchanges, "SRV": _services, "CNAME": partial(_targets, kind="CNAME"), "PTR": partial(_targets, kind="PTR"),
 }  # fmt: skip
 
 
@@ -261,6 +257,4 @@ def _judge_text(value: str, found: list[str]) -> tuple[bool, str]:
     if kind == "v=DKIM1":
         keys = [tags_of(text).get("p", "") for text in same]
         return (True, "") if tags_of(value)["p"] in keys else (False, "It has another key: replace it.")
-    if kind == "v=STSv1":
-        return (True, "") if sts_id([same[0].encode()]) else (False, "It can't be read.")
     return True, ""

@@ -156,10 +156,15 @@ async def sender(ocean: Ocean, caller: Caller, given: str | None = None) -> tupl
         if found is None:
             raise _not_yours(chosen.address)
         box = found
-    folder = mail.folder(box.name, mail.SENT)
-    if access.decide(folder, who, "drop", await ocean.reader.rules(folder)) != "allow":
+    if not await may_send(ocean, box, who):
         raise _not_yours(chosen.address)
     return box, chosen
+
+
+async def may_send(ocean: Ocean, box: Mailbox, who: str) -> bool:
+    """Whether somebody sends as a mailbox: who may write to its folder `sent`."""
+    folder = mail.folder(box.name, mail.SENT)
+    return access.decide(folder, who, "drop", await ocean.reader.rules(folder)) == "allow"
 
 
 def _not_yours(address: str) -> OceanError:

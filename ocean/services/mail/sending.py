@@ -116,13 +116,14 @@ def _made(postings: Sequence[Posting], moment: int) -> list[tuple[bytes, Parsed,
     return made
 
 
-async def submit(ocean: Ocean, caller: Caller, box: Mailbox, raw: bytes, parsed: Parsed, recipients: Sequence[str]) -> dict[str, Any]:
-    """The same of a message that a mail program made."""
+async def submit(ocean: Ocean, caller: Caller, box: Mailbox, raw: bytes, host: str, recipients: Sequence[str]) -> dict[str, Any]:
+    """The same of a message that a mail program made, from an address at `host`."""
     await _check_wanted(ocean, box, recipients)
+    whole = composing.completed(raw, host)
+    parsed = await asyncio.to_thread(parse, whole)
     shown = {one.address for one in (*parsed.to, *parsed.cc)}
     posting = Posting(None, recipients, None, [one for one in recipients if one not in shown])
-    whole = composing.completed(raw, parsed.sender.host)
-    (told,) = await _queue(ocean, caller, box, [(whole, await asyncio.to_thread(parse, whole), posting)], None, ())
+    (told,) = await _queue(ocean, caller, box, [(whole, parsed, posting)], None, ())
     return told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import uuid_utils
 
 from ocean.core import mail
@@ -23,6 +24,10 @@ from ocean.store.reader import now
 MAX_QUERY = 500
 PREVIEW = 256
 _HEADERS = {"from": "from", "to": "to", "cc": "cc", "subject": "subject", "body": "text"}
+_PART: dict[str, Any] = {
+    "partId": None, "blobId": None, "size": 0, "name": None, "type": None, "charset": None, "disposition": None, "cid": None,
+    "language": None, "location": None,
+}  # fmt: skip
 _SPECIAL = {"$seen": "seen", "$flagged": "flagged", "$answered": "answered", "$draft": "draft"}
 
 
@@ -41,11 +46,10 @@ async def get(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
 
 async def look(turn: Turn, box: Mailbox, id_: str) -> Drop | None:
     """The record of a message, if the caller may read it."""
-    folder, _, key = id_.partition("-")
-    name = next((one for one in FOLDERS if one[0] == folder), None)
-    if name is None or not key:
+    folder, key = place_of(id_)
+    if not folder or not key:
         return None
-    found = await turn.ocean.reader.look(mail.folder(box.name, name), key)
+    found = await turn.ocean.reader.look(mail.folder(box.name, folder), key)
     if found.drop is None or not found.drop.live(now()) or not may_see(turn.caller, found.drop, "entity", found.rules):
         return None
     return found.drop
@@ -53,6 +57,12 @@ async def look(turn: Turn, box: Mailbox, id_: str) -> Drop | None:
 
 def id_of(route: str, key: str) -> str:
     return f"{route.rsplit('/', 1)[1][0]}-{key}"
+
+
+def place_of(id_: str) -> tuple[str, str]:
+    """The folder, which may be none, and the key that such an id is of."""
+    letter, _, key = id_.partition("-")
+    return next((name for name in FOLDERS if name[0] == letter), ""), key
 
 
 def _shown(drop: Drop, args: dict[str, Any]) -> dict[str, Any]:
@@ -88,19 +98,18 @@ def _bodies(drop: Drop, said: dict[str, Any], args: dict[str, Any]) -> dict[str,
     """The bodies as parts: a text, and where there is one HTML; files behind them."""
     text, html = str(said.get("text", "")), str(said.get("html", ""))
     parts = {"1": ("text/plain", text)} | ({"2": ("text/html", html)} if html else {})
-    own = [_part(number, kind, body) for number, (kind, body) in parts.items()]
+    own = [
+        _PART | {"partId": number, "size": len(body.encode()), "type": kind, "charset": "utf-8"} for number, (kind, body) in parts.items()
+    ]
     attached = [
-        {
-            "partId": None,
+        _PART
+        | {
             "blobId": f"b-{one.get('blob')}",
             "size": one.get("size", 0),
             "name": one.get("name"),
             "type": one.get("type"),
-            "charset": None,
             "disposition": "inline" if one.get("inline") else "attachment",
             "cid": one.get("content_id"),
-            "language": None,
-            "location": None,
         }
         for one in said.get("attachments", [])
         if isinstance(one, dict)
@@ -125,21 +134,6 @@ def _bodies(drop: Drop, said: dict[str, Any], args: dict[str, Any]) -> dict[str,
         "attachments": attached,
         "bodyStructure": whole,
         "headers": headers,
-    }
-
-
-def _part(number: str, kind: str, body: str) -> dict[str, Any]:
-    return {
-        "partId": number,
-        "blobId": None,
-        "size": len(body.encode()),
-        "name": None,
-        "type": kind,
-        "charset": "utf-8",
-        "disposition": None,
-        "cid": None,
-        "language": None,
-        "location": None,
     }
 
 
@@ -179,18 +173,19 @@ async def query(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     if position < 0 or limit < 0:
         raise MethodError("invalidArguments")
     where = condition_of(asked) if (asked := _condition(filter_)) else None
+    collapse, total = bool(args.get("collapseThreads")), 0
     rows_: list[tuple[str, str, str]] = []
-    total = 0
     for folder in folders:
         route = mail.folder(box.name, folder)
         sort = [{"field": "created_at", "descending": not ascending}]
         told = await find(turn.ocean, turn.caller, prefix=route, where=where, sort=sort, limit=max(1, position + limit))
-        rows_ += [(one["created_at"], id_of(route, one["key"]), _thread(one)) for one in told["results"] if one.get("key")]
+        found = [one for one in told["results"] if one.get("key")]
+        rows_ += [(one["created_at"], id_of(route, one["key"]), _thread(one) if collapse else "") for one in found]
         total += (
             (await find(turn.ocean, turn.caller, prefix=route, where=where, counted=True))["count"] if args.get("calculateTotal") else 0
         )
     rows_.sort(reverse=not ascending)
-    if args.get("collapseThreads"):
+    if collapse:
         rows_ = list({thread: (moment, id_, thread) for moment, id_, thread in reversed(rows_)}.values())[::-1]
     ids = [id_ for _, id_, _ in rows_[position : position + limit]]
     answer = {"accountId": box.name, "queryState": await turn.state(), "canCalculateChanges": False, "position": position, "ids": ids}
@@ -198,10 +193,7 @@ async def query(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thread(record: dict[str, Any]) -> str:
-    import orjson
-
-    payload = record["payload"]
-    said = orjson.loads(orjson.dumps(payload))
+    said = orjson.loads(orjson.dumps(record["payload"]))  # it is written out already
     return str(said.get("thread", record["key"])) if isinstance(said, dict) else str(record["key"])
 
 
@@ -292,7 +284,7 @@ async def _each(given: dict[str, Any], work: Any) -> tuple[dict[str, Any], dict[
         try:
             done[id_] = await work(id_, one)
         except MethodError as fault:
-            failed[id_] = {"type": fault.kind, **({"description": fault.says} if fault.says else {})}
+            failed[id_] = fault.shown()
         except OceanError as fault:
             kind = {"FORBIDDEN": "forbidden", "NOT_FOUND": "notFound", "DELETED": "notFound"}.get(fault.code, "invalidProperties")
             failed[id_] = {"type": kind, "description": fault.message}

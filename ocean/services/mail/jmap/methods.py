@@ -63,10 +63,10 @@ async def download(ocean: Ocean, caller: Caller, account: str, blob: str) -> tup
     if kind == "b":
         reference = await blobs.find(ocean, caller, rest)
         return await ocean.blobs.get(reference.key), reference.type
-    folder = next((name for name in folders.FOLDERS if name[0] == rest[:1]), None)
-    if kind != "m" or folder is None or await mailbox(ocean.engine, account) is None:
+    folder, key = emails.place_of(rest)
+    if kind != "m" or not folder or not key or await mailbox(ocean.engine, account) is None:
         raise OceanError("NOT_FOUND", f"There is no {blob[:60]!r} in {account[:60]!r}.")
-    return await messages.original(ocean, caller, mail.folder(account, folder), rest[2:]), "message/rfc822"
+    return await messages.original(ocean, caller, mail.folder(account, folder), key), "message/rfc822"
 
 
 async def upload(ocean: Ocean, caller: Caller, account: str, type_: str, body: bytes) -> dict[str, Any]:

@@ -46,6 +46,9 @@ class MethodError(Exception):
         self.kind = kind
         self.says = says
 
+    def shown(self) -> dict[str, str]:
+        return {"type": self.kind, **({"description": self.says} if self.says else {})}
+
 
 @dataclass(slots=True)
 class Turn:
@@ -124,13 +127,7 @@ async def request(ocean: Ocean, caller: Caller, body: Any, methods: dict[str, Me
     turn = Turn(ocean, caller, {})
     answers: list[list[Any]] = []
     for call in calls:
-        if (
-            not isinstance(call, list)
-            or len(call) != 3
-            or not isinstance(call[0], str)
-            or not isinstance(call[1], dict)
-            or not isinstance(call[2], str)
-        ):
+        if not _is_call(call):
             raise OceanError("INVALID_VALUE", "A call of JMAP is [name, arguments, id].", "RFC 8620, 3.2.")
         answers += await _call(turn, call[0], call[1], call[2], answers, methods)
     return {"methodResponses": answers, "sessionState": "1", **({"createdIds": turn.created} if "createdIds" in body else {})}
@@ -152,7 +149,7 @@ async def _call(
         turn.spend(len(orjson.dumps(told, default=str)))
         return [[name, told, id_], *([also, said, id_] for also, said in more)]
     except MethodError as fault:
-        return [["error", {"type": fault.kind, **({"description": fault.says} if fault.says else {})}, id_]]
+        return [["error", fault.shown(), id_]]
     except OceanError as fault:
         kinds = {"FORBIDDEN": "forbidden", "LIMIT_REACHED": "requestTooLarge", "SERVER_BUSY": "serverUnavailable"}
         return [["error", {"type": kinds.get(fault.code, "invalidArguments"), "description": fault.message}, id_]]

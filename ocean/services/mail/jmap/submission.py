@@ -14,6 +14,8 @@ from ocean.services.mail.jmap.protocol import MethodError, Turn
 from ocean.store import outbox
 from ocean.store.mail import Mailbox
 
+_FAULTS = {"FORBIDDEN": "forbiddenFrom", "LIMIT_REACHED": "overQuota", "CONFLICT": "forbiddenToSend"}
+
 
 async def set_(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     box = await turn.box(args)
@@ -26,12 +28,9 @@ async def set_(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
             created[id_], draft = await _send(turn, box, one)
             sent.append(draft)
         except MethodError as fault:
-            failed[id_] = {"type": fault.kind, **({"description": fault.says} if fault.says else {})}
+            failed[id_] = fault.shown()
         except OceanError as fault:
-            kind = {"FORBIDDEN": "forbiddenFrom", "LIMIT_REACHED": "overQuota", "CONFLICT": "forbiddenToSend"}.get(
-                fault.code, "invalidEmail"
-            )
-            failed[id_] = {"type": kind, "description": fault.message}
+            failed[id_] = {"type": _FAULTS.get(fault.code, "invalidEmail"), "description": fault.message}
     shape = dict.fromkeys(("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed"))
     whole = {"accountId": box.name, "oldState": old, "newState": await turn.state(), **shape}
     told: dict[str, Any] = {**whole, "created": created or None, "notCreated": failed or None}
