@@ -575,3 +575,23 @@ async def test_a_key_for_the_inbox_is_told_of_nothing_else(ocean: Ocean, owner: 
     )
     assert answers[0][0] == "error"
     assert answers[1][1]["created"] == []
+
+
+async def test_a_conversation_stands_where_its_newest_message_does(ocean: Ocean, owner: Caller) -> None:
+    first = letter("bob@example.com", "a@alice.localhost", "Boats")
+    await arrived(ocean, first)
+    await arrived(ocean, letter("eve@example.com", "a@alice.localhost", "Oars"))
+    about = parse(first).message_id
+    await arrived(ocean, letter("bob@example.com", "a@alice.localhost", "Re: Boats", In_Reply_To=about, References=about))
+    asked = {"accountId": "alice", "collapseThreads": True, "filter": {"inMailbox": "inbound"}}
+    answers = await jmap(
+        ocean,
+        owner,
+        ["Email/query", asked, "0"],
+        [
+            "Email/get",
+            {"accountId": "alice", "#ids": {"resultOf": "0", "name": "Email/query", "path": "/ids"}, "properties": ["subject"]},
+            "1",
+        ],
+    )
+    assert [one["subject"] for one in answers[1][1]["list"]] == ["Re: Boats", "Oars"]

@@ -186,7 +186,10 @@ async def query(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
         )
     rows_.sort(reverse=not ascending)
     if collapse:
-        rows_ = list({thread: (moment, id_, thread) for moment, id_, thread in reversed(rows_)}.values())[::-1]
+        firsts: dict[str, tuple[str, str, str]] = {}
+        for row in rows_:
+            firsts.setdefault(row[2], row)
+        rows_ = list(firsts.values())
     ids = [id_ for _, id_, _ in rows_[position : position + limit]]
     answer = {"accountId": box.name, "queryState": await turn.state(), "canCalculateChanges": False, "position": position, "ids": ids}
     return {**answer, "total": total} if args.get("calculateTotal") else answer
