@@ -15,6 +15,7 @@ import requests
 
 from ocean.cli import show
 from ocean.cli.options import as_json, fail
+from ocean.core.payloads import loads
 
 
 class Unreachable(click.ClickException):
@@ -45,7 +46,7 @@ class Client:
         except (requests.RequestException, UnicodeError) as fault:
             raise Unreachable(f"{self.url} does not answer ({type(fault).__name__}). Is it running? Start it with: make up") from None
         try:
-            told = answer.json()
+            told = loads(answer.content.decode())
         except ValueError:
             told = None
         if not isinstance(told, dict):

@@ -6,11 +6,8 @@ import csv
 import hashlib
 import json
 import re
-import secrets
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
@@ -20,10 +17,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ocean.cli import show
 from ocean.cli.client import Client
 from ocean.cli.options import as_json, fail
-from ocean.core.payloads import dumps, loads
+from ocean.cli.sending import RefusedError, Sending
+from ocean.core.payloads import loads
 
 BATCH = 1000  # records that are saved together, all or none
 BATCH_BYTES = 4 * 1024 * 1024
@@ -53,62 +50,37 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
     chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    client = Client()
-    what = [digest, route, root, key_field, chosen, skip, client.url, hashlib.sha256(client.key.encode()).hexdigest()]
-    state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256("\n".join(map(str, what)).encode()).hexdigest()[:40]
-    run, done = _begun(state)
 
     def batches() -> Iterator[tuple[list[dict[str, Any]], int]]:
         return _batches(file, chosen, Place(route, root), key_field, skip)
 
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-
-    refusals: list[_RefusedError] = []
-
-    def send(number: int, first: int, body: bytes) -> int:
-        if refusals:  # what is behind it waits for it
-            raise refusals[0]
-        headers = {"content-type": "application/json", "idempotency-key": f"import-{run}-{number}"}
-        answer, ok = client.ask("POST", "/bulk", data=body, headers=headers)
-        if not ok:
-            refusals.append(_RefusedError(first, answer))
-            raise refusals[0]
-        return number + 1
-
     with (
+        Sending(Client(), [digest, route, root, key_field, chosen, skip]) as sending,
         Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress,
-        ThreadPoolExecutor(1) as sending,  # one after the other, while the next is read
     ):
+        landed = sending.landed
         task = progress.add_task("importing (KB)", total=size // 1024)
         seen = count = 0
         keyless = False
-        under_way: deque[Future[int]] = deque()
-
-        def land(most: int) -> None:
-            while len(under_way) > most:
-                landed = under_way.popleft().result()
-                state.write_text(f"{run} {landed}")
-
         _look_through(batches(), progress, size)
         try:
             for number, (ops, length) in enumerate(batches()):
-                if number >= done:
-                    under_way.append(sending.submit(send, number, skip + count, dumps({"ops": ops}).encode()))
-                    land(2)
+                if number >= landed:
+                    sending.send(number, skip + count, ops)
                 count += len(ops)
                 keyless = keyless or any("key" not in op for op in ops)
                 seen += length
                 progress.update(task, completed=min(seen, size) // 1024)
-            land(0)
-        except _RefusedError as refused:
+            sending.end()
+        except RefusedError as refused:
             progress.stop()
             fail(refused.told(route), 1)
-    state.unlink(missing_ok=True)
     if as_json:
         click.echo(json.dumps({"route": route, "records": count}))
         return
-    click.echo(f"{count} records are in {route}." + (f" {min(done * BATCH, count)} of them were there from before." if done else ""))
+    click.echo(f"{count} records are in {route}." + (f" {min(landed * BATCH, count)} of them were there from before." if landed else ""))
     if keyless and count:
         click.echo("They have no keys: each import adds them again. A field that names them makes them records: --key FIELD", err=True)
 
@@ -121,33 +93,6 @@ def _look_through(batches: Iterable[tuple[list[dict[str, Any]], int]], progress:
         seen += length
         progress.update(task, completed=min(seen, size) // 1024)
     progress.remove_task(task)
-
-
-class _RefusedError(Exception):
-    """The server did not take a batch, all of which is left out; `first` records come before it."""
-
-    def __init__(self, first: int, answer: dict[str, Any]) -> None:
-        super().__init__()
-        self.first = first
-        self.answer = answer
-
-    def told(self, route: str) -> str:
-        fault = self.answer.get("error")
-        index = fault.get("index") if isinstance(fault, dict) else None
-        where = f"Record {self.first + index + 1}: " if isinstance(index, int) else ""
-        saved = f"{self.first} records are saved in {route}, and none behind them."
-        return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.first}."
-
-
-def _begun(state: Path) -> tuple[str, int]:
-    """The import that this one goes on with, and how many batches of it have landed; or a new one, whose batches were never sent."""
-    if state.exists():
-        run, _, landed = state.read_text().partition(" ")
-        return run, int(landed)
-    run = secrets.token_hex(16)
-    state.parent.mkdir(parents=True, exist_ok=True)
-    state.write_text(f"{run} 0")
-    return run, 0
 
 
 class Place:

@@ -11,8 +11,8 @@ from ocean.errors import OceanError
 from ocean.services.data import chain, records
 
 
-async def _bulk(ocean: Ocean, caller: Caller, *, ops: list[Any]) -> dict[str, Any]:
-    return await records.bulk(ocean, caller, ops=[op_of(op) if isinstance(op, Statement) else op for op in ops])
+async def _bulk(ocean: Ocean, caller: Caller, *, ops: list[Any], **how: Any) -> dict[str, Any]:
+    return await records.bulk(ocean, caller, ops=[op_of(op) if isinstance(op, Statement) else op for op in ops], **how)
 
 
 def op_of(statement: Statement) -> dict[str, Any]:
@@ -59,7 +59,8 @@ COMMANDS = (
             (Twin("DELETE", "/entity/<route:path>", (ROUTE, KEY, IF_MATCH)),), writes=True, answer="removed"),
     Command("bulk", ("bulk OPS:statements",), "Several changes, all or nothing.",
             "bulk (save ledger @tx1 amount: 100, save ledger @tx2 amount: -100)", _bulk,
-            (Twin("POST", "/bulk", (Arg("ops", "list", required=True),)),), writes=True, answer="results: object[], keypair?: keypair"),
+            (Twin("POST", "/bulk", (Arg("ops", "list", required=True), Arg("brief", "flag"))),), writes=True,
+            answer="results?: object[], count?: integer, keypair?: keypair"),
     Command("add", ("add BY:integer to ROUTE @KEY FIELD",), "Move a counter up.", "add 1 to pages @home views", records.add,
             (Twin("POST", "/counter/<route:path>",
                   (ROUTE, KEY, Arg("field", "text", required=True), Arg("by", "integer", required=True))),), writes=True, answer="counted"),

@@ -7,6 +7,7 @@ that no two drops share an encoding. An absent key is the byte `-`.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 GENESIS = hashlib.sha256(b"infinite-ocean log v1").digest()
 
@@ -18,13 +19,21 @@ def payload_digest(salt: bytes, payload: str) -> bytes:
 
 def leaf(drop_id: str, route: str, key: str | None, created_at: int, source: str, digest: bytes) -> bytes:
     """The leaf of one drop; `created_at` in milliseconds since the epoch."""
-    id_, folder, name, moment, writer = (
-        drop_id.encode(), route.encode(), b"-" if key is None else b"@" + key.encode(), b"%d" % created_at, source.encode(),
-    )  # fmt: skip
+    id_, name = drop_id.encode(), b"-" if key is None else b"@" + key.encode()
     return hashlib.sha256(
-        b"%d:%b%d:%b%d:%b%d:%b%d:%b%b"
-        % (len(id_), id_, len(folder), folder, len(name), name, len(moment), moment, len(writer), writer, digest)
+        b"%d:%b%b%d:%b%b%b" % (len(id_), id_, _field(route), len(name), name, _moment_and_writer(created_at, source), digest)
     ).digest()
+
+
+@lru_cache(maxsize=1024)
+def _field(text: str) -> bytes:
+    field = text.encode()
+    return b"%d:%b" % (len(field), field)
+
+
+@lru_cache(maxsize=64)
+def _moment_and_writer(created_at: int, source: str) -> bytes:  # of all that a batch writes
+    return _field(str(created_at)) + _field(str(source))
 
 
 def link(previous: bytes, leaf_: bytes) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
 
-from ocean.core import access, broadcasts, mail
-from ocean.core.access import ACCESS_KEY, OPEN, Rule
-from ocean.core.drop import ACCESS, FREE, REMOVED, SAVED, SCHEMA, UNPUBLISHED, Price
+from ocean.core import access, broadcasts, holding, mail
+from ocean.core.access import ACCESS_KEY
+from ocean.core.changes import Change, Current, Op, State, missing
+from ocean.core.drop import FREE, REMOVED, SAVED, UNPUBLISHED, Price
 from ocean.core.files import ids_in, reference_in
-from ocean.core.keys import SECRET_PREFIX, holds_secret
+from ocean.core.keys import holds_secret
 from ocean.core.patterns import SCHEMA_KEY, Schema, named_in, violation
 from ocean.core.payloads import encode, loads, structured
 from ocean.errors import OceanError
@@ -20,110 +19,12 @@ MAX_BLIND = 1000  # the step of one who may not read the record
 MAX_COUNTERS = 100  # of a record
 
 
-@dataclass(slots=True)
-class Op:
-    """One change asked for. `kind`: save, update, remove, unpublish, add, access, schema."""
-
-    kind: str
-    route: str
-    key: str | None = None
-    payload: str = "null"  # save: JSON text
-    changes: dict[str, Any] = field(default_factory=dict)  # update
-    ttl: int | None = None
-    price: Price = FREE
-    keeps_price: bool = False  # save: what there is costs what it did, whatever `price` says
-    public: bool = False
-    drop_id: str | None = None  # save: the id that the drop shall have
-    removes: str | None = None  # remove: the event of this id, which has no key
-    weight: int = 0  # update, add: the bytes of what the record holds, which deciding reads
-    restoring: bool = False  # save: the payload is one that the log has of this record
-    if_match: str | None = None
-    if_none_match: bool = False
-    counter: str = ""  # add
-    by: int = 0
-    alter: Callable[[Rule | None], Rule | None] | None = None  # access: the rule there is -> the rule there shall be
-    given: bool = False  # access: the folder is given to `who` by us, who may not take it: a mailbox
-    schema: Schema | None = None  # schema: what the folder's records shall be, None for anything
-
-
-@dataclass(slots=True)
-class Current:
-    """A record as the write finds it."""
-
-    drop_id: str
-    payload: str
-    owner: str
-    version: int
-    removed: bool
-    live_seq: int
-    counters: dict[str, int] = field(default_factory=dict)
-    price: Price = FREE
-    expires_at: int | None = None
-
-
-@dataclass(slots=True)
-class Change:
-    """A drop to append (`counters_only`: none, the counters alone move)."""
-
-    route: str
-    key: str | None
-    payload: str
-    kind: int = SAVED
-    ttl: int | None = None
-    price: Price = FREE
-    expires_at: int | None = None  # milliseconds, where a change keeps the one there is
-    owner: str | None = None
-    version: int | None = None
-    counters: dict[str, int] = field(default_factory=dict)
-    counters_only: bool = False
-    live_seq: int | None = None
-    rule: Rule | None = None
-    schema: Schema | None = None
-    value: int | None = None
-    drop_id: str | None = None
-    removes: str | None = None  # the event that is gone with it
-    warning: str | None = None
-
-
-def looks_at(op: Op) -> list[str]:
-    """The folders whose rules deciding on `op` may ask for; each with its ancestors."""
-    top, _, rest = op.route.partition("/")
-    if (marked := broadcasts.marked(op.route, op.key)) is not None:
-        return [op.route, marked]
-    return [op.route, "shared/" + rest] if top == "trust" and rest else [op.route]
-
-
-def needs_payload(op: Op) -> bool:
-    """Whether deciding on `op` reads what the record holds."""
-    return op.kind in ("update", "add") or bool(ids_in(op.payload)) or "pattern" in op.payload
-
-
-class State(Protocol):
-    """What a decision may look at; reads see the changes planned before in the same write."""
-
-    def current(self, route: str, key: str) -> Current | None: ...
-    def rules(self, route: str) -> dict[str, Rule | None]: ...
-    def event(self, drop_id: str) -> tuple[str, str] | None:
-        """`(route, owner)` of an event that is there."""
-
-    def schema(self, route: str) -> Schema | None: ...
-    def pattern(self, name: str) -> tuple[Schema, Current] | None:
-        """A pattern that may be read, and the record that it is."""
-
-    def stream(self, route: str) -> broadcasts.Stream | None: ...
-    def file(self, blob_id: str) -> tuple[str, int, str] | None:
-        """`(owner, size, sha256)` of an uploaded file."""
-
-    def others_beneath(self, route: str, who: str) -> bool:
-        """Whether a folder beneath `route` belongs to somebody else, or was left open for good."""
-
-
 def plan(op: Op, who: str, state: State) -> list[Change]:
     """The changes that `op` by `who` makes. Raises OceanError and then nothing has happened."""
     if op.kind == "access":
-        return [_alter_access(op, who, state)]
+        return [holding.alter_access(op, who, state)]
     if op.kind == "schema":
-        return _define(op, who, state)
+        return holding.define(op, who, state)
     if op.key in (ACCESS_KEY, SCHEMA_KEY):
         raise OceanError("INVALID_KEY", f"The key {op.key!r} is the folder's own.", "Change it with share and revoke, define and undefine.")
     if op.kind in ("save", "update", "add") and state.stream(op.route) is not None:
@@ -132,7 +33,7 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
         )
     changes: list[Change] = []
     action = "remove" if op.kind in ("remove", "unpublish") else "drop"
-    verdict, taken = _authorise(op, who, action, state)
+    verdict, taken = holding.authorise(op, who, action, state)
     if taken is not None:
         changes.append(taken)
     if op.removes is not None:
@@ -166,9 +67,9 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
                 raise
             raise OceanError(fault.code, "The record would not be as it has to be.", "Who may read it is told why.") from None
     if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
-        changes[:0] = _mark(marked, changes[-1], who, state)
+        changes[:0] = holding.mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):
-        changes.append(_trust(op, who, state))
+        changes.append(holding.trust(op, who, state))
     return changes
 
 
@@ -205,12 +106,18 @@ def _check_schema(route: str, change: Change, who: str, current: Current | None,
     name = named_in(change.payload)
     found = state.pattern(name) if name is not None else None
     pattern = found[0] if found is not None and _binds(found[1], str(name), who, current) else None
-    for what, wanted in ((f"the schema of {route!r}", state.schema(route)), (f"the pattern {name!r}", pattern)):
-        if wanted is not None:
-            body = loads(structured(change.payload))
-            faults = wanted.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
-            if faults:
-                raise violation(what, faults)
+    schema = state.schema(route)
+    if schema is not None:
+        _hold(f"the schema of {route!r}", schema, change)
+    if pattern is not None:
+        _hold(f"the pattern {name!r}", pattern, change)
+
+
+def _hold(what: str, wanted: Schema, change: Change) -> None:
+    body = loads(structured(change.payload))
+    faults = wanted.faults({**body, **change.counters} if isinstance(body, dict) else body)  # as readers have it
+    if faults:
+        raise violation(what, faults)
 
 
 def _binds(pattern: Current, name: str, who: str, current: Current | None) -> bool:
@@ -220,113 +127,6 @@ def _binds(pattern: Current, name: str, who: str, current: Current | None) -> bo
     return current.live_seq > pattern.live_seq
 
 
-def _define(op: Op, who: str, state: State) -> list[Change]:
-    """A folder's schema is its owner's to give; an open folder is taken as by any first write."""
-    rules = state.rules(op.route)
-    _no_scoped(who)
-    if access.first_writer_owns(op.route) or op.route.split("/", 1)[0] == "trust":
-        raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer: the folder has no schema.")
-    _, taken = _authorise(op, who, "drop", state)
-    if taken is None and not access.is_admin(op.route, who, rules):
-        raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may say what its records are.")
-    if op.schema is None and state.schema(op.route) is None:
-        raise OceanError("NOT_FOUND", f"The folder {op.route!r} has no schema.", 'define "folder" fields { name: "text required" }')
-    payload = encode(op.schema.to_json()) if op.schema else "null"
-    return [*([taken] if taken else []), Change(op.route, SCHEMA_KEY, payload, kind=SCHEMA, owner=who, schema=op.schema)]
-
-
-def _no_scoped(who: str) -> None:
-    """What holds in a folder is said by its owner, not by a key for a part of what is theirs."""
-    if isinstance(who, access.Scoped):
-        raise OceanError("FORBIDDEN", "This key is a scoped one: it may not say what holds in a folder.", "Use the key that made it.")
-
-
-def _mark(folder: str, change: Change, who: str, state: State) -> list[Change]:
-    """Saying that a folder is a stream is its owner's; one that nobody owns is taken by it, as by any first write."""
-    _no_scoped(who)
-    broadcasts.read(change.payload)
-    if change.ttl is not None or not change.price.free:
-        raise OceanError("INVALID_VALUE", "A folder's mark has neither an end nor a price.")
-    if access.first_writer_owns(folder) or folder.split("/", 1)[0] == "trust":
-        raise OceanError("FORBIDDEN", f"In {folder!r} each record belongs to its first writer: it is no stream.")
-    if access.is_admin(folder, who, state.rules(folder)):
-        return []
-    _, taken = _authorise(Op("save", folder), who, "drop", state)
-    if taken is None:
-        raise OceanError("FORBIDDEN", f"Only the owner of {folder!r} may say that it is a stream.")
-    return [taken]
-
-
-def _trust(op: Op, who: str, state: State) -> Change:
-    """A trust record at trust/NAME is the access rule of shared/NAME; its first writer owns both."""
-    if op.route.count("/") != 1 or op.kind != "save":
-        raise OceanError("INVALID_ROUTE", "A trust record is saved whole, at trust/NAME.")
-    route = "shared/" + op.route.split("/")[1]
-    rule = state.rules(route).get(route)
-    if rule is not None and rule.owner != who:
-        raise access.refusal(op.route, who, "drop")
-    value = loads(structured(op.payload))
-    keys = value.get("keys", []) if isinstance(value, dict) else []
-    mode = value.get("mode", "shared") if isinstance(value, dict) else "shared"
-    if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or mode not in access.MODES:
-        raise OceanError("INVALID_PAYLOAD", "A trust record has `keys`, a list of public keys, and may have a `mode`.")
-    if holds_secret(op.payload) or any(k.startswith(SECRET_PREFIX) for k in keys):
-        raise OceanError("INVALID_PAYLOAD", "The trust record has a secret key.", "Give the public half of the key.")
-    return _rule_change(route, Rule(who, mode, dict.fromkeys(keys, access.PERMISSIONS)), who)
-
-
-def _authorise(op: Op, who: str, action: str, state: State) -> tuple[access.Verdict, Change | None]:
-    """Refuses, or gives the verdict, and the change that takes an unowned folder for its first writer."""
-    rules = state.rules(op.route)
-    if op.public or op.route.split("/", 1)[0] == "trust":
-        _no_scoped(who)
-    verdict = access.decide(op.route, who, action, rules)
-    if verdict == "deny":
-        raise access.refusal(op.route, who, action)
-    if any(rules.values()) or access.first_writer_owns(op.route) or access.private_owner(op.route):
-        return verdict, None
-    if action == "remove" or op.route.split("/", 1)[0] in ("trust", "shared"):
-        return verdict, None
-    if state.others_beneath(op.route, who):
-        return verdict, None  # an ancestor of others' folders stays open: it can't be taken
-    return verdict, _rule_change(op.route, Rule(None, OPEN) if op.public else Rule(str(who), "protected"), who)
-
-
-def _rule_change(route: str, rule: Rule | None, who: str) -> Change:
-    payload = encode(rule.to_json()) if rule else "null"
-    return Change(route, ACCESS_KEY, payload, kind=ACCESS, owner=who, rule=rule)
-
-
-def _alter_access(op: Op, who: str, state: State) -> Change:
-    rules = state.rules(op.route)
-    _no_scoped(who)
-    if access.first_writer_owns(op.route):
-        raise OceanError("FORBIDDEN", f"In {op.route!r} each record belongs to its first writer; it can't be shared.")
-    top = op.route.split("/", 1)[0]
-    if top == "trust" or op.route == "shared":
-        raise OceanError("FORBIDDEN", f"{op.route!r} belongs to the system; a trust record at trust/NAME opens shared/NAME.")
-    if top == "shared":
-        access.decide(op.route, who, "drop", rules)  # NO_TRUST where there is no trust record
-    _check_mail(op, rules)
-    owned = any(rules.values()) or access.private_owner(op.route)
-    if owned and not access.is_admin(op.route, who, rules):
-        raise OceanError("FORBIDDEN", f"Only the owner of {op.route!r} may change who has access.")
-    if not access.private_owner(op.route) and state.others_beneath(op.route, who):
-        raise OceanError("FORBIDDEN", f"{op.route!r} contains folders of others and can't be taken.")
-    assert op.alter is not None
-    before = rules.get(op.route)
-    after = op.alter(before)
-    if after is None and mail.is_mailbox(op.route):
-        raise OceanError("FORBIDDEN", f"The folder {op.route!r} is a mailbox: it stays its owner's.", "Take single grants back.")
-    return _rule_change(op.route, after, who)
-
-
-def _check_mail(op: Op, rules: access.Rules) -> None:
-    """A mailbox is claimed, not taken, and all of them are nobody's."""
-    if op.route == mail.TOP or (mail.mailbox_of(op.route) is not None and not any(rules.values()) and not op.given):
-        raise OceanError("FORBIDDEN", f"{op.route!r} is no mailbox of this key.", "Claim one: POST /mail/claim.")
-
-
 def _check_preconditions(op: Op, current: Current | None, *, reads: bool) -> None:
     live = current is not None and not current.removed
     if op.if_none_match and live:
@@ -334,13 +134,6 @@ def _check_preconditions(op: Op, current: Current | None, *, reads: bool) -> Non
     if op.if_match is not None and (current is None or not live or current.drop_id != op.if_match):
         now = "is another" if not reads else f"is {current.drop_id}" if current and live else "does not exist"
         raise OceanError("PRECONDITION_FAILED", f"The record {op.key!r} in {op.route!r} {now}.", "Read it again first.")
-
-
-def missing(route: str, key: str | None, removed: bool = False) -> OceanError:
-    """The error for a record that is not there."""
-    if removed:
-        return OceanError("DELETED", f"The record {key!r} in {route!r} was removed.", "Its history is kept.")
-    return OceanError("NOT_FOUND", f"There is no record {key!r} in {route!r}.")
 
 
 def _save(op: Op, who: str, current: Current | None) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from html import escape
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -101,33 +101,68 @@ def read(text: str) -> Question:
     return Question(tuple(dict.fromkeys(found[:MAX_WORDS])), tuple(dict.fromkeys(begun)), tuple(phrases))
 
 
-def _stemmed(text: str, language: str) -> Iterator[tuple[int, int, str]]:
-    """The words of a text by their stems, and where they stand."""
-    if text.isascii():  # most are: each word's stem is known from the last time
-        for word in _ASCII_WORD.finditer(text):
-            yield word.start(), word.end(), _stem(word[0], language)
-        return
-    for token in stems(language).pre_tokenize(text).tokens:
-        yield token.char_offset_from, token.char_offset_to, token.text
-
-
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
+_KNOWN = 65_536  # words whose stems are kept
 
 
-@lru_cache(maxsize=65_536)
-def _stem(word: str, language: str) -> str:
-    return "".join(stems(language).analyze(word)[:1])
+class _Stems:
+    """Words of a language by their stems, kept from the last time; both ways, so that a text's words are looked through as sets."""
+
+    def __init__(self, language: str) -> None:
+        self._analyzer = stems(language)
+        self.of: dict[str, str] = {}
+        self._words: dict[str, set[str]] = {}
+
+    def wanted(self, words_there: set[str], wanted: set[str]) -> set[str]:
+        """Those of some words that have one of the stems."""
+        new = words_there.difference(self.of)
+        if new and len(self.of) + len(new) > _KNOWN:
+            self.of.clear()
+            self._words.clear()
+            new = words_there
+        for word in new:
+            stem = self.of[word] = "".join(self._analyzer.analyze(word)[:1])
+            self._words.setdefault(stem, set()).add(word)
+        return set().union(*(words_there & self._words[stem] for stem in wanted if stem in self._words))
+
+
+@cache
+def _stems_of(language: str) -> _Stems:
+    return _Stems(language)
+
+
+Mark = tuple[int, int, str]  # where a word begins and ends, and its stem
+
+
+def _marks(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> list[Mark]:
+    """Where the wanted words stand in a text."""
+    if not text.isascii():
+        found = [(t.char_offset_from, t.char_offset_to, t.text) for t in stems(language).pre_tokenize(text).tokens]
+        marks = [mark for mark in found if mark[2] in wanted or (starts and text[mark[0] : mark[1]].lower().startswith(starts))]
+        return sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text) if at[0] in wanted)])
+    known = _stems_of(language)
+    words_there = set(_ASCII_WORD.findall(text))  # of which few are wanted, most often
+    marked = known.wanted(words_there, wanted)
+    if starts:
+        marked |= {word for word in words_there if word.lower().startswith(starts)}
+    if len(marked) > 1:
+        return sorted(mark for word in marked for mark in _places(text, word, known.of[word]))
+    return [mark for word in marked for mark in _places(text, word, known.of[word])]
+
+
+def _places(text: str, word: str, stem: str) -> Iterator[Mark]:
+    """Where a word stands by itself in a text of ASCII."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (at and text[at - 1].isalnum()) and not text[end : end + 1].isalnum():
+            yield at, end, stem
+        at = text.find(word, end)
 
 
 def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> str | None:
     """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
-    marks = [
-        (begin, end, stem)
-        for begin, end, stem in _stemmed(text[:_LOOKED_AT], language)
-        if stem in wanted or (starts and text[begin:end].lower().startswith(starts))
-    ]
-    if not text.isascii():
-        marks = sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text[:_LOOKED_AT]) if at[0] in wanted)])
+    marks = _marks(text[:_LOOKED_AT], wanted, starts, language)
     if not marks:
         return None
     begin = _begin(text, marks)
@@ -136,15 +171,22 @@ def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str)
     last = begin
     for start, stop, _ in marks:
         if last <= start and stop <= end:
-            shown += [escape(text[last:start]), "<mark>", escape(text[start:stop]), "</mark>"]
+            shown += [_escaped(text[last:start]), "<mark>", _escaped(text[start:stop]), "</mark>"]
             last = stop
-    shown.append(escape(text[last:end]))
+    shown.append(_escaped(text[last:end]))
     if end < len(text):
         shown.append(" …")
     return " ".join("".join(shown).replace("</mark><mark>", "").split())
 
 
-def _begin(text: str, marks: list[tuple[int, int, str]]) -> int:
+_SPECIAL = re.compile("[&<>\"']")
+
+
+def _escaped(text: str) -> str:
+    return escape(text) if _SPECIAL.search(text) else text
+
+
+def _begin(text: str, marks: list[Mark]) -> int:
     """Where a snippet begins that has as many different marked words as can be: at a word, a little before the first of them."""
     if len(text) <= SNIPPET:
         return 0

@@ -14,12 +14,12 @@ import orjson
 from ocean.core import chain
 from ocean.core.access import Rule
 from ocean.core.broadcasts import Stream
+from ocean.core.changes import Current, Op, looks_at, needs_payload
 from ocean.core.drop import Price, show_time
 from ocean.core.files import ids_in
 from ocean.core.patterns import PATTERNS, Schema, named_in
 from ocean.core.payloads import dumps, loads
 from ocean.core.routes import ancestors
-from ocean.core.transition import Current, Op, looks_at, needs_payload
 from ocean.errors import OceanError
 from ocean.store import projections
 from ocean.store.draft import Draft, Head
@@ -54,6 +54,7 @@ class Write:
     who: str
     once: Once | None = None
     beside: Callable[[], Steps] | None = None  # rows that are written with it: they are looked at, refused (OceanError), and only then put
+    brief: bool = False  # its result is `[{"count"}]`, not one for each op
     done: asyncio.Future[Any] | None = None
     result: list[dict[str, Any]] = field(default_factory=list)
     fault: Exception | None = None
@@ -248,7 +249,7 @@ class Batch:
         draft = Draft(self, write.who)
         try:
             answered = self._answered(write)
-            write.result = answered or draft.perform(write.ops)
+            write.result = answered or draft.perform(write.ops, brief=write.brief)
             if write.beside is not None and not answered:
                 yield from write.beside()
         except (OceanError, ArithmeticError, ValueError, TypeError, LookupError) as fault:

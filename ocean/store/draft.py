@@ -8,13 +8,14 @@ import orjson
 import uuid_utils
 
 from ocean.core import broadcasts, chain, patterns
-from ocean.core.access import Rule
+from ocean.core.access import Rule, Verdict
 from ocean.core.broadcasts import Stream
+from ocean.core.changes import Change, Current, Op
 from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_time
 from ocean.core.patterns import PATTERNS, Schema
 from ocean.core.payloads import body_of
 from ocean.core.routes import ancestors, covers
-from ocean.core.transition import Change, Current, Op, plan
+from ocean.core.transition import plan
 from ocean.errors import OceanError
 from ocean.store import projections
 
@@ -33,15 +34,16 @@ class Head(NamedTuple):
 
 
 class Draft:
-    """One write inside a batch: sees the batch and its own changes (`core.transition.State`)."""
+    """One write inside a batch: sees the batch and its own changes (`core.changes.State`)."""
 
     def __init__(self, batch: Batch, who: str) -> None:
         self.batch = batch
         self.who = who
-        self.head = batch.head
+        self.seq, self.revision, self.access_seq, _, self.chain = batch.head
         self.records: dict[tuple[str, str], Current | None] = {}
         self.own_rules: dict[str, Rule | None] = {}
         self._rules: dict[str, dict[str, Rule | None]] = {}  # of the folders that were asked for, until one changes
+        self.verdicts: dict[tuple[str, str], Verdict] = {}  # as long
         self.drops: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
         self.entities: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -94,7 +96,8 @@ class Draft:
             rule is not None and rule.owner != who and folder != route and covers(route, folder) for folder, rule in changed.items()
         )
 
-    def perform(self, ops: list[Op]) -> list[dict[str, Any]]:
+    def perform(self, ops: list[Op], *, brief: bool = False) -> list[dict[str, Any]]:
+        """What is told of each op, or with `brief` how many there were."""
         results: list[dict[str, Any]] = []
         for index, op in enumerate(ops):
             try:
@@ -103,30 +106,33 @@ class Draft:
                 if len(ops) > 1:
                     fault.details["index"] = index
                 raise
-            told = [self._apply(change) for change in changes]
-            own = next((i for i, c in enumerate(changes) if c.kind != ACCESS or op.kind == "access"), 0)
-            results.append(_result(op, changes[own], told[own]))
-        return results
+            ids = [self._apply(change) for change in changes]
+            if not brief:
+                own = 0
+                if len(changes) > 1:  # a folder was taken with it
+                    own = next((i for i, change in enumerate(changes) if change.kind != ACCESS), 0)
+                results.append(self._result(op, changes[own], ids[own]))
+        return [{"count": len(ops)}] if brief else results
 
-    def _apply(self, change: Change) -> dict[str, Any]:
-        """Adds the drop of `change`, moves its entity, and gives what is told of it."""
-        head, now = self.head, self.batch.now
+    def _apply(self, change: Change) -> str:
+        """Adds the drop of `change` and moves its entity; the drop's id."""
+        now = self.batch.now
+        self.revision += 1
         if change.counters_only:
             assert change.key is not None
-            self.head = Head(head.seq, head.revision + 1, head.access_seq, head.moment, head.chain)
             self._count(change.route, change.key, change)
-            return {}
+            return ""
         drop_id = change.drop_id or str(uuid_utils.uuid7())
         salt = self.batch.salt()
         digest = chain.payload_digest(salt, change.payload)
-        link = chain.link(head.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
-        seq = head.seq + 1
-        self.head = Head(seq, head.revision + 1, head.access_seq, head.moment, link)
-        expires_at = now + change.ttl * 1000 if change.ttl is not None else change.expires_at
+        self.chain = chain.link(self.chain, chain.leaf(drop_id, change.route, change.key, now, self.who, digest))
+        self.seq = seq = self.seq + 1
+        if change.ttl is not None:
+            change.expires_at = now + change.ttl * 1000
         owner = change.owner or self.who
         self.drops.append(
-            (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version, expires_at,
-             *change.price, salt, digest, link),
+            (seq, drop_id, change.route, change.key, change.payload, self.who, owner, now, change.kind, change.version,
+             change.expires_at, *change.price, salt, digest, self.chain),
         )  # fmt: skip
         if change.kind == ACCESS:
             self._rule(change, seq)
@@ -135,22 +141,14 @@ class Draft:
         elif change.removes is not None:
             self.gone.append(self.batch.event_rows[change.removes][2])
         else:
-            self._record(change, seq, drop_id, expires_at)
-        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route}
-        if change.key is not None:
-            told["key"] = change.key
-        told["source"] = self.who
-        told["created_at"] = self.batch.time
-        if change.version is not None:
-            told["version"] = change.version
-        if expires_at is not None:
-            told["expires_at"] = show_time(expires_at)
-        return told
+            self._record(change, seq, drop_id)
+        return drop_id
 
     def _rule(self, change: Change, seq: int) -> None:
         moved = self._moved(seq)
         self.own_rules[change.route] = change.rule
         self._rules.clear()
+        self.verdicts.clear()
         rule = change.rule
         text = orjson.dumps(rule.to_json()).decode() if rule else None
         claimed_by = rule.claim.by if rule and rule.claim else None
@@ -164,11 +162,10 @@ class Draft:
 
     def _moved(self, seq: int) -> int:
         """What holds in folders has changed: the new number of that. It never runs back, whoever else moves it."""
-        moved = max(self.head.access_seq + 1, seq)
-        self.head = self.head._replace(access_seq=moved)
-        return moved
+        self.access_seq = max(self.access_seq + 1, seq)
+        return self.access_seq
 
-    def _record(self, change: Change, seq: int, drop_id: str, expires_at: int | None) -> None:
+    def _record(self, change: Change, seq: int, drop_id: str) -> None:
         live = change.kind == SAVED
         owner = change.owner or self.who
         counters = orjson.dumps(change.counters).decode() if change.counters and live else None
@@ -178,7 +175,7 @@ class Draft:
         if marks:
             self.marks[seq] = marks
         row = (
-            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, expires_at, *change.price,
+            seq, change.route, change.key, drop_id, self.who, owner, self.batch.now, change.version, change.expires_at, *change.price,
             0 if live else 1, live_seq, counters, int(bool(marks)), body,
         )  # fmt: skip
         if change.key is None:
@@ -191,7 +188,7 @@ class Draft:
         self.entities[pair] = row
         self.counts.pop(pair, None)
         self.records[pair] = Current(
-            drop_id, change.payload, owner, change.version or 1, not live, live_seq, dict(change.counters), change.price, expires_at
+            drop_id, change.payload, owner, change.version or 1, not live, live_seq, dict(change.counters), change.price, change.expires_at
         )
 
     def _count(self, route: str, key: str, change: Change) -> None:
@@ -209,10 +206,34 @@ class Draft:
         else:
             self.counts[pair] = (counters, body or "{}")
 
+    def _result(self, op: Op, change: Change, drop_id: str) -> dict[str, Any]:
+        """What the writer is told of `op`."""
+        if op.kind == "add":
+            return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
+        if op.kind in ("remove", "unpublish"):
+            return {"deleted": True, "drop_id": drop_id}
+        told: dict[str, Any] = {"drop_id": drop_id, "route": change.route}
+        if change.key is not None:
+            told["key"] = change.key
+        told["source"] = self.who
+        told["created_at"] = self.batch.time
+        if change.version is not None:
+            told["version"] = change.version
+        if change.expires_at is not None:
+            told["expires_at"] = show_time(change.expires_at)
+        told |= change.price.shown()
+        if change.warning is not None:
+            told["warning"] = change.warning
+        if op.kind == "update":
+            told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
+        if op.kind == "access":
+            told["rule"] = change.rule.to_json() if change.rule else None
+        return told
+
     def adopt(self) -> None:
         """The batch takes the write in."""
         batch = self.batch
-        batch.head = self.head
+        batch.head = Head(self.seq, self.revision, self.access_seq, batch.head.moment, self.chain)
         batch.records.update(self.records)
         batch.rules.update(self.own_rules)
         batch.drops.extend(self.drops)
@@ -228,18 +249,3 @@ class Draft:
         batch.schema_rows.update(self.schema_rows)
         batch.streams.update(self.own_streams)
         batch.stream_rows.update(self.stream_rows)
-
-
-def _result(op: Op, change: Change, told: dict[str, Any]) -> dict[str, Any]:
-    if op.kind == "add":
-        return {"route": op.route, "key": op.key, "field": op.counter, "value": change.value}
-    if op.kind in ("remove", "unpublish"):
-        return {"deleted": True, "drop_id": told["drop_id"]}
-    told |= change.price.shown()
-    if change.warning is not None:
-        told["warning"] = change.warning
-    if op.kind == "update":
-        told["payload"] = orjson.Fragment(body_of(change.payload, change.counters) or change.payload)
-    if op.kind == "access":
-        told["rule"] = change.rule.to_json() if change.rule else None
-    return told

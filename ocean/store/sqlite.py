@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,17 @@ class _Worker:
             done.set_exception(fault)
 
 
+ROWS = 64  # that one statement inserts, where there are many: for each statement the thread waits for its turn at the interpreter
+_INSERT = re.compile(r"INSERT INTO .* VALUES (\((?:[?,]|jsonb\(\?\))+\))(?: ON CONFLICT .*)?")
+
+
+@lru_cache(maxsize=64)
+def _wide(sql: str) -> str | None:
+    """A statement that inserts a row as one that inserts ROWS of them; None for any other."""
+    found = _INSERT.fullmatch(sql)
+    return f"{sql[: found.start(1)]}{','.join([found[1]] * ROWS)}{sql[found.end(1) :]}" if found is not None else None
+
+
 class SqliteEngine:
     """Point reads run in the loop's thread: each takes some microseconds, where a hop to another thread takes more."""
 
@@ -177,10 +191,17 @@ class SqliteEngine:
             self._writer.execute("ROLLBACK")
 
     def _run(self, step: Step) -> list[Row]:
-        if not step.reads:
-            self._writer.executemany(step.sql, step.each)
-            return []
         execute = self._writer.execute
+        if not step.reads:
+            rest = step.each
+            if len(rest) >= ROWS and (wide := _wide(step.sql)) is not None:
+                whole = len(rest) // ROWS * ROWS
+                for first in range(0, whole, ROWS):
+                    execute(wide, list(chain.from_iterable(rest[first : first + ROWS])))
+                rest = rest[whole:]
+            if rest:
+                self._writer.executemany(step.sql, rest)
+            return []
         return [row for args in step.each for row in execute(step.sql, args)]
 
     @asynccontextmanager

@@ -139,20 +139,21 @@ def imported(running: Running, run: Callable[..., Any], folder: Path) -> Row:
     return Row("records imported a second", MANY / (time.perf_counter() - begun), None, None, 20_000)
 
 
-# Each question is another one: what either side remembers of the last does not help.
-_OURS = (
+# Each question is another one, in either of wrk's threads and in each run: what either side remembers of the last does not help.
+_CHANCE = "math.randomseed(os.time() * 7919 + tonumber(tostring({}):match('0x(%x+)'), 16) % 1000003) "
+_OURS = _CHANCE + (
     "request = function() local n = math.random(0, 79000) / 10000 "
-    "return wrk.format('POST', nil, nil, string.gsub([[{body}]], '\"N\"', tostring(n))) end"
+    "return wrk.format('POST', nil, nil, string.gsub([[BODY]], '\"N\"', tostring(n))) end"
 )
-_THEIRS = (
-    "request = function() local n = math.random(0, 79000) / 10000 "
-    "return wrk.format('GET', (string.gsub([[{path}]], 'NNN', tostring(n)))) end"
+_THEIRS = _CHANCE + (
+    "request = function() local n = math.random(0, 79000) / 10000 return wrk.format('GET', (string.gsub([[PATH]], 'NNN', tostring(n)))) end"
 )
 
 
 def _asked(wrk: Wrk, running: Running, body: dict[str, Any]) -> float:
     text = json.dumps({"prefix": "people", **body})
-    return wrk(f"{running.api}/query", headers={"content-type": "application/json"}, script=_OURS.format(body=text), warm=WARM)
+    script = _OURS.replace("BODY", text)
+    return wrk(f"{running.api}/query", headers={"content-type": "application/json"}, script=script, warm=WARM)
 
 
 def against_soul(wrk: Wrk, running: Running, soul: str, database: Path) -> list[Row]:
@@ -172,7 +173,7 @@ def against_soul(wrk: Wrk, running: Running, soul: str, database: Path) -> list[
             "the README's filter of 10,000, no index",
             ours,
             "soul-cli",
-            wrk(table.split("/api")[0], script=_THEIRS.format(path=path), warm=WARM),
+            wrk(table.split("/api")[0], script=_THEIRS.replace("PATH", path), warm=WARM),
             1.0,
         )
     ]
@@ -204,7 +205,9 @@ def against_datasette(wrk: Wrk, running: Running, datasette: str) -> list[Row]:
     for name, (asked, sql) in {**_DATASETTE, "the same group again and again": _DASHBOARD}.items():
         path = f"/people.json?sql={quote(sql)}&_shape=array"
         assert requests.get(datasette + path.replace("NNN", "5"), timeout=20).ok
-        rows.append(Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.format(path=path), warm=WARM), 1.0))
+        rows.append(
+            Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.replace("PATH", path), warm=WARM), 1.0)
+        )
     return rows
 
 

@@ -9,14 +9,15 @@ import pytest
 
 from grammar.conditions import AllOf, AnyOf, Not, Test
 from ocean.core import access
-from ocean.core.access import OPEN, Rule
+from ocean.core.access import OPEN, Rule, Verdict
 from ocean.core.broadcasts import Stream, read
+from ocean.core.changes import Change, Current, Op, looks_at, needs_payload
 from ocean.core.filters import condition_of, sorts_of
 from ocean.core.grants import grant, revoke
 from ocean.core.patterns import Schema
 from ocean.core.payloads import dumps
 from ocean.core.routes import ancestors, check_key, check_route
-from ocean.core.transition import Change, Current, Op, looks_at, needs_payload, plan
+from ocean.core.transition import plan
 from ocean.errors import OceanError
 
 ME, YOU = "A" * 42 + "A", "B" * 42 + "A"
@@ -33,6 +34,7 @@ class World:
     schemas: dict[str, Schema] = field(default_factory=dict)
     events: dict[str, tuple[str, str]] = field(default_factory=dict)
     patterns: dict[str, Schema] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     made: Current = field(default_factory=lambda: Current("p", "{}", YOU, 1, False, 5))  # the record that each of them is
 
     def schema(self, route: str) -> Schema | None:

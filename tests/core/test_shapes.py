@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from grammar.conditions import AllOf, AnyOf, Condition, Not, Test
 from ocean.core import patterns, universal
 from ocean.core.access import Rule
+from ocean.core.changes import Current, Op
 from ocean.core.drop import ACCESS, REMOVED, SCHEMA
 from ocean.core.filters import UNIVERSAL, condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
 from ocean.core.media import is_document
 from ocean.core.patterns import Schema, define
 from ocean.core.payloads import dumps, encode
 from ocean.core.routes import check_key
-from ocean.core.transition import Current, Op, plan
+from ocean.core.transition import plan
 from ocean.errors import OceanError
 from tests.core.test_decisions import ME, World, fault
 

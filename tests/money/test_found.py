@@ -69,8 +69,8 @@ async def test_who_may_not_read_a_record_learns_nothing_of_it_by_a_pattern(ocean
 
 
 def _granted(owner: Caller, other: Caller) -> Any:
+    from ocean.core.changes import Op
     from ocean.core.grants import grant
-    from ocean.core.transition import Op
     from ocean.store.batch import Write
 
     return Write([Op("access", "r", alter=grant("r", str(owner.key), str(other.key), "shared", ("drop",)))], str(owner.key))

@@ -8,7 +8,7 @@ import pytest
 
 from ocean.api.callers import KeyBudget
 from ocean.context import Caller, Ocean
-from ocean.core.transition import Op
+from ocean.core.changes import Op
 from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query.find import find

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,9 +12,10 @@ import pytest
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op
 from ocean.core.keys import generate
-from ocean.core.transition import Op
 from ocean.errors import OceanError
+from ocean.services.data import records
 from ocean.store.batch import Once, Write
 from ocean.store.verify import verify
 
@@ -63,6 +65,21 @@ async def test_an_altered_payload_is_found(ocean: Ocean, alice: Caller) -> None:
     _, fault = await verify(ocean.engine)
     assert fault is not None
     assert "payload" in fault
+
+
+async def test_a_brief_bulk_says_how_many_it_was_and_the_same_again(ocean: Ocean, alice: Caller) -> None:
+    once = replace(alice, idempotency="import-1", request_digest="d")
+    ops = [{"route": "many", "key": f"k{number % 150}", "payload": {"n": number}} for number in range(200)]
+    for _ in range(2):  # the second time nothing is written
+        assert await records.bulk(ocean, once, ops=ops, brief=True) == {"count": 200}
+    assert (await ocean.reader.head())[0] == 201  # and the folder, taken
+    found = await run(ocean, alice, "list many limit 1000")
+    # Rows go to the store many at a time: those that stand twice among them are the last of each.
+    assert {r["key"]: r["payload"]["n"] for r in found["entities"]} == {f"k{n % 150}": n for n in range(200)}
+    refused = [*ops, {"route": "trust/x", "key": "_access", "payload": 1}]
+    with pytest.raises(OceanError) as fault:
+        await records.bulk(ocean, alice, ops=refused, brief=True)
+    assert fault.value.details["index"] == 200
 
 
 async def test_bulk_is_all_or_nothing(ocean: Ocean, alice: Caller) -> None:

@@ -15,7 +15,7 @@ from ocean import settings
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import grants, keys
-from ocean.core.transition import Op
+from ocean.core.changes import Op
 from ocean.errors import OceanError
 from ocean.services.live.hub import Event, Hub
 from ocean.services.live.streams import CaughtUp, follow

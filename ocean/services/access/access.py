@@ -6,8 +6,8 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import access, grants, keys
+from ocean.core.changes import Op
 from ocean.core.routes import check_route
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require
 from ocean.services.data.writing import write

@@ -12,8 +12,8 @@ from ocean.context import Caller, Ocean
 from ocean.core import claims, keys
 from ocean.core.access import Claim, private_owner
 from ocean.core.accounts import is_address, is_public_id
+from ocean.core.changes import Op
 from ocean.core.drop import show_time
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access import people
 from ocean.services.data.writing import write

@@ -17,11 +17,11 @@ import uuid_utils
 from ocean.context import Caller, Ocean
 from ocean.core import events, mail
 from ocean.core.access import decide
+from ocean.core.changes import Op, missing
 from ocean.core.drop import Drop
 from ocean.core.events import Event
 from ocean.core.payloads import dumps, encode, loads
 from ocean.core.routes import check_key, check_route
-from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see, require
 from ocean.services.data.writing import write

@@ -14,11 +14,11 @@ import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core import access, events, mail
+from ocean.core.changes import Op
 from ocean.core.drop import Drop
 from ocean.core.events import Event, digest_of
 from ocean.core.mail import Address
 from ocean.core.payloads import dumps, encode, loads
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.calendar import ics
 from ocean.services.calendar.ics import Placed

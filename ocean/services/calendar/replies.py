@@ -8,10 +8,10 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import events, mail
+from ocean.core.changes import Op, missing
 from ocean.core.drop import Drop, show_time
 from ocean.core.mail import Address, Results
 from ocean.core.payloads import loads
-from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.calendar import ics
 from ocean.services.calendar.events import note_answer

@@ -9,11 +9,11 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core.addresses import address_of_record
+from ocean.core.changes import Op
 from ocean.core.drop import Drop
 from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
 from ocean.core.shown import SUMMARY, title_of
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see
 from ocean.services.money.purchases import read_or_pay

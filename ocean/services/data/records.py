@@ -6,11 +6,11 @@ from typing import Any
 
 from ocean.context import Caller, Ocean
 from ocean.core import money, payloads
+from ocean.core.changes import Op, missing
 from ocean.core.drop import REMOVED, UNPUBLISHED, Drop, Price, read_time
 from ocean.core.patterns import PATTERNS
 from ocean.core.routes import check_key, check_route
 from ocean.core.searched import check_vector
-from ocean.core.transition import Op, missing
 from ocean.errors import OceanError
 from ocean.services.access.reading import all_shown, gated, may_see, require, stub
 from ocean.services.data.embeds import Look, check_depth
@@ -122,8 +122,8 @@ async def subtract(ocean: Ocean, caller: Caller, *, route: str, key: str, field:
     return await add(ocean, caller, route=route, key=key, field=field, by=-by)
 
 
-async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several changes, all or nothing."""
+async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]], brief: bool = False) -> dict[str, Any]:
+    """Several changes, all or nothing: a result for each, or with `brief` their number."""
     if not ops or len(ops) > MAX_BULK:
         raise OceanError("INVALID_VALUE", f"A bulk has 1 to {MAX_BULK} operations.")
     planned: list[Op] = []
@@ -133,7 +133,8 @@ async def bulk(ocean: Ocean, caller: Caller, *, ops: list[dict[str, Any]]) -> di
         except OceanError as fault:
             fault.details["index"] = index
             raise
-    return {"results": [without(result, "payload") for result in await write(ocean, caller, planned)]}
+    results = await write(ocean, caller, planned, brief=brief)
+    return results[0] if brief else {"results": [without(result, "payload") for result in results]}
 
 
 _OP_FIELDS = frozenset(("op", "route", "key", "payload", "ttl", "price", "price_per_read", "public"))

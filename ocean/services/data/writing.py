@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op, needs_payload
 from ocean.core.payloads import dumps
-from ocean.core.transition import Op, needs_payload
 from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
 from ocean.store.engine import LOCK, Step, Steps
 from ocean.store.ledger import Book, Course, Move
@@ -18,13 +18,16 @@ from ocean.store.reader import now
 KEPT = 86_400_000  # milliseconds an idempotency key is remembered
 
 
-async def write(ocean: Ocean, caller: Caller, ops: list[Op], beside: Callable[[], Steps] | None = None) -> list[dict[str, Any]]:
-    """One result for each op, all or nothing, committed when it answers; `beside` are rows that are put with them."""
+async def write(
+    ocean: Ocean, caller: Caller, ops: list[Op], beside: Callable[[], Steps] | None = None, *, brief: bool = False
+) -> list[dict[str, Any]]:
+    """One result for each op, or with `brief` how many they were; all or nothing, committed when it answers. `beside` are rows that are
+    put with them."""
     who = caller.writer("Writing needs a key.")
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
-    return list(await ocean.log.append(Write(ops, who, _once(caller, who), beside)))
+    return list(await ocean.log.append(Write(ops, who, _once(caller, who), beside, brief)))
 
 
 async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import orjson
 import uuid_utils
 
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op
 from ocean.core.files import Reference, media_type, reference_in
 from ocean.core.payloads import loads
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, may_see, require_write
 from ocean.services.data.writing import write

@@ -16,9 +16,9 @@ from ocean.bus.bus import Bus
 from ocean.context import Caller, Ocean
 from ocean.core import access, payloads
 from ocean.core.broadcasts import CONFIG, MAX_BYTES, STREAM_KEY, recordings
+from ocean.core.changes import Op
 from ocean.core.drop import show_time
 from ocean.core.routes import check_key, check_route
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import require, require_read, require_write
 from ocean.services.data.writing import write

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import mail
+from ocean.core.changes import Op
 from ocean.core.mail import Address, Results
 from ocean.core.payloads import encode
-from ocean.core.transition import Op
 from ocean.egress.smtp import Carrier, Outcome, Smarthost
 from ocean.errors import OceanError
 from ocean.services.data.writing import write

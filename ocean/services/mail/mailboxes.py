@@ -9,10 +9,10 @@ from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import access, mail
 from ocean.core.access import Rule
+from ocean.core.changes import Op
 from ocean.core.drop import show_time
 from ocean.core.mail import Address
 from ocean.core.money import IO, Transfer, whole_io
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.writing import write
 from ocean.services.money.credits import fees_of

@@ -13,11 +13,11 @@ import uuid_utils
 from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import mail
+from ocean.core.changes import Op, missing
 from ocean.core.drop import show_time
 from ocean.core.files import Reference
 from ocean.core.mail import Address, Results
 from ocean.core.payloads import encode
-from ocean.core.transition import Op, missing
 from ocean.services.data import records
 from ocean.services.data.writing import KEPT
 from ocean.services.files import blobs

@@ -15,9 +15,9 @@ from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import mail
 from ocean.core.accounts import is_address
+from ocean.core.changes import Op
 from ocean.core.mail import Address
 from ocean.core.payloads import encode, loads
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.data.writing import write

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op
 from ocean.core.drop import REMOVED, Drop, Price, read_time, show_time
 from ocean.core.files import reference_in
 from ocean.core.media import is_text, type_of
 from ocean.core.payloads import MAX_BYTES, decode, encode, loads
 from ocean.core.routes import check_key
 from ocean.core.site import THEMES
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated_among, require_read, require_write
 from ocean.services.data.writing import write

@@ -6,9 +6,9 @@ import secrets
 from typing import Any
 
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op
 from ocean.core.drop import FREE, show_time
 from ocean.core.payloads import loads
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated_among, require_read, require_write
 from ocean.services.data.writing import write

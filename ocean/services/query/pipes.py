@@ -9,10 +9,10 @@ import orjson
 
 from grammar import Stage
 from ocean.context import Caller, Ocean
+from ocean.core.changes import Op
 from ocean.core.drop import Drop
 from ocean.core.payloads import dumps, encode, loads, reach
 from ocean.core.routes import check_key, check_route
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write

@@ -9,10 +9,10 @@ import orjson
 
 from ocean.context import Caller, Ocean
 from ocean.core import patterns
+from ocean.core.changes import Op
 from ocean.core.patterns import PATTERNS
 from ocean.core.payloads import loads
 from ocean.core.routes import check_key, check_route
-from ocean.core.transition import Op
 from ocean.errors import OceanError
 from ocean.services.access.reading import gated, gated_among, require_read
 from ocean.services.data.writing import write

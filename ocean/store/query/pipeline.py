@@ -298,8 +298,8 @@ class Pipeline:
         return select
 
     def _group_input(self) -> exp.Expr:
-        """What a group is made over, in two SELECTs that are kept apart: each field is read once a record, then made what is grouped or
-        calculated with, so that nothing but plain values is sorted."""
+        """What a group is made over, in two SELECTs: each field is read once a record, then made what is grouped or calculated with, so
+        that nothing but plain values is sorted. They are kept apart, but where all that is read are columns."""
         level = self.level
         assert level.group is not None
         by, aggregates = level.group
@@ -313,8 +313,14 @@ class Pipeline:
             made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(self._made(name, Sql(f"r.v_{column}"), op))]
         inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(level.inner, copy=False)
         self._filter(inner)
-        select = exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(self._apart(inner), copy=False)
-        return self._apart(select)
+        columns = all(self._is_column(name) for name in fields.values())
+        source = _named(inner, "r") if columns else self._apart(inner)
+        return self._apart(exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(source, copy=False))
+
+    def _is_column(self, name: str) -> bool:
+        """Whether to read a field is to read a column."""
+        place = self._resolve(name)
+        return place.name != "created_at" if isinstance(place, Own) else place.cell is not None
 
     def _apart(self, select: exp.Select, name: str = "r") -> exp.Subquery:
         """A SELECT that the engine does not take into the one around it."""

@@ -1,0 +1,90 @@
+"""Batches of an import on their way to the server: one after the other, the next is read meanwhile, and none behind one that is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ocean.cli import show
+from ocean.cli.client import Client
+from ocean.core.payloads import dumps
+
+AHEAD = 2  # batches that wait to be sent
+
+
+class RefusedError(Exception):
+    """The server did not take a batch, all of which is left out; `first` records come before it."""
+
+    def __init__(self, first: int, answer: dict[str, Any]) -> None:
+        super().__init__()
+        self.first = first
+        self.answer = answer
+
+    def told(self, route: str) -> str:
+        fault = self.answer.get("error")
+        index = fault.get("index") if isinstance(fault, dict) else None
+        where = f"Record {self.first + index + 1}: " if isinstance(index, int) else ""
+        saved = f"{self.first} records are saved in {route}, and none behind them."
+        return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.first}."
+
+
+class Sending:
+    """One import: it remembers how far it came, so that the same one begun again goes on there. `what` tells it from all others."""
+
+    def __init__(self, client: Client, what: Sequence[object]) -> None:
+        name = hashlib.sha256("\n".join(map(str, (*what, client.url, hashlib.sha256(client.key.encode()).hexdigest()))).encode())
+        self._client = client
+        self._state = Path.home() / ".cache" / "ocean" / "imports" / name.hexdigest()[:40]
+        self._run, self.landed = self._begun()
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: deque[tuple[int, Future[None]]] = deque()
+        self._refused: RefusedError | None = None
+
+    def _begun(self) -> tuple[str, int]:
+        """The import that this one goes on with, and how many batches of it have landed; or a new one, whose batches were never sent."""
+        if self._state.exists():
+            run, _, landed = self._state.read_text().partition(" ")
+            return run, int(landed)
+        run = secrets.token_hex(16)
+        self._state.parent.mkdir(parents=True, exist_ok=True)
+        self._state.write_text(f"{run} 0")
+        return run, 0
+
+    def send(self, number: int, first: int, ops: list[dict[str, Any]]) -> None:
+        """Sends batch `number`, before which come `first` records. Raises RefusedError where an earlier one was refused."""
+        body = dumps({"ops": ops, "brief": True}).encode()
+        self._under_way.append((number, self._thread.submit(self._send, number, first, body)))
+        self._land(AHEAD)
+
+    def end(self) -> None:
+        """Waits for what is under way; the import is over. Raises RefusedError."""
+        self._land(0)
+        self._state.unlink(missing_ok=True)
+
+    def _land(self, most: int) -> None:
+        while len(self._under_way) > most:
+            number, landing = self._under_way.popleft()
+            landing.result()
+            self.landed = number + 1
+            self._state.write_text(f"{self._run} {self.landed}")
+
+    def _send(self, number: int, first: int, body: bytes) -> None:
+        if self._refused is not None:  # what is behind it waits for it
+            raise self._refused
+        headers = {"content-type": "application/json", "idempotency-key": f"import-{self._run}-{number}"}
+        answer, ok = self._client.ask("POST", "/bulk", data=body, headers=headers)
+        if not ok:
+            self._refused = RefusedError(first, answer)
+            raise self._refused
+
+    def __enter__(self) -> Sending:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self._thread.shutdown(cancel_futures=True)
