@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
 
 from ocean.errors import OceanError
 
@@ -19,30 +18,57 @@ class Turns:
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
-    @asynccontextmanager
-    async def of(self, *holders: str) -> AsyncIterator[None]:
-        """Raises LIMIT_REACHED. All take them in one order (address, key), so that none waits for another that waits for it."""
-        async with AsyncExitStack() as stack:
-            for holder in holders:
-                await stack.enter_async_context(self._of(holder))
-            yield
+    def of(self, *holders: str) -> _Turn:
+        """To be entered with `async with`, which raises LIMIT_REACHED where too many of a holder's wait already."""
+        return _Turn(self, holders)
 
-    @asynccontextmanager
-    async def _of(self, holder: str) -> AsyncIterator[None]:
-        """Raises LIMIT_REACHED where too many of this holder's wait already."""
-        lock, waiting = self._locks.get(holder, (asyncio.Semaphore(SIDE_BY_SIDE), 0))
+    async def enter(self, holder: str) -> None:
+        lock, waiting = self._locks.get(holder) or (asyncio.Semaphore(SIDE_BY_SIDE), 0)
         if waiting >= MOST:
             raise OceanError("LIMIT_REACHED", "Too many queries of yours wait.", "Let some of them end first.")
         self._locks[holder] = (lock, waiting + 1)
         try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._locks[holder]
-            if waiting > 1:
-                self._locks[holder] = (lock, waiting - 1)
-            else:
-                del self._locks[holder]
+            await lock.acquire()
+        except BaseException:
+            self._forget(holder)
+            raise
+
+    def leave(self, holder: str) -> None:
+        self._locks[holder][0].release()
+        self._forget(holder)
+
+    def _forget(self, holder: str) -> None:
+        lock, waiting = self._locks[holder]
+        if waiting > 1:
+            self._locks[holder] = (lock, waiting - 1)
+        else:
+            del self._locks[holder]
+
+
+class _Turn:
+    """A turn of several holders at once, taken in one order (address, key), so that none waits for another that waits for it."""
+
+    __slots__ = ("_entered", "_holders", "_turns")
+
+    def __init__(self, turns: Turns, holders: tuple[str, ...]) -> None:
+        self._turns, self._holders = turns, holders
+        self._entered = 0
+
+    async def __aenter__(self) -> None:
+        try:
+            for holder in self._holders:
+                await self._turns.enter(holder)
+                self._entered += 1
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        for holder in reversed(self._holders[: self._entered]):
+            self._turns.leave(holder)
 
 
 def household(ip: str) -> str:

@@ -106,24 +106,17 @@ _KNOWN = 65_536  # words whose stems are kept
 
 
 class _Stems:
-    """Words of a language by their stems, kept from the last time; both ways, so that a text's words are looked through as sets."""
+    """Words of a language and their stems, kept from the last time; both ways, so that a text's words are looked through as sets."""
 
     def __init__(self, language: str) -> None:
         self._analyzer = stems(language)
         self.of: dict[str, str] = {}
-        self._words: dict[str, set[str]] = {}
+        self.words: dict[str, set[str]] = {}
 
-    def wanted(self, words_there: set[str], wanted: set[str]) -> set[str]:
-        """Those of some words that have one of the stems."""
-        new = words_there.difference(self.of)
-        if new and len(self.of) + len(new) > _KNOWN:
-            self.of.clear()
-            self._words.clear()
-            new = words_there
-        for word in new:
-            stem = self.of[word] = "".join(self._analyzer.analyze(word)[:1])
-            self._words.setdefault(stem, set()).add(word)
-        return set().union(*(words_there & self._words[stem] for stem in wanted if stem in self._words))
+    def learn(self, word: str) -> str:
+        stem = self.of[word] = "".join(self._analyzer.analyze(word)[:1])
+        self.words.setdefault(stem, set()).add(word)
+        return stem
 
 
 @cache
@@ -134,20 +127,56 @@ def _stems_of(language: str) -> _Stems:
 Mark = tuple[int, int, str]  # where a word begins and ends, and its stem
 
 
-def _marks(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> list[Mark]:
-    """Where the wanted words stand in a text."""
-    if not text.isascii():
-        found = [(t.char_offset_from, t.char_offset_to, t.text) for t in stems(language).pre_tokenize(text).tokens]
-        marks = [mark for mark in found if mark[2] in wanted or (starts and text[mark[0] : mark[1]].lower().startswith(starts))]
-        return sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text) if at[0] in wanted)])
-    known = _stems_of(language)
-    words_there = set(_ASCII_WORD.findall(text))  # of which few are wanted, most often
-    marked = known.wanted(words_there, wanted)
-    if starts:
-        marked |= {word for word in words_there if word.lower().startswith(starts)}
-    if len(marked) > 1:
-        return sorted(mark for word in marked for mark in _places(text, word, known.of[word]))
-    return [mark for word in marked for mark in _places(text, word, known.of[word])]
+class Marker:
+    """Shows where texts have what was asked for: some stems, and words that begin in some ways."""
+
+    def __init__(self, wanted: set[str], starts: tuple[str, ...]) -> None:
+        self._wanted, self._starts = wanted, starts
+        self._words: dict[str, tuple[_Stems, set[str]]] = {}  # of each language those that are known to have one of the stems
+
+    def snippet(self, text: str, language: str) -> str | None:
+        """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
+        marks = self._marks(text[:_LOOKED_AT], language)
+        if not marks:
+            return None
+        begin = _begin(text, marks)
+        end = min(len(text), begin + SNIPPET)
+        shown = ["… "] if begin else []
+        last = begin
+        for start, stop, _ in marks:
+            if last <= start and stop <= end:
+                shown += [_escaped(text[last:start]), "<mark>", _escaped(text[start:stop]), "</mark>"]
+                last = stop
+        shown.append(_escaped(text[last:end]))
+        if end < len(text):
+            shown.append(" …")
+        return " ".join("".join(shown).replace("</mark><mark>", "").split())
+
+    def _marks(self, text: str, language: str) -> list[Mark]:
+        wanted, starts = self._wanted, self._starts
+        if not text.isascii():
+            found = [(t.char_offset_from, t.char_offset_to, t.text) for t in stems(language).pre_tokenize(text).tokens]
+            marks = [mark for mark in found if mark[2] in wanted or (starts and text[mark[0] : mark[1]].lower().startswith(starts))]
+            return sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text) if at[0] in wanted)])
+        known, mine = self._words.get(language) or self._begun(language)
+        there = set(_ASCII_WORD.findall(text))
+        for word in there.difference(known.of):
+            if known.learn(word) in wanted:
+                mine.add(word)
+        marked = there & mine
+        if starts:
+            marked |= {word for word in there if word.lower().startswith(starts)}
+        marks = [mark for word in marked for mark in _places(text, word, known.of[word])]
+        return marks if len(marks) < 2 else sorted(marks)
+
+    def _begun(self, language: str) -> tuple[_Stems, set[str]]:
+        known = _stems_of(language)
+        if len(known.of) > _KNOWN:
+            known.of.clear()
+            known.words.clear()
+        mine: set[str] = set().union(*(known.words.get(stem, ()) for stem in self._wanted))
+        self._words[language] = (known, mine)
+        return known, mine
 
 
 def _places(text: str, word: str, stem: str) -> Iterator[Mark]:
@@ -158,25 +187,6 @@ def _places(text: str, word: str, stem: str) -> Iterator[Mark]:
         if not (at and text[at - 1].isalnum()) and not text[end : end + 1].isalnum():
             yield at, end, stem
         at = text.find(word, end)
-
-
-def snippet(text: str, wanted: set[str], starts: tuple[str, ...], language: str) -> str | None:
-    """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
-    marks = _marks(text[:_LOOKED_AT], wanted, starts, language)
-    if not marks:
-        return None
-    begin = _begin(text, marks)
-    end = min(len(text), begin + SNIPPET)
-    shown = ["… "] if begin else []
-    last = begin
-    for start, stop, _ in marks:
-        if last <= start and stop <= end:
-            shown += [_escaped(text[last:start]), "<mark>", _escaped(text[start:stop]), "</mark>"]
-            last = stop
-    shown.append(_escaped(text[last:end]))
-    if end < len(text):
-        shown.append(" …")
-    return " ".join("".join(shown).replace("</mark><mark>", "").split())
 
 
 _SPECIAL = re.compile("[&<>\"']")

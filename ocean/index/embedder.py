@@ -36,17 +36,15 @@ class Embedder:
         """An array of (texts, DIMENSIONS); a text without a known token gives zeros."""
         weights, tokenizer = self._load()
         found = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        rows: list[int] = []
-        starts: list[int] = []
+        rows: list[int] = []  # of the texts that the tokens in `ids` are of
         ids: list[int] = []
         for row, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
             if len(ids) > _AT_ONCE:
-                _sum(weights, rows, starts, ids, found)
-            if tokens := encoding.ids[:MAX_TOKENS]:
-                rows.append(row)
-                starts.append(len(ids))
-                ids += tokens
-        _sum(weights, rows, starts, ids, found)
+                _sum(weights, rows, ids, found)
+            tokens = encoding.ids[:MAX_TOKENS]
+            rows += [row] * len(tokens)
+            ids += tokens
+        _sum(weights, rows, ids, found)
         return normalised(found)
 
     def _load(self) -> tuple[NDArray[Any], Any]:
@@ -64,12 +62,20 @@ class Embedder:
             return self._weights, self._tokenizer
 
 
-def _sum(weights: NDArray[Any], rows: list[int], starts: list[int], ids: list[int], found: Vectors) -> None:
-    """Each row's tokens together, which has the direction of their mean; the lists are empty then."""
-    if rows:
-        found[rows] = np.add.reduceat(weights[ids].astype(np.float32), starts, axis=0)
+def _sum(weights: NDArray[Any], rows: list[int], ids: list[int], found: Vectors) -> None:
+    """Each row's tokens together, which has the direction of their mean; the lists are empty then.
+
+    A token that a text has often is read and added once, as often as it is there: a long text has few others.
+    """
+    if ids:
+        places, counts = np.unique(np.array(rows, dtype=np.int64) * len(weights) + np.array(ids, dtype=np.int64), return_counts=True)
+        of, tokens = np.divmod(places, len(weights))
+        known, at = np.unique(tokens, return_inverse=True)
+        vectors = weights[known].astype(np.float32)[at]
+        vectors *= counts[:, None].astype(np.float32)
+        starts = np.flatnonzero(np.diff(of, prepend=-1))
+        found[of[starts]] = np.add.reduceat(vectors, starts, axis=0)
     rows.clear()
-    starts.clear()
     ids.clear()
 
 

@@ -72,7 +72,8 @@ async def search(
         raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made anew.", "Try again in a moment.") from None
     if not searched and where is None:
         _nothing(ocean, asked, scope)
-    results = [_shown(drop, hit, stems, asked) for hit, drop in there]
+    marker = analysis.Marker(stems, asked.words.begun) if stems or asked.words.begun else None
+    results = [_shown(drop, hit, marker) for hit, drop in there]
     answer: dict[str, Any] = {"results": results, "count": len(results), "searched": searched, "mode": asked.mode}
     if counted:
         places = await _places(ocean, caller, asked, scope, hits)
@@ -247,15 +248,15 @@ def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:
     raise OceanError("NO_TEXT_CONTENT", f"There are no texts {where}.", hint)
 
 
-def _shown(drop: Drop, hit: Hit, stems: set[str], asked: _Asked) -> dict[str, Any]:
+def _shown(drop: Drop, hit: Hit, marker: analysis.Marker | None) -> dict[str, Any]:
     found: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route}
     if drop.key is not None:
         found["key"] = drop.key
     text = drop.body()
     found |= {"score": round(hit.score, 4), "payload": orjson.Fragment(text.encode()), "created_at": show_time(drop.created_at)}
-    if (stems or asked.words.begun) and len(text) <= MAX_MARKED:
+    if marker is not None and len(text) <= MAX_MARKED:
         body = loads(text)
-        marked = analysis.snippet(texts_of(body)[1], stems, asked.words.begun, language_of(body))
+        marked = marker.snippet(texts_of(body)[1], language_of(body))
         if marked is not None:
             found["snippet"] = marked
     return found
