@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from functools import lru_cache
 from types import TracebackType
 
 from ocean.errors import OceanError
@@ -71,6 +72,7 @@ class _Turn:
             self._turns.leave(holder)
 
 
+@lru_cache(maxsize=10_000)
 def household(ip: str) -> str:
     """The address, or for IPv6 its /64: one household has all of that. What limits count by."""
     try:

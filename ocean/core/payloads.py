@@ -45,7 +45,8 @@ def _float(text: str) -> float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_constant, parse_int=_integer, parse_float=_float)
 _EXACT = json.JSONDecoder(parse_int=int)
-_LONG = re.compile(r"\d{18}")
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 18  # digits in a row, each taken for a 0: an expression that looks for them takes ten times as long
 _SPACED = re.compile(rb'":\s')  # JSON for people
 
 
@@ -77,7 +78,7 @@ def _decode_slowly(body: bytes) -> Any:
 
 def loads(text: str) -> Any:
     """A payload that the log keeps, its integers exact."""
-    return _EXACT.decode(text) if _LONG.search(text) else orjson.loads(text)
+    return _EXACT.decode(text) if _LONG in text.encode().translate(_ALIKE) else orjson.loads(text)
 
 
 def dumps(value: Any) -> str:

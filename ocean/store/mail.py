@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
+from ocean.core.mail import RULES, folder
 from ocean.store.engine import Engine, Row, Step, Steps
 from ocean.store.reader import now
 
@@ -18,6 +19,7 @@ class Mailbox(NamedTuple):
     name: str
     owner: str
     created_at: int  # milliseconds
+    ruled: bool | None = None  # whether it has rules, where that was looked for
 
 
 class MailDomain(NamedTuple):
@@ -50,8 +52,13 @@ class Letter(NamedTuple):
 
 
 async def mailbox(engine: Engine, name: str) -> Mailbox | None:
-    rows = await engine.rows("SELECT name, owner, created_at FROM mailbox WHERE name = ?", (name,))
-    return Mailbox(*rows[0]) if rows else None
+    """The mailbox, and whether it has rules."""
+    ruled = "EXISTS (SELECT 1 FROM record WHERE route = ?)"  # a question of its own would cost more than all of this
+    rows = await engine.rows(f"SELECT name, owner, created_at, {ruled} FROM mailbox WHERE name = ?", (folder(name, RULES), name))
+    if not rows:
+        return None
+    called, owner, created_at, found = rows[0]
+    return Mailbox(called, owner, created_at, bool(found))
 
 
 async def mailboxes_of(engine: Engine, owner: str) -> list[Mailbox]:
@@ -69,7 +76,7 @@ def mailbox_refusal(box: Mailbox, most: int) -> Generator[Step, list[Row], str]:
 
 
 def mailbox_added(box: Mailbox) -> Step:
-    return Step("INSERT INTO mailbox (name, owner, created_at) VALUES (?,?,?)", [tuple(box)])
+    return Step("INSERT INTO mailbox (name, owner, created_at) VALUES (?,?,?)", [box[:3]])
 
 
 async def _domains(engine: Engine, tail: str, args: tuple[object, ...]) -> list[MailDomain]:

@@ -35,7 +35,7 @@ from ocean.store.mail import Mailbox, mailbox
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 
-_DEAR = re.compile(rb"(?i)text/(?:html|calendar)")  # what takes its time to read
+_DEAR = (b"text/html", b"text/calendar")  # what takes its time to read
 _READERS = ThreadPoolExecutor(4, "read")  # what is hard to read holds up no other work in threads
 IN_LOOP = 16 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
 MAX_BACK = 1024 * 1024  # bytes of a notice that a message did not arrive
@@ -67,9 +67,15 @@ class Arrival:
 async def read(arrival: Arrival) -> Parsed:
     """The message, read once."""
     raw = arrival.raw
-    quick = len(raw) <= IN_LOOP and not _DEAR.search(raw)
-    arrival.parsed = parse(raw) if quick else await asyncio.get_running_loop().run_in_executor(_READERS, parse, raw)
+    arrival.parsed = parse(raw) if _quick(raw) else await asyncio.get_running_loop().run_in_executor(_READERS, parse, raw)
     return arrival.parsed
+
+
+def _quick(raw: bytes) -> bool:
+    if len(raw) > IN_LOOP:
+        return False
+    lower = raw.lower()
+    return not any(kind in lower for kind in _DEAR)
 
 
 async def arrive(ocean: Ocean, arrival: Arrival) -> None:
@@ -91,7 +97,7 @@ async def arrive(ocean: Ocean, arrival: Arrival) -> None:
 
 async def _keep(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, results: Results, spam: tuple[float, list[str]]) -> None:
     flagged = spam[0] >= mail.SPAM
-    rules = [] if flagged else await ocean.reader.entities(mail.folder(box.name, mail.RULES), MAX_RULES)
+    rules = [] if flagged or box.ruled is False else await ocean.reader.entities(mail.folder(box.name, mail.RULES), MAX_RULES)
     if not rules:
         await _kept(ocean, arrival, address, box, results, spam, rules, flagged=flagged)
         return

@@ -124,6 +124,8 @@ def _tamed(raw: bytes, found: Parsed) -> bytes:
         found.faults.append("it has a header that is too long to be read")
         return header[1] + b": application/octet-stream"
 
+    if b"content-" not in raw.lower():
+        return raw
     return _PARAMETERS.sub(shorter, raw)
 
 
@@ -179,7 +181,8 @@ def _text(raw: bytes, charset: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if text.replace("\n", "").replace("\t", "").isprintable() else _CONTROL.sub("", text)
 
 
 def _heads(message: Message, found: Parsed) -> None:
