@@ -98,6 +98,6 @@ async def test_half_a_backup_is_refused_and_leaves_nothing(ocean: Ocean, alice: 
 def test_no_table_is_forgotten() -> None:
     """What is not carried is made again from the rest, or is of the moment."""
     made_again = {"entry", "field_cell", "field_index", "mark", "once", "challenge"}
-    found = (model for model in vars(models).values() if isinstance(model, type) and model.__module__ == models.__name__)
-    tables = {model._meta.db_table for model in found if issubclass(model, Model)}
+    found = (model for model in vars(models).values() if isinstance(model, type) and issubclass(model, Model))
+    tables = {model._meta.db_table for model in found}
     assert tables - made_again == set(TABLES)
