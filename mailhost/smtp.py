@@ -15,9 +15,11 @@ from ocean.core import mail
 from ocean.errors import OceanError
 from ocean.services.access.identity import key_of
 from ocean.services.mail import mailboxes, screening, sending
-from ocean.services.mail.arriving import HOPS, Arrival, arrive, came_back, may_come_back
+from ocean.services.mail.arrival import HOPS, Arrival
+from ocean.services.mail.arriving import arrive
 from ocean.services.mail.composing import sender_of
 from ocean.services.mail.delivering import bounced_id
+from ocean.services.mail.returning import came_back, may_come_back
 from ocean.store import outbox
 from ocean.store.mail import Mailbox, mailbox
 from ocean.turns import household

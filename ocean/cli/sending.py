@@ -13,25 +13,26 @@ from typing import Any
 
 from ocean.cli import show
 from ocean.cli.client import Client
+from ocean.cli.reading import Batch
 from ocean.core.payloads import dumps
 
 AHEAD = 2  # batches that wait to be sent
 
 
 class RefusedError(Exception):
-    """The server did not take a batch, all of which is left out; `first` records come before it."""
+    """The server did not take a batch, all of which is left out."""
 
-    def __init__(self, first: int, answer: dict[str, Any]) -> None:
+    def __init__(self, batch: Batch, answer: dict[str, Any]) -> None:
         super().__init__()
-        self.first = first
+        self.batch = batch
         self.answer = answer
 
     def told(self, route: str) -> str:
         fault = self.answer.get("error")
         index = fault.get("index") if isinstance(fault, dict) else None
-        where = f"Record {self.first + index + 1}: " if isinstance(index, int) else ""
-        saved = f"{self.first} records are saved in {route}, and none behind them."
-        return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.first}."
+        where = f"Record {self.batch.numbers[index]}: " if isinstance(index, int) else ""
+        saved = f"The first {self.batch.first} records of the file are in {route}, and none behind them."
+        return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.batch.first}."
 
 
 class Sending:
@@ -51,15 +52,20 @@ class Sending:
         if self._state.exists():
             run, _, landed = self._state.read_text().partition(" ")
             return run, int(landed)
-        run = secrets.token_hex(16)
         self._state.parent.mkdir(parents=True, exist_ok=True)
-        self._state.write_text(f"{run} 0")
+        run = secrets.token_hex(16)
+        self._note(run, 0)
         return run, 0
 
-    def send(self, number: int, first: int, ops: list[dict[str, Any]]) -> None:
-        """Sends batch `number`, before which come `first` records. Raises RefusedError where an earlier one was refused."""
-        body = dumps({"ops": ops, "brief": True}).encode()
-        self._under_way.append((number, self._thread.submit(self._send, number, first, body)))
+    def _note(self, run: str, landed: int) -> None:
+        aside = self._state.with_suffix(".part")
+        aside.write_text(f"{run} {landed}")
+        aside.replace(self._state)
+
+    def send(self, number: int, batch: Batch) -> None:
+        """Raises RefusedError where an earlier one was refused."""
+        body = dumps({"ops": batch.ops, "brief": True}).encode() if batch.ops else b""
+        self._under_way.append((number, self._thread.submit(self._send, number, batch, body)))
         self._land(AHEAD)
 
     def end(self) -> None:
@@ -72,15 +78,17 @@ class Sending:
             number, landing = self._under_way.popleft()
             landing.result()
             self.landed = number + 1
-            self._state.write_text(f"{self._run} {self.landed}")
+            self._note(self._run, self.landed)
 
-    def _send(self, number: int, first: int, body: bytes) -> None:
+    def _send(self, number: int, batch: Batch, body: bytes) -> None:
         if self._refused is not None:  # what is behind it waits for it
             raise self._refused
+        if not body:
+            return
         headers = {"content-type": "application/json", "idempotency-key": f"import-{self._run}-{number}"}
         answer, ok = self._client.ask("POST", "/bulk", data=body, headers=headers)
-        if not ok:
-            self._refused = RefusedError(first, answer)
+        if not ok and not _done_before(answer):
+            self._refused = RefusedError(batch, answer)
             raise self._refused
 
     def __enter__(self) -> Sending:
@@ -88,3 +96,9 @@ class Sending:
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         self._thread.shutdown(cancel_futures=True)
+
+
+def _done_before(answer: dict[str, Any]) -> bool:
+    """Whether the batch had landed, and nobody heard of it: records that expire have less time left by now, so its bytes are others."""
+    fault = answer.get("error")
+    return isinstance(fault, dict) and fault.get("reused") is True

@@ -42,7 +42,7 @@ class Once:
 def answer_of(once: Once, request: str, answer: str) -> Any:
     """What the same request was answered before. Raises CONFLICT where it was another."""
     if request != once.request:
-        raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.")
+        raise OceanError("CONFLICT", "This Idempotency-Key was used for another request.", "Use a new one.", reused=True)
     return loads(answer)
 
 

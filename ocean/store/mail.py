@@ -53,7 +53,7 @@ class Letter(NamedTuple):
 
 async def mailbox(engine: Engine, name: str) -> Mailbox | None:
     """The mailbox, and whether it has rules."""
-    ruled = "EXISTS (SELECT 1 FROM record WHERE route = ?)"  # a question of its own would cost more than all of this
+    ruled = "EXISTS (SELECT 1 FROM record WHERE route = ? AND removed = 0)"  # a question of its own would cost more than all of this
     rows = await engine.rows(f"SELECT name, owner, created_at, {ruled} FROM mailbox WHERE name = ?", (folder(name, RULES), name))
     if not rows:
         return None

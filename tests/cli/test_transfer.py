@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
 import pytest
 
+from ocean.cli.client import Client
+from ocean.cli.reading import Batch, Place, batches
+from ocean.cli.sending import Sending
 from ocean.core import keys
 from ocean.core.keys import public_of
 from tests.cli.test_cli import ocean
@@ -83,7 +87,7 @@ def test_a_record_that_is_refused_is_named_and_the_rest_goes_on_behind_what_is_s
     refused = ocean("import", str(file), "told/well", url=server.api, key=secret, home=tmp_path)
     assert refused.returncode == 1
     assert "Record 1701" in refused.stderr
-    assert "1000 records are saved in told/well" in refused.stderr
+    assert "The first 1000 records of the file are in told/well" in refused.stderr
     assert "--skip 1000" in refused.stderr
     assert server.drops("find told/well then count", secret).json() == {"count": 1000}
     file.write_text("\n".join(lines))
@@ -91,6 +95,47 @@ def test_a_record_that_is_refused_is_named_and_the_rest_goes_on_behind_what_is_s
     assert done.returncode == 0, done.stderr
     assert server.drops("find told/well then count", secret).json() == {"count": 4500}
     assert server.drops("get told/well @k5", secret).json()["version"] == 1
+
+
+def _exported(file: Path, expires_at: str) -> Path:
+    """An export of 2,500 records, of which every second one has a time that it ends at."""
+    records = ({"route": "r", "key": f"k{n}", "payload": {"n": n}, **({"expires_at": expires_at} if n % 2 else {})} for n in range(2500))
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def test_batches_are_cut_alike_whatever_has_expired_meanwhile(tmp_path: Path) -> None:
+    lasting = _exported(tmp_path / "lasting.ndjson", "2999-01-01T00:00:00Z")
+    over = _exported(tmp_path / "over.ndjson", "2001-01-01T00:00:00Z")
+    cuts = [[(b.first, b.records) for b in batches(file, "ndjson", Place("r", None), None, 300)] for file in (lasting, over)]
+    assert cuts[0] == cuts[1] == [(300, 1000), (1300, 1000), (2300, 200)]
+    (first, *_) = batches(over, "ndjson", Place("r", None), None, 300)
+    assert first.numbers == list(range(301, 1301, 2))
+    assert [op["key"] for op in first.ops] == [f"k{n - 1}" for n in first.numbers]
+
+
+def test_a_batch_that_landed_unheard_is_not_a_conflict(
+    server: Running, secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("OCEAN_URL", server.api), ("OCEAN_KEY", secret), ("HOME", str(tmp_path))):
+        monkeypatch.setenv(name, value)
+
+    def saved(ttl: int, number: int) -> Batch:
+        return Batch(0, 1, [{"op": "save", "route": "unheard", "key": f"k{number}", "payload": 1, "ttl": ttl}], [1], 10)
+
+    with Sending(Client(), ["unheard"]) as first:
+        first.send(0, saved(1000, 0))
+        first.send(1, saved(1000, 1))
+    (state,) = (tmp_path / ".cache" / "ocean" / "imports").iterdir()
+    run, _ = state.read_text().split()
+    state.write_text(f"{run} 0")  # it was cut off before it noted them
+    with Sending(Client(), ["unheard"]) as again:
+        for number in range(3):
+            again.send(number, saved(900, number))  # there is less time left by now
+        again.end()
+    found = server.drops("list unheard", secret).json()["entities"]
+    assert sorted((one["key"], one["version"]) for one in found) == [("k0", 1), ("k1", 1), ("k2", 1)]
+    assert not state.exists()
 
 
 def test_a_file_that_breaks_off_saves_nothing(server: Running, secret: str, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from ocean.errors import OceanError
 from ocean.services.access import scoped
 from ocean.services.calendar import invites
 from ocean.services.calendar.invites import Inviting
-from ocean.services.mail import arriving, authentic, composing, domains, mailboxes, markup, outbox, sending
-from ocean.services.mail.arriving import Arrival
+from ocean.services.data import records
+from ocean.services.mail import arriving, authentic, composing, domains, mailboxes, markup, outbox, returning, rules, sending
+from ocean.services.mail.arrival import Arrival
 from ocean.services.mail.delivering import Delivering
 from ocean.services.mail.jmap import methods
 from ocean.services.mail.parsing import parse
@@ -326,7 +327,7 @@ async def test_a_notice_of_what_was_never_sent_is_none(ocean: Ocean, owner: Call
     await sending.send(ocean, owner, to="b@example.com", body="b")
     (row,) = await rows.newest(ocean.engine, 1)
     raw = b"From: x@y.test\r\nSubject: failed\r\nContent-Type: message/delivery-status\r\n\r\nStatus: 5.1.1\r\nAction: failed\r\n"
-    await arriving.came_back(ocean, row.id, Arrival(raw, "192.0.2.1", "mx", "", []))
+    await returning.came_back(ocean, row.id, Arrival(raw, "192.0.2.1", "mx", "", []))
     assert await inbox(ocean, owner, "bounces") == []
     assert (await rows.one(ocean.engine, row.id)).state == rows.QUEUED  # type: ignore[union-attr]
 
@@ -527,9 +528,21 @@ async def test_a_stranger_does_not_switch_forwarding_off(ocean: Ocean, owner: Ca
     await ask(ocean, owner, 'save mail/alice/_rules @on { type: "forward", to: "me@elsewhere.example" }')
     await arrived(ocean, b"X-Passed-On-By: <alice>\r\n" + letter("bob@example.com", "a@alice.localhost", "x"))
     assert len(await rows.newest(ocean.engine, 9)) == 1
-    mark = arriving.passed_mark(ocean, "alice").encode()
+    mark = rules.passed_mark(ocean, "alice").encode()
     await arrived(ocean, b"X-Passed-On-By: " + mark + b"\r\n" + letter("bob@example.com", "a@alice.localhost", "y"))
     assert len(await rows.newest(ocean.engine, 9)) == 1
+
+
+async def test_what_a_rule_could_not_do_is_told_to_its_mailbox_alone(ocean: Ocean, owner: Caller, bob: Caller) -> None:
+    await credits.grant(ocean, str(bob.key), 1000)
+    await mailboxes.claim(ocean, bob, username="bobby")
+    await ask(ocean, owner, 'save mail/alice/_rules @round { type: "forward", to: "me@alice.localhost" }')
+    both = [(f"me@{name}.localhost", box) for name in ("alice", "bobby") if (box := await letters.mailbox(ocean.engine, name))]
+    raw = letter("carol@example.com", "me@alice.localhost", "x")
+    await arriving.arrive(ocean, Arrival(raw, "192.0.2.1", "mx", "carol@example.com", both))
+    assert any("round" in fault for fault in (await inbox(ocean, owner))[0]["faults"])
+    (hers,) = (await ask(ocean, bob, "find mail/bobby/inbound"))["results"]
+    assert not any("round" in fault for fault in hers["payload"]["faults"])
 
 
 async def test_html_that_is_too_deep_is_not_read_on_its_way_out(ocean: Ocean, owner: Caller) -> None:
@@ -595,3 +608,17 @@ async def test_a_conversation_stands_where_its_newest_message_does(ocean: Ocean,
         ],
     )
     assert [one["subject"] for one in answers[1][1]["list"]] == ["Re: Boats", "Oars"]
+
+
+async def test_a_program_pages_through_more_than_a_thousand_messages(ocean: Ocean, owner: Caller) -> None:
+    ops = [{"route": "mail/alice/inbound", "key": f"m{n:04}", "payload": {"subject": f"s{n}", "thread": f"t{n // 5}"}} for n in range(1250)]
+    await records.bulk(ocean, owner, ops=ops, brief=True)
+    asked = {"accountId": "alice", "filter": {"inMailbox": "inbound"}, "calculateTotal": True, "limit": 100}
+    pages = [{**asked, "position": at} for at in (0, 1000, 1100, 1200, 1300)]
+    answers = await jmap(ocean, owner, *(["Email/query", page, str(at)] for at, page in enumerate(pages)))
+    assert [(len(answer["ids"]), answer["total"]) for _, answer, _ in answers] == [(100, 1250)] * 3 + [(50, 1250), (0, 1250)]
+    assert len({id_ for _, answer, _ in answers for id_ in answer["ids"]}) == 350
+    threads = await jmap(ocean, owner, ["Email/query", {**asked, "limit": 500, "collapseThreads": True}, "0"])
+    assert (len(threads[0][1]["ids"]), threads[0][1]["total"]) == (250, 250)
+    beyond = await jmap(ocean, owner, ["Email/query", {**asked, "position": 10**9}, "0"])
+    assert beyond[0][1]["type"] == "invalidArguments"

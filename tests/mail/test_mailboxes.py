@@ -19,8 +19,8 @@ from ocean.errors import OceanError
 from ocean.services.access import scoped
 from ocean.services.files import blobs
 from ocean.services.files.blobs import Received
-from ocean.services.mail import arriving, domains, mailboxes, messages, outbox, sending, sweeping
-from ocean.services.mail.arriving import Arrival
+from ocean.services.mail import arriving, domains, mailboxes, messages, outbox, returning, sending, sweeping
+from ocean.services.mail.arrival import Arrival
 from ocean.services.money import credits
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
@@ -237,14 +237,14 @@ async def test_what_comes_back_is_told_and_complaints_end_it(ocean: Ocean, owner
         b"Diagnostic-Code: smtp; 550 No such user\r\n--b--\r\n"
     )
     for _ in range(2):
-        await arriving.came_back(ocean, row.id, Arrival(report, "192.0.2.1", "mx", "", []))
+        await returning.came_back(ocean, row.id, Arrival(report, "192.0.2.1", "mx", "", []))
     (back,) = await inbox(ocean, owner, "bounces")
     assert (back["recipient"], back["status"], back["message"]) == ("gone@example.com", "5.1.1", row.letter)
     assert (await rows.one(ocean.engine, row.id)).state == rows.FAILED  # type: ignore[union-attr]
     fault = await refused("CONFLICT", sending.send(ocean, owner, to="Gone@example.com", body="b"))
     await ask(ocean, owner, str(fault.hint).partition(": ")[2])
     await sending.send(ocean, owner, to="gone@example.com", body="b")
-    await arriving.came_back(ocean, "no-such-id", Arrival(report, "192.0.2.1", "mx", "", []))
+    await returning.came_back(ocean, "no-such-id", Arrival(report, "192.0.2.1", "mx", "", []))
 
 
 async def test_a_link_ends_it(ocean: Ocean, owner: Caller) -> None:

@@ -18,8 +18,11 @@ from ocean.egress.smtp import Carrier, Outcome, Smarthost
 from ocean.errors import OceanError
 from ocean.services.data.writing import write
 from ocean.services.mail import composing, mailboxes, messages, outbox, sending, signing
-from ocean.services.mail.arriving import FORWARD, NOBODY, Arrival, arrive, passed_mark
+from ocean.services.mail.arrival import Arrival
+from ocean.services.mail.arriving import arrive
 from ocean.services.mail.composing import Outgoing
+from ocean.services.mail.returning import NOBODY
+from ocean.services.mail.rules import FORWARD, passed_mark
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
 from ocean.store.engine import Row, Step, Steps, only

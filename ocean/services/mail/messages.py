@@ -197,14 +197,15 @@ def _identifier(one: Address, role: str) -> dict[str, str]:
 
 async def receive(
     ocean: Ocean, box: Mailbox, raw: bytes, parsed: Parsed, results: Results, envelope: Envelope, *, spam: tuple[float, list[str]],
-    once: str, beside: Callable[[Filed], Steps] | None = None, also: Sequence[Prepared] = (),
+    faults: Sequence[str], once: str, beside: Callable[[Filed], Steps] | None = None, also: Sequence[Prepared] = (),
 ) -> Filed:  # fmt: skip
     """Keeps a message that came; what is known by the same `once` within a day, from somebody who has not heard that we have it, is kept
-    once."""
+    once. `faults` are those of this mailbox alone, beside the message's own."""
     score, reasons = spam
     more: dict[str, Any] = {
         "auth": results.to_json(), "spam": {"score": score, "flag": score >= mail.SPAM, **({"reasons": reasons} if reasons else {})},
         "envelope": {name: value for name, value in envelope._asdict().items() if value}, "received_at": show_time(now()),
+        "faults": [*parsed.faults, *faults],
     }  # fmt: skip
     return await file(ocean, box, mail.INBOUND, raw, parsed, more, once=f"{box.name} {once}", beside=beside, also=also)
 

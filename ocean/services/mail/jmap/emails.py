@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import uuid_utils
 
 from ocean.core import mail
@@ -14,14 +13,15 @@ from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.services.access.reading import may_see
 from ocean.services.data import records
+from ocean.services.mail.jmap import walking
 from ocean.services.mail.jmap.folders import DRAFTS, FOLDERS
 from ocean.services.mail.jmap.protocol import MethodError, Turn, chosen, ids_of
-from ocean.services.query.find import find
+from ocean.services.mail.jmap.walking import Row, Walk, firsts
 from ocean.store import mail as rows
 from ocean.store.mail import Mailbox
 from ocean.store.reader import now
 
-MAX_QUERY = 500
+MAX_QUERY = 500  # of one answer
 PREVIEW = 256
 _HEADERS = {"from": "from", "to": "to", "cc": "cc", "subject": "subject", "body": "text"}
 _PART: dict[str, Any] = {
@@ -173,31 +173,23 @@ async def query(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     if position < 0 or limit < 0:
         raise MethodError("invalidArguments")
     where = condition_of(asked) if (asked := _condition(filter_)) else None
-    collapse, total = bool(args.get("collapseThreads")), 0
-    rows_: list[tuple[str, str, str]] = []
+    collapse, counts = bool(args.get("collapseThreads")), args.get("calculateTotal") is True
+    wanted = walking.MOST if collapse and counts else position + limit
+    if position + limit > walking.MOST:
+        raise MethodError("invalidArguments")
+    total = 0
+    found: list[Row] = []
     for folder in folders:
-        route = mail.folder(box.name, folder)
-        sort = [{"field": "created_at", "descending": not ascending}]
-        told = await find(turn.ocean, turn.caller, prefix=route, where=where, sort=sort, limit=max(1, position + limit))
-        found = [one for one in told["results"] if one.get("key")]
-        rows_ += [(one["created_at"], id_of(route, one["key"]), _thread(one) if collapse else "") for one in found]
-        total += (
-            (await find(turn.ocean, turn.caller, prefix=route, where=where, counted=True))["count"] if args.get("calculateTotal") else 0
-        )
-    rows_.sort(reverse=not ascending)
+        walk = Walk(turn, mail.folder(box.name, folder), where, ascending=ascending)
+        found += await walk.rows(wanted, collapse=collapse)
+        total += await walk.count() if counts and not collapse else 0
+    found.sort(key=lambda row: row.created_at, reverse=not ascending)  # those of one moment as they were found
     if collapse:
-        firsts: dict[str, tuple[str, str, str]] = {}
-        for row in rows_:
-            firsts.setdefault(row[2], row)
-        rows_ = list(firsts.values())
-    ids = [id_ for _, id_, _ in rows_[position : position + limit]]
+        found = firsts(found)
+        total = len(found)
+    ids = [id_of(row.route, row.key) for row in found[position : position + limit]]
     answer = {"accountId": box.name, "queryState": await turn.state(), "canCalculateChanges": False, "position": position, "ids": ids}
-    return {**answer, "total": total} if args.get("calculateTotal") else answer
-
-
-def _thread(record: dict[str, Any]) -> str:
-    said = orjson.loads(orjson.dumps(record["payload"]))  # it is written out already
-    return str(said.get("thread", record["key"])) if isinstance(said, dict) else str(record["key"])
+    return {**answer, "total": total} if counts else answer
 
 
 def _condition(filter_: dict[str, Any]) -> dict[str, Any]:
