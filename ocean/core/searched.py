@@ -15,7 +15,7 @@ MAX_TEXT = 100_000  # characters of a record that are searched, markup and all
 MAX_TITLE = 1000
 MAX_DIMENSIONS = 4096
 _LONG = 1000  # characters without a space: data, and no text
-_TAG = re.compile(r"<[a-zA-Z!/][^<>]*>")
+_TAG = re.compile(r"<[a-zA-Z!/?][^<>]*>")
 
 
 def texts_of(body: Any) -> tuple[str, str]:
@@ -86,7 +86,7 @@ def plain(text: str) -> str:
     while (start := text.find("<", at)) >= 0:
         pieces.append(text[at:start])
         name = _NAME.match(lowered, start)
-        if name is None:  # a `<` that begins no tag
+        if name is None or (name[1] is not None and name[1] not in _ELEMENTS):  # a `<` that begins no tag: List<String>, <ann@example.com>
             pieces.append("<")
             at = start + 1
             continue
@@ -96,12 +96,23 @@ def plain(text: str) -> str:
             break
         at = end + (3 if name[0] == "<!--" else 1)
         pieces.append(" ")
-        if name[0][1:] in _HIDDEN and text[end - 1] != "/":
-            close = lowered.find(f"</{name[0][1:]}", at)
+        if name[1] in _HIDDEN and name[0][1] != "/" and text[end - 1] != "/":
+            close = lowered.find(f"</{name[1]}", at)
             at = close if close >= 0 else len(text)
     pieces.append(text[at:])
     return " ".join(unescape("".join(pieces)).split())
 
 
-_NAME = re.compile(r"<(?:!--|[/!?]|[a-z][a-z0-9]*)")
+_NAME = re.compile(r"<(?:!--|!doctype\b|\?|/?([a-z][a-z0-9]*)(?=[\s/>]))")
+# Elements of HTML (https://html.spec.whatwg.org/#elements-3, and what was there before), and of SVG those that pages have.
+_ELEMENTS = frozenset(
+    """
+    a abbr acronym address area article aside audio b base basefont bdi bdo big blink blockquote body br button canvas caption
+    center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset figcaption figure font
+    footer form frame frameset g h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd label legend li link main
+    map mark marquee menu meta meter nav nobr noframes noscript object ol optgroup option output p param path picture pre progress q
+    rb rp rt rtc ruby s samp script search section select slot small source span strike strong style sub summary sup svg table tbody
+    td template textarea tfoot th thead time title tr track tt u ul use var video wbr
+    """.split()  # noqa: SIM905 - a list of them would be a line each
+)
 _HIDDEN = frozenset(("script", "style", "template", "noscript"))

@@ -28,8 +28,9 @@ def _builder() -> TextAnalyzerBuilder:
     )
 
 
-# Scripts that set no spaces between words (Han, Kana, Hangul): each sign is a word, and several in a row are a phrase.
-_SIGN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+# Scripts that set no spaces between words (Thai, Lao, Burmese, Khmer, Han, Kana, Hangul): each sign is a word, and several in a row are a
+# phrase.
+_SIGN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 def parted(text: str) -> str:
@@ -63,6 +64,22 @@ def stems(language: str) -> TextAnalyzer:
     """Words by their stems (Snowball); as they stand in a language that has no stemmer here."""
     name = STEMMED.get(language)
     return _builder().filter(Filter.stemmer(name)).build() if name else words()
+
+
+ANY = "en"  # the language of who does not say one: by its stems every text is found, so that a word as it stands always is
+
+
+def stems_of(word: str, language: str) -> list[str]:
+    """What a word is looked for by: its stem in the language first, then that of who does not say one."""
+    return list(dict.fromkeys(stem for code in (language, ANY) for stem in stems(code).analyze(word))) or [word]
+
+
+def foreign_stems(text: str, language: str) -> str:
+    """The stems of ANY where they are others than the language's own."""
+    if language == ANY:
+        return ""
+    both = zip(stems(language).pre_tokenize(text).tokens, stems(ANY).pre_tokenize(text).tokens, strict=True)
+    return " ".join(other.text for own, other in both if other.text != own.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +126,17 @@ class _Stems:
     """Words of a language and their stems, kept from the last time; both ways, so that a text's words are looked through as sets."""
 
     def __init__(self, language: str) -> None:
-        self._analyzer = stems(language)
-        self.of: dict[str, str] = {}
+        self._language = language
+        self.of: dict[str, str] = {}  # in the language itself
         self.words: dict[str, set[str]] = {}
 
-    def learn(self, word: str) -> str:
-        stem = self.of[word] = "".join(self._analyzer.analyze(word)[:1])
-        self.words.setdefault(stem, set()).add(word)
-        return stem
+    def learn(self, word: str) -> set[str]:
+        """The stems by which the word is found (`stems_of`)."""
+        first, *_ = found = stems_of(word, self._language)
+        self.of[word] = first
+        for stem in found:
+            self.words.setdefault(stem, set()).add(word)
+        return set(found)
 
 
 @cache
@@ -155,13 +175,14 @@ class Marker:
     def _marks(self, text: str, language: str) -> list[Mark]:
         wanted, starts = self._wanted, self._starts
         if not text.isascii():
-            found = [(t.char_offset_from, t.char_offset_to, t.text) for t in stems(language).pre_tokenize(text).tokens]
+            both = zip(stems(language).pre_tokenize(text).tokens, stems(ANY).pre_tokenize(text).tokens, strict=True)
+            found = [(t.char_offset_from, t.char_offset_to, t.text if t.text in wanted else other.text) for t, other in both]
             marks = [mark for mark in found if mark[2] in wanted or (starts and text[mark[0] : mark[1]].lower().startswith(starts))]
             return sorted([*marks, *((at.start(), at.end(), at[0]) for at in _SIGN.finditer(text) if at[0] in wanted)])
         known, mine = self._words.get(language) or self._begun(language)
         there = set(_ASCII_WORD.findall(text))
         for word in there.difference(known.of):
-            if known.learn(word) in wanted:
+            if not known.learn(word).isdisjoint(wanted):
                 mine.add(word)
         marked = there & mine
         if starts:

@@ -17,7 +17,7 @@ from ocean.index.scope import DamagedError, Entry
 from ocean.index.vectors import VectorIndex
 from ocean.index.words import WordIndex
 
-FORMAT = "3"  # moves when what is kept changes: an index of another format is made again
+FORMAT = "4"  # moves when what is kept changes: an index of another format is made again
 EMBEDDED = 8000  # characters of a text that its meaning is taken from
 FOLDERS = 16  # of processes that share a data folder
 log = logging.getLogger("ocean.index")

@@ -31,10 +31,11 @@ AGAIN = 1000  # how many of the best by them are compared whole
 FEW = 16_384  # rows that are compared before a thread has begun with it
 STEP = 64  # rows that join a graph while no question is answered
 _M, _BUILD, _LOOK = 16, 160, 256  # of HNSW: links of a point, width while building, width while looking
+# With row ids: a row is longer than such a table without them keeps on a page, and would take a page of its own beside.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS vector (
   seq INTEGER NOT NULL, space INTEGER NOT NULL, id TEXT NOT NULL, route TEXT NOT NULL, owner TEXT NOT NULL, priced INTEGER NOT NULL,
-  expires_at INTEGER, body BLOB NOT NULL, PRIMARY KEY (seq, space)) WITHOUT ROWID;
+  expires_at INTEGER, body BLOB NOT NULL, PRIMARY KEY (seq, space));
 CREATE INDEX IF NOT EXISTS vector_id ON vector (id);
 CREATE INDEX IF NOT EXISTS vector_expiry ON vector (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS position (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL);

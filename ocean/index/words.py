@@ -184,9 +184,12 @@ def _document(entry: Entry) -> Document:
     found.add_text("word", text)
     stems = analysis.stems(entry.language)
     found.add_pre_tokenized_text("stem", stems.pre_tokenize(text))
-    found.add_text("stem", LONGER)
+    found.add_text("stem", f"{LONGER} {analysis.foreign_stems(text, entry.language)}")
     if entry.title:
-        found.add_pre_tokenized_text("title", stems.pre_tokenize(analysis.parted(entry.title)))
+        title = analysis.parted(entry.title)
+        found.add_pre_tokenized_text("title", stems.pre_tokenize(title))
+        if other := analysis.foreign_stems(title, entry.language):
+            found.add_pre_tokenized_text("title", analysis.pieces().pre_tokenize(other))
     return found
 
 
@@ -201,11 +204,9 @@ class _Asked:
         self.stems: set[str] = set()
 
     def of(self, question: analysis.Question, language: str) -> Query:
-        stems = analysis.stems(language)
         parts: list[tuple[Occur, Query]] = []
         for word in question.words:
-            for stem in stems.analyze(word) or [word]:
-                parts += [(Occur.Should, query) for query in self._word(word, stem)]
+            parts += [(Occur.Should, query) for query in self._word(word, analysis.stems_of(word, language))]
         for begun in question.begun:
             found = Query.fuzzy_term_query(self._schema, "word", begun, distance=0, prefix=True)
             parts.append((Occur.Should, Query.boost_query(found, BEGUN * self._rarity(self._count(found)))))
@@ -213,14 +214,14 @@ class _Asked:
             found = Query.phrase_query(self._schema, "word", list(phrase))
             parts.append((Occur.Must, Query.const_score_query(found, PHRASE * self._rarity(self._count(found)))))
             for word in phrase:
-                for stem in stems.analyze(word) or [word]:
+                for stem in analysis.stems_of(word, language):
                     self.stems.add(stem)
                     parts += [(Occur.Should, query) for query in self._exact(stem)]
         return Query.boolean_query(parts)
 
-    def _word(self, word: str, stem: str) -> list[Query]:
-        self.stems.add(stem)
-        exact = self._exact(stem)
+    def _word(self, word: str, stems: list[str]) -> list[Query]:
+        self.stems.update(stems)
+        exact = [query for stem in stems for query in self._exact(stem)]
         return exact or self._like(word)
 
     def _exact(self, stem: str) -> list[Query]:

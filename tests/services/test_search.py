@@ -310,6 +310,33 @@ async def test_texts_without_spaces_are_found_by_their_signs(sea: Ocean, alice: 
     assert "日本語の<mark>テキスト</mark>検索" in answer["results"][0]["snippet"]
 
 
+async def test_a_word_as_it_stands_is_found_whatever_the_language(sea: Ocean, alice: Caller) -> None:
+    for key, text, lang in (("de", "Die Häuser stehen am Fluss", "de"), ("none", "Die Häuser stehen", None), ("en", "Hauser GmbH", "en")):
+        await records.save(sea, alice, route="lg", key=key, payload={"text": text, **({"lang": lang} if lang else {})})
+    for asked in ({}, {"language": "de"}):
+        found = (await search(sea, alice, prefix="lg", text="Häuser", wait=True, **asked))["results"]
+        assert {one["key"] for one in found} == {"de", "none", "en"}
+        assert all("<mark>H" in one["snippet"] for one in found)
+
+
+async def test_scripts_without_spaces_are_found_by_a_part(sea: Ocean, alice: Caller) -> None:
+    for key, text in (("th", "สวัสดีครับทุกคน"), ("ja", "こんにちは世界"), ("km", "សួស្តីពិភពលោក")):
+        await records.save(sea, alice, route="signs", key=key, payload={"text": text})
+    for key, text in (("th", "สวัสดี"), ("ja", "世界"), ("km", "ពិភពលោក")):
+        assert [one["key"] for one in (await search(sea, alice, prefix="signs", text=text, wait=True))["results"]] == [key]
+
+
+async def test_what_only_looks_like_markup_is_text(sea: Ocean, alice: Caller) -> None:
+    text = (
+        "Use List<String> and vector<int> v; write to <ann@example.com> about a<b. <b>bold</b> <script>hidden()</script> <?php gone ?> end"
+    )
+    await records.save(sea, alice, route="txt", key="t", payload={"text": text})
+    for word in ("String", "int", "ann@example.com", "bold", "end"):
+        assert (await search(sea, alice, prefix="txt", text=f'"{word}"', wait=True))["count"] == 1, word
+    for word in ("hidden", "script", "gone"):
+        assert (await search(sea, alice, prefix="txt", text=f'"{word}"', wait=True))["count"] == 0, word
+
+
 async def test_a_language_is_a_code_or_a_name_and_nothing_else(sea: Ocean, alice: Caller) -> None:
     await save(sea, alice, 'save lang @de title: "Die H\u00e4user" lang: "de"')
     for language in ("de", "de-AT", "German"):
