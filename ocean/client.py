@@ -131,9 +131,9 @@ class _Calls(ABC, Generic[R]):
     def remove(self, route: str, key: str, *, if_match: str | None = None) -> R:
         return self._ask(Request("DELETE", _at("entity", route), {"key": key}, headers={"if-match": if_match}))
 
-    def bulk(self, ops: Sequence[Mapping[str, Any]]) -> R:
-        """Several changes, all or none."""
-        return self._ask(_json("POST", "/bulk", {"ops": list(ops)}))
+    def bulk(self, ops: Sequence[Mapping[str, Any]], *, brief: bool = False) -> R:
+        """Several changes, all or none: a result for each, or with `brief` their number."""
+        return self._ask(_json("POST", "/bulk", {"ops": list(ops), **({"brief": True} if brief else {})}))
 
     def find(self, prefix: str, filter: Mapping[str, Any] | None = None, **question: Any) -> R:
         """Records of a folder and all beneath: sort, limit, skip, select, group, aggregate, having, join, cursor, deep."""

@@ -247,12 +247,13 @@ def check_files(values: Mapping[str, str]) -> None:
     for setting in SETTINGS:
         if setting.kind == "file" and values[setting.name] and not os.access(values[setting.name], os.R_OK):
             raise SettingError(f"{setting.name} is {values[setting.name]!r}, which can't be read.")
-    certificate, authorities = values["OCEAN_TLS_CERTIFICATE"], values["OCEAN_ACME_CA"]
-    try:
-        if certificate:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, password=lambda: b"")
-    except (OSError, ValueError):
-        raise SettingError(f"OCEAN_TLS_CERTIFICATE is {certificate!r}, not a chain and its key, without a password, in PEM.") from None
+    for name in ("OCEAN_TLS_CERTIFICATE", "OCEAN_SMTP_CERTIFICATE"):
+        try:
+            if values[name]:
+                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(values[name], password=lambda: b"")
+        except (OSError, ValueError):
+            raise SettingError(f"{name} is {values[name]!r}, not a chain and its key, without a password, in PEM.") from None
+    authorities = values["OCEAN_ACME_CA"]
     try:
         if authorities:
             ssl.create_default_context(cafile=authorities)

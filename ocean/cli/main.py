@@ -62,6 +62,22 @@ def mail(context: click.Context, /, **given: str | None) -> None:
         _serve("mail", given)
 
 
+@main.command("help")
+@click.argument("names", metavar="[COMMAND]...", nargs=-1)
+@click.pass_context
+def help_(context: click.Context, names: tuple[str, ...]) -> None:
+    """Show all commands, or one's options. The language's own: ocean exec help"""
+    assert context.parent is not None
+    around: click.Context = context.parent
+    command: click.Command = main
+    for name in names:
+        found = command.get_command(around, name) if isinstance(command, click.Group) else None
+        if found is None:
+            fail(f"There is no command {' '.join(names)!r}: ocean help shows all. Of the language: ocean exec 'help {' '.join(names)}'")
+        around, command = click.Context(found, info_name=name, parent=around), found
+    click.echo(command.get_help(around))
+
+
 for command in mail_.COMMANDS:
     mail.add_command(command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
@@ -85,8 +86,9 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
     else:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _loads(line, file, number), len(line)
+                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if text.strip():
+                    yield _loads(text.rstrip(b"\r\n"), file, number), len(line)
 
 
 def _csv(file: Path) -> Iterator[dict[str, str]]:
@@ -120,7 +122,9 @@ def _loads(text: bytes, file: Path, line: int) -> Any:
     try:
         return loads(text.decode())  # whole numbers of any size as they are
     except ValueError as fault:
-        fail(f"{file}, line {line}, is not JSON: {fault}.", 1)
+        known = file.suffix.lower() in (".json", ".ndjson", ".jsonl")
+        way = "" if known else " A file of another ending is taken for NDJSON: say what it is with --format."
+        fail(f"{file}, line {line}, is not JSON: {fault}.{way}", 1)
 
 
 def _texts(rows: Iterable[dict[str, str]]) -> set[str]:
@@ -160,10 +164,12 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
             if own["ttl"] <= 0:
                 return None
         return {"op": "save", "route": place.of(record.get("route"), number), **own, "payload": record["payload"]}
+    if record is None:
+        fail(f"Record {number} is null, which is no record.", 1)
     if not isinstance(record, dict):
         return {"op": "save", "route": place.route, "payload": record}
     field = key_field or ("_key" if record.get("_key") is not None else None)
-    if field is not None and record.get(field) is None:
+    if field is not None and record.get(field) in (None, ""):
         fail(f"Record {number} has no field {field!r} to be its key.", 1)
     named = {"key": str(record[field])} if field is not None else {}
     payload = dict(record)

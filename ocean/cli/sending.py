@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -35,37 +37,55 @@ class RefusedError(Exception):
         return f"{where}{show.error(self.answer)}\n{saved} Mend the file, then go on with --skip {self.batch.first}."
 
 
-class Sending:
-    """One import: it remembers how far it came, so that the same one begun again goes on there. `what` tells it from all others."""
+class HalfError(Exception):
+    """Another import of the same file into the same folder was not ended, and the file, or how it is read, is another by now."""
 
-    def __init__(self, client: Client, what: Sequence[object]) -> None:
-        name = hashlib.sha256("\n".join(map(str, (*what, client.url, hashlib.sha256(client.key.encode()).hexdigest()))).encode())
+    def __init__(self, records: int) -> None:
+        super().__init__()
+        self.records = records
+
+
+class Sending:
+    """One import: it remembers how far it came, so that the same one begun again goes on there.
+
+    `name` tells it from imports of other files, or into other folders; `content` is what the file holds and how it is read.
+    """
+
+    def __init__(self, client: Client, name: Sequence[object], content: Sequence[object], *, anew: bool = False) -> None:
+        """Raises HalfError where what was begun is not this, unless it is begun `anew`."""
+        whole = "\n".join(map(str, (*name, client.url, hashlib.sha256(client.key.encode()).hexdigest())))
         self._client = client
-        self._state = Path.home() / ".cache" / "ocean" / "imports" / name.hexdigest()[:40]
-        self._run, self.landed = self._begun()
+        self._state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256(whole.encode()).hexdigest()[:40]
+        self._content = hashlib.sha256("\n".join(map(str, content)).encode()).hexdigest()
+        self._run, self.landed, self._records = self._begun(anew=anew)
         self._thread = ThreadPoolExecutor(1)
-        self._under_way: deque[tuple[int, Future[None]]] = deque()
+        self._under_way: deque[tuple[int, Batch, Future[None]]] = deque()
         self._refused: RefusedError | None = None
 
-    def _begun(self) -> tuple[str, int]:
-        """The import that this one goes on with, and how many batches of it have landed; or a new one, whose batches were never sent."""
-        if self._state.exists():
-            run, _, landed = self._state.read_text().partition(" ")
-            return run, int(landed)
-        self._state.parent.mkdir(parents=True, exist_ok=True)
-        run = secrets.token_hex(16)
-        self._note(run, 0)
-        return run, 0
+    def _begun(self, *, anew: bool) -> tuple[str, int, int]:
+        """The import that this one goes on with: how many batches of it have landed, and records; or a new one."""
+        found = None
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(self._state.read_text())
+        if isinstance(found, dict) and not anew:
+            if found["content"] == self._content:
+                return found["run"], found["landed"], found["records"]
+            if found["records"]:
+                raise HalfError(found["records"])
+        return secrets.token_hex(16), 0, 0
 
-    def _note(self, run: str, landed: int) -> None:
+    def _note(self) -> None:
+        self._state.parent.mkdir(parents=True, exist_ok=True)
         aside = self._state.with_suffix(".part")
-        aside.write_text(f"{run} {landed}")
+        aside.write_text(json.dumps({"content": self._content, "run": self._run, "landed": self.landed, "records": self._records}))
         aside.replace(self._state)
 
     def send(self, number: int, batch: Batch) -> None:
         """Raises RefusedError where an earlier one was refused."""
         body = dumps({"ops": batch.ops, "brief": True}).encode() if batch.ops else b""
-        self._under_way.append((number, self._thread.submit(self._send, number, batch, body)))
+        if not self._under_way:
+            self._note()
+        self._under_way.append((number, batch, self._thread.submit(self._send, number, batch, body)))
         self._land(AHEAD)
 
     def end(self) -> None:
@@ -75,10 +95,10 @@ class Sending:
 
     def _land(self, most: int) -> None:
         while len(self._under_way) > most:
-            number, landing = self._under_way.popleft()
+            number, batch, landing = self._under_way.popleft()
             landing.result()
-            self.landed = number + 1
-            self._note(self._run, self.landed)
+            self.landed, self._records = number + 1, batch.first + batch.records
+            self._note()
 
     def _send(self, number: int, batch: Batch, body: bytes) -> None:
         if self._refused is not None:  # what is behind it waits for it

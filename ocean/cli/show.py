@@ -40,7 +40,7 @@ def answer(body: dict[str, Any]) -> None:
         _more(body)
         return
     if isinstance(body.get("text"), str) and set(body) <= {"text", "to", "format"}:
-        click.echo(visible(body["text"].rstrip("\n")))
+        click.echo(visible(body["text"].rstrip("\r\n")))
         return
     if isinstance(body.get("plan"), list):
         click.echo(visible("\n".join([body["sql"], "", *map(str, body["plan"]), "", f"index: {body.get('index') or 'none'}"])))
@@ -48,7 +48,9 @@ def answer(body: dict[str, Any]) -> None:
     if isinstance(body.get("commands"), list):
         _commands(body["commands"])
         return
-    table([flat(row) for row in _rows(body)])
+    rows = _rows(body)
+    table([flat(row) for row in rows])
+    _beside(body, rows)
     _more(body)
     _pair(body)
 
@@ -62,8 +64,29 @@ def _more(body: dict[str, Any]) -> None:
 def _rows(body: dict[str, Any]) -> list[Any]:
     """What an answer lists, if it lists one thing; or the answer as the one row."""
     lists = [value for value in body.values() if isinstance(value, list) and all(isinstance(item, dict) for item in value)]
-    known = next((body[name] for name in ("results", "entities", "versions") if isinstance(body.get(name), list)), None)
-    return known if known is not None else lists[0] if len(lists) == 1 and lists[0] else [body]
+    for name in ("results", "entities", "versions"):
+        if isinstance(body.get(name), list):
+            return list(body[name])
+    alone = len(lists) == 1 and (lists[0] or len(set(body) - _ABOUT) == 1)  # a list that is empty, and nothing else to tell
+    return lists[0] if alone else [body]
+
+
+_ABOUT = {"count", "time_ms", "searched", "mode", "next_cursor", "truncated", "keypair", "facets_of"}  # of the answer, not of what is asked
+
+
+def _beside(body: dict[str, Any], rows: list[Any]) -> None:
+    """What an answer tells beside its list: totals, and how many of what was found have each value of a field."""
+    if rows and rows[0] is body:
+        return
+    facets = body.get("facets")
+    for name, values in facets.items() if isinstance(facets, dict) else ():
+        each = ((one.get("value"), one.get("count")) for one in values if isinstance(one, dict))
+        said = ", ".join(f"{'nothing' if found is None else _cell(found)} {count}" for found, count in each)
+        click.echo(f"{click.style(visible(name), fg='cyan')}: {visible(said)}")
+    for name, value in body.items():
+        if name not in _ABOUT and name != "facets" and value != rows:
+            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            click.echo(f"{click.style(visible(name), fg='cyan')}: {visible(said)}")
 
 
 def _affected(body: dict[str, Any]) -> None:

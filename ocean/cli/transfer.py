@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ocean.cli.client import Client
 from ocean.cli.options import as_json, fail
 from ocean.cli.reading import Batch, Place, batches
-from ocean.cli.sending import RefusedError, Sending
+from ocean.cli.sending import HalfError, RefusedError, Sending
 
 
 @click.command("import")
@@ -26,13 +26,16 @@ from ocean.cli.sending import RefusedError, Sending
 @click.option(
     "--key", "key_field", metavar="FIELD", help="the field that is each record's key; without one, records of no export are events"
 )
+@click.option("--anew", is_flag=True, help="from the beginning, though a part of FILE as it was before is in ROUTE")
 @click.option("--skip", default=0, metavar="N", help="leave out the first N records: those that are saved already")
 @as_json
-def import_(file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, skip: int, as_json: bool) -> None:
+def import_(
+    file: Path, route: str, kind: str | None, root: str | None, key_field: str | None, anew: bool, skip: int, as_json: bool
+) -> None:
     """Save the records of FILE (NDJSON, JSON or CSV) into the folder ROUTE.
 
-    The file is looked through before anything is saved. An import that was cut off goes on where it was, nothing twice; one that ended
-    and is run again saves all of it again.
+    Whether the file can be read is looked at before anything is saved. An import that was cut off goes on where it was, nothing twice; if
+    the file is another by then, it says so. One that ended and is run again saves all of it again.
     """
     chosen = kind or {".json": "json", ".csv": "csv"}.get(file.suffix.lower(), "ndjson")
     with file.open("rb") as opened:
@@ -41,11 +44,21 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
     def all_of_it() -> Iterator[Batch]:
         return batches(file, chosen, Place(route, root), key_field, skip)
 
+    client = Client()
+    if not client.key:
+        fail("An import needs a key, whose the records are: export OCEAN_KEY=... (ocean keys makes one).")
+    try:
+        begun = Sending(client, [file.resolve(), route], [digest, root, key_field, chosen, skip], anew=anew or skip > 0)
+    except HalfError as half:
+        fail(
+            f"The first {half.records} records of {file} are in {route} from an import that was not ended, and FILE was another then.\n"
+            f"  Go on behind them with --skip {half.records}, or save all of it with --anew.", 1
+        )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     count = there = 0
     keyless = False
     with (
-        Sending(Client(), [digest, route, root, key_field, chosen, skip]) as sending,
+        begun as sending,
         Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress,
     ):
         landed = sending.landed
@@ -66,7 +79,10 @@ def import_(file: Path, route: str, kind: str | None, root: str | None, key_fiel
     if as_json:
         click.echo(json.dumps({"route": route, "records": count}))
         return
-    click.echo(f"{count} records are in {route}." + (f" {there} of them were there from before." if there else ""))
+    click.echo(
+        f"{count} record{'' if count == 1 else 's'} of {file.name} {'is' if count == 1 else 'are'} saved in {route}."
+        + (f" {there} of them were there from before." if there else "")
+    )
     if keyless:
         click.echo("They have no keys: each import adds them again. A field that names them makes them records: --key FIELD", err=True)
 

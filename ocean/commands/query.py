@@ -142,7 +142,7 @@ COMMANDS = (
             answer="valid: flag, errors: fault[]"),
     Command("export", (_EXPORT,), "A folder and all beneath as JSON, CSV, SQL or a MongoDB script.", "export users as csv", _export,
             answer="results: record[], count: integer | format: text, text: text"),
-    Command("translate", ("translate QUERY:text to TO:word",), "A statement as SQL, as a line for curl, or as an HTTP request.",
+    Command("translate", ("translate QUERY:text to TO:word",), "A statement as sql, mysql, a line for curl, or an HTTP request (rest).",
             "translate \"find users where .role = 'admin' sort .name limit 10\" to sql", _translate,
             (Twin("POST", "/translate", (Arg("query", "text", required=True), Arg("to", "text", required=True))),),
             answer="to: text, text: text"),

@@ -186,7 +186,7 @@ def refusal(route: str, who: str | None, action: Action) -> OceanError:
     return OceanError(
         "FORBIDDEN",
         f"{'This key' if who else 'A caller without a key'} may not {verb} {route!r}.",
-        _way_out(route),
+        _way_out(route) if who else f"Send the key that may, as X-Ocean-Key. {_way_out(route)}",
     )
 
 

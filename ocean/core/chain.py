@@ -1,7 +1,8 @@
 """The tamper-evident chain: SHA-256 over leaves, each leaf over a drop and a salted digest of its payload.
 
 Encoding of a leaf: each field as its UTF-8 length in decimal, a colon, and its bytes (a netstring without the comma), so
-that no two drops share an encoding. An absent key is the byte `-`.
+that no two drops share an encoding. A key stands behind an `@`; where there is none, `-` stands. The payload's digest comes
+last, its 32 bytes as they are.
 """
 
 from __future__ import annotations

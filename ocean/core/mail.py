@@ -41,6 +41,11 @@ def mailbox_of(route: str) -> str | None:
     return rest.partition("/")[0] or None if top == TOP else None
 
 
+def of_rules(mailbox: str) -> str:
+    """Whose what the rules of a mailbox send is, in the outbox: what strangers make it send counts for no key."""
+    return f"@rule {mailbox}"
+
+
 def is_mailbox(route: str) -> bool:
     """Whether a folder is that of a whole mailbox."""
     return route.count("/") == 1 and route.startswith(f"{TOP}/")

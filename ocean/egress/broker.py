@@ -96,7 +96,8 @@ class Broker:
         if literal is None and host.replace(".", "").isdigit():
             raise OceanError("INVALID_VALUE", f"{host[:60]!r} is no address of a host.")
         if found.scheme != "https" and not (found.scheme == "http" and inside):
-            raise OceanError("INVALID_VALUE", "Nothing is sent but by https.", "Such as https://example.com/hook")
+            way = "Such as https://example.com/hook. To one's own network the operator opens a way: OCEAN_EGRESS_ALLOW."
+            raise OceanError("INVALID_VALUE", "Nothing is sent but by https.", way)
         if not inside and (host == "localhost" or host.endswith(".localhost") or (literal is not None and not is_public(literal))):
             raise OceanError(
                 "INVALID_VALUE", f"{host[:60]!r} is not on the public Internet.", "The operator can open it: OCEAN_EGRESS_ALLOW."

@@ -91,8 +91,8 @@ class WordIndex:
     def close(self) -> None:
         self._writer.wait_merging_threads()
 
-    def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, set[str]]:
-        """The best `most` hits, how many records were searched, and the stems that were looked for."""
+    def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, analysis.Sought]:
+        """The best `most` hits, how many records were searched, and what was looked for."""
         return self._view.search(question, language, scope, most)
 
 
@@ -128,11 +128,11 @@ class View:
             self._counted[name] = _total(self._searcher, restriction)
         return self._counted[name]
 
-    def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, set[str]]:
+    def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, analysis.Sought]:
         restriction = self._restriction(scope)
         searched = self._count_in(restriction, scope)
         if not searched:
-            return [], 0, set()
+            return [], 0, analysis.Sought()
         whole = searched == self._count
         asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=whole)
         wanted = asked.of(question, language)
@@ -140,7 +140,7 @@ class View:
             wanted = Query.boolean_query([(Occur.Must, restriction), (Occur.Must, wanted)])
         found = self._searcher.search(wanted, most, count=False).hits
         seqs = self._searcher.fast_field_values("seq", [address for _, address in found])
-        return [Hit(int(seq or 0), float(score)) for (score, _), seq in zip(found, seqs, strict=True)], searched, asked.stems
+        return [Hit(int(seq or 0), float(score)) for (score, _), seq in zip(found, seqs, strict=True)], searched, asked.sought
 
     def _restriction(self, scope: Scope) -> Query:
         """What may be found at all. It adds nothing to a score."""
@@ -201,7 +201,7 @@ class _Asked:
     ) -> None:
         self._searcher, self._schema, self._restriction, self._searched, self._whole = searcher, schema, restriction, searched, whole
         self._total = total
-        self.stems: set[str] = set()
+        self.sought = analysis.Sought()
 
     def of(self, question: analysis.Question, language: str) -> Query:
         parts: list[tuple[Occur, Query]] = []
@@ -215,12 +215,12 @@ class _Asked:
             parts.append((Occur.Must, Query.const_score_query(found, PHRASE * self._rarity(self._count(found)))))
             for word in phrase:
                 for stem in analysis.stems_of(word, language):
-                    self.stems.add(stem)
+                    self.sought.stems.add(stem)
                     parts += [(Occur.Should, query) for query in self._exact(stem)]
         return Query.boolean_query(parts)
 
     def _word(self, word: str, stems: list[str]) -> list[Query]:
-        self.stems.update(stems)
+        self.sought.stems.update(stems)
         exact = [query for stem in stems for query in self._exact(stem)]
         return exact or self._like(word)
 
@@ -244,6 +244,7 @@ class _Asked:
         for distance in range(1, 0 if len(word) < 4 else 2 if len(word) < 8 else 3):
             query = Query.fuzzy_term_query(self._schema, "word", word, distance=distance, transposition_cost_one=True)
             if here := self._count(query):
+                self.sought.like[word] = distance
                 return [Query.boost_query(query, TYPO * self._rarity(here))]
         return []
 

@@ -107,11 +107,12 @@ async def sent_since(engine: Engine, owner: str, moment: int) -> int:
     return int((await engine.rows(step.sql, step.each[0]))[0][0])
 
 
-async def newest(engine: Engine, limit: int, owner: str | None = None, state: str | None = None) -> list[Queued]:
-    wanted = [(column, value) for column, value in (("owner", owner), ("state", state)) if value is not None]
-    where = "WHERE " + " AND ".join(f"{column} = ?" for column, _ in wanted) if wanted else ""
-    order = "created_at DESC, id DESC" if owner is not None else "id DESC"
-    return await _queued(engine, f"{where} ORDER BY {order} LIMIT ?", (*(value for _, value in wanted), limit))
+async def newest(engine: Engine, limit: int, *owners: str) -> list[Queued]:
+    """Those of some owners, or of all."""
+    if not owners:
+        return await _queued(engine, "ORDER BY id DESC LIMIT ?", (limit,))
+    among = ",".join("?" * len(owners))
+    return await _queued(engine, f"WHERE owner IN ({among}) ORDER BY created_at DESC, id DESC LIMIT ?", (*owners, limit))
 
 
 def begun(id_: str) -> Step:
@@ -152,11 +153,11 @@ def hurried(id_: str | None, moment: int) -> Step:
     return Step(f"UPDATE outbox SET due_at = ? WHERE {only}state = 'queued' RETURNING id", [(moment, *args)], reads=True)
 
 
-def dropped(id_: str, owner: str | None, moment: int) -> Step:
-    """It is not sent: the operator's, or with an `owner` one of theirs."""
-    own, args = (" AND owner = ?", (owner,)) if owner is not None else ("", ())
+def dropped(id_: str, owners: Sequence[str], moment: int) -> Step:
+    """It is not sent: the operator's, or with `owners` one of theirs."""
+    own = f" AND owner IN ({','.join('?' * len(owners))})" if owners else ""
     sql = f"UPDATE outbox SET state = 'dropped', done_at = ?, body = '' WHERE id = ? AND state = 'queued'{own} RETURNING id"
-    return Step(sql, [(moment, id_, *args)], reads=True)
+    return Step(sql, [(moment, id_, *owners)], reads=True)
 
 
 def forgotten(before: int) -> Step:

@@ -123,19 +123,64 @@ def test_a_batch_that_landed_unheard_is_not_a_conflict(
     def saved(ttl: int, number: int) -> Batch:
         return Batch(0, 1, [{"op": "save", "route": "unheard", "key": f"k{number}", "payload": 1, "ttl": ttl}], [1], 10)
 
-    with Sending(Client(), ["unheard"]) as first:
+    with Sending(Client(), ["file", "unheard"], ["bytes"]) as first:
         first.send(0, saved(1000, 0))
         first.send(1, saved(1000, 1))
     (state,) = (tmp_path / ".cache" / "ocean" / "imports").iterdir()
-    run, _ = state.read_text().split()
-    state.write_text(f"{run} 0")  # it was cut off before it noted them
-    with Sending(Client(), ["unheard"]) as again:
+    state.write_text(json.dumps({**json.loads(state.read_text()), "landed": 0}))  # it was cut off before it noted them
+    with Sending(Client(), ["file", "unheard"], ["bytes"]) as again:
         for number in range(3):
             again.send(number, saved(900, number))  # there is less time left by now
         again.end()
     found = server.drops("list unheard", secret).json()["entities"]
     assert sorted((one["key"], one["version"]) for one in found) == [("k0", 1), ("k1", 1), ("k2", 1)]
     assert not state.exists()
+
+
+def test_a_file_that_was_mended_is_not_saved_twice(server: Running, secret: str, tmp_path: Path) -> None:
+    lines = [f'{{"n": {n}}}' for n in range(2500)]
+    file = tmp_path / "events.ndjson"
+    file.write_text("\n".join([*lines[:2100], '{"_key": "bad//key"}', *lines[2100:]]))
+    assert "--skip 2000" in ocean("import", str(file), "mended/a", url=server.api, key=secret, home=tmp_path).stderr
+    file.write_text("\n".join(lines))
+    refused = ocean("import", str(file), "mended/a", url=server.api, key=secret, home=tmp_path)
+    assert refused.returncode == 1
+    assert "--skip 2000" in refused.stderr
+    assert "--anew" in refused.stderr
+    assert server.drops("find mended/a then count", secret).json() == {"count": 2000}
+    done = ocean("import", str(file), "mended/a", "--skip", "2000", url=server.api, key=secret, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert server.drops("find mended/a then count", secret).json() == {"count": 2500}
+    again = ocean("import", str(file), "mended/a", url=server.api, key=secret, home=tmp_path)  # one that ended saves all of it again
+    assert again.returncode == 0, again.stderr
+    assert server.drops("find mended/a then count", secret).json() == {"count": 5000}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("null.ndjson", '{"n": 1}\nnull\n', "Record 2 is null"),
+        ("key.ndjson", '{"n": 1}\n{"n": ""}\n', "Record 2 has no field 'n'"),
+        ("odd.txt", "n,m\n1,2\n", "--format"),
+    ],
+)
+def test_what_is_no_record_is_told_before_anything_is_saved(
+    server: Running, secret: str, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    done = ocean("import", str(tmp_path / name), "norecord/a", "--key", "n", url=server.api, key=secret, home=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert server.post("/query", {"prefix": "norecord/a"}, secret).json()["results"] == []
+
+
+def test_a_byte_order_mark_is_no_fault_and_a_key_is_wanted(server: Running, secret: str, tmp_path: Path) -> None:
+    file = tmp_path / "marked.ndjson"
+    file.write_text('{"_key": "a", "n": 1}\n', encoding="utf-8-sig")
+    refused = ocean("import", str(file), "marked/a", url=server.api, key="", home=tmp_path)
+    assert refused.returncode != 0
+    assert "needs a key" in refused.stderr
+    assert ocean("import", str(file), "marked/a", url=server.api, key=secret, home=tmp_path).returncode == 0
 
 
 def test_a_file_that_breaks_off_saves_nothing(server: Running, secret: str, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
@@ -20,6 +22,7 @@ from ocean.errors import OceanError
 from ocean.index import vectors as vectors_
 from ocean.index.embedder import normalised
 from ocean.index.scope import Entry, Scope
+from ocean.index.snippets import near
 from ocean.services.data import records
 from ocean.services.query import indexing as indexing_
 from ocean.services.query.search import search
@@ -317,6 +320,32 @@ async def test_a_word_as_it_stands_is_found_whatever_the_language(sea: Ocean, al
         found = (await search(sea, alice, prefix="lg", text="Häuser", wait=True, **asked))["results"]
         assert {one["key"] for one in found} == {"de", "none", "en"}
         assert all("<mark>H" in one["snippet"] for one in found)
+
+
+async def test_what_a_typo_found_is_marked(sea: Ocean, alice: Caller) -> None:
+    for key, text in (("ascii", "The invoice of a mountain hut in Oslo"), ("beyond", "Über die invoice of a mountain, Oslo")):
+        await records.save(sea, alice, route="typo", key=key, payload={"text": text})
+    for typed, word in (("invoise", "invoice"), ("oslo mountian", "mountain"), ("invocie", "invoice")):
+        results = (await search(sea, alice, prefix="typo", text=typed, wait=True))["results"]
+        assert len(results) == 2
+        assert all(f"<mark>{word}</mark>" in found_["snippet"] for found_ in results)
+
+
+@given(st.text("abc", max_size=7), st.text("abc", max_size=7), st.integers(0, 2))
+def test_words_are_near_as_all_ways_of_changing_them_have_it(word: str, other: str, most: int) -> None:
+    reached = {word}
+    for _ in range(most):
+        reached |= {changed for one in reached for changed in _changed(one)}
+    assert near(word, other, 1) == (other in {word, *_changed(word)})
+    assert near(word, other, most) <= (other in reached)  # the same letters are not changed twice
+
+
+def _changed(word: str) -> set[str]:
+    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    less = {a + b[1:] for a, b in cuts if b}
+    turned = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
+    others = {a + letter + b[1:] for a, b in cuts if b for letter in "abc"}
+    return less | turned | others | {a + letter + b for a, b in cuts for letter in "abc"}
 
 
 async def test_scripts_without_spaces_are_found_by_a_part(sea: Ocean, alice: Caller) -> None:

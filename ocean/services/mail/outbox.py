@@ -15,6 +15,7 @@ from ocean.errors import OceanError
 from ocean.services.money.credits import check_page
 from ocean.store import outbox as rows
 from ocean.store.engine import LOCK, Engine, Row, Step, Steps, only
+from ocean.store.mail import mailboxes_of
 from ocean.store.outbox import Queued
 from ocean.store.reader import now
 from ocean.store.secrets import MasterKey
@@ -91,21 +92,26 @@ async def queue_own(ocean: Ocean, caller: Caller, kind: str, message: Message, b
 
 
 async def queued(ocean: Ocean, caller: Caller, *, limit: int = 100) -> dict[str, Any]:
-    """What of the caller's waits to be sent, was, or could not be, newest first."""
+    """What of the caller's waits to be sent, was, or could not be, newest first; what rules of their mailboxes sent, too."""
     check_page(limit, 0)
-    found = [_told(row) for row in await rows.newest(ocean.engine, limit, caller.required("Mail belongs to a key."))]
+    found = [_told(row) for row in await rows.newest(ocean.engine, limit, *await _owners(ocean, caller))]
     return {"messages": found, "count": len(found)}
 
 
 async def drop(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
     """Takes back one that was not sent yet. Raises NOT_FOUND."""
-    await dropped(ocean.engine, id, caller.required("Mail belongs to a key."))
+    await dropped(ocean.engine, id, *await _owners(ocean, caller))
     return {"deleted": True, "id": id}
 
 
-async def dropped(engine: Engine, id_: str, owner: str | None = None) -> None:
-    """The same, for an owner or the operator. Raises NOT_FOUND."""
-    await _one(engine, rows.dropped(id_, owner, now()), id_)
+async def _owners(ocean: Ocean, caller: Caller) -> list[str]:
+    key = str(caller.required("Mail belongs to a key."))
+    return [key, *(mail.of_rules(box.name) for box in await mailboxes_of(ocean.engine, key))]
+
+
+async def dropped(engine: Engine, id_: str, *owners: str) -> None:
+    """The same, for some owners or the operator. Raises NOT_FOUND."""
+    await _one(engine, rows.dropped(id_, owners, now()), id_)
 
 
 async def retry(engine: Engine, id_: str | None) -> int:

@@ -53,7 +53,7 @@ async def wanted(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox, fou
             await _follow(ocean, arrival, address, box, rule, asked)
         except OceanError as fault:  # what a rule says can't be done: that is no reason to refuse the message
             asked.faults.append(f"the rule {drop.key} was not followed: {fault.message}")
-    if asked.queue and await outbox.full(ocean, _owner(box), len(asked.queue)):
+    if asked.queue and await outbox.full(ocean, mail.of_rules(box.name), len(asked.queue)):
         for made in asked.also:
             await made.take_back(ocean)
         return Wanted([], [], [*asked.faults, "its rules were not followed: too much was sent for this mailbox in a day"])
@@ -78,11 +78,6 @@ def passed_mark(ocean: Ocean, name: str) -> str:
     return f"<{name}> {ocean.master.derived(f'passed on {name}', 8).hex()}"
 
 
-def _owner(box: Mailbox) -> str:
-    """Whom what rules send counts for: what strangers make a mailbox send is not its owner's own."""
-    return f"@rule {box.name}"
-
-
 def _holds(rule: dict[str, Any], parsed: Parsed, moment: int) -> bool:
     """Whether a rule is in force, and for this message: `active`, `start`, `end`, `from` (an address, or a domain), `subject_has`."""
     try:
@@ -100,7 +95,7 @@ def _forward(box: Mailbox, to: str, arrival: Arrival, moment: int) -> Queued:
     """The letter itself, from an address of ours that a bounce comes back to; its `letter` is named once it is kept."""
     id_, holder, subject = str(uuid_utils.uuid7()), f"{FORWARD}{box.name}", arrival.parsed.subject[:500]
     return Queued(
-        id_, _owner(box), holder, mail.check_address(to), subject, "", rows.QUEUED, 0, moment, moment, box.name,
+        id_, mail.of_rules(box.name), holder, mail.check_address(to), subject, "", rows.QUEUED, 0, moment, moment, box.name,
         arrival.sender or "forward", host=mail.host_of(to),
     )  # fmt: skip
 
@@ -111,6 +106,9 @@ async def _may_answer(ocean: Ocean, arrival: Arrival, address: str, box: Mailbox
     people = {one.address.lower() for one in (*parsed.to, *parsed.cc)}
     robot = re.match(r"(mailer-daemon|postmaster|no-?reply|bounce|owner-|.*-request@|.*-owner@)", sender.lower())
     if not mail.is_address(sender) or robot or parsed.automatic or parsed.invitations or address.lower() not in people:
+        return False
+    own = await mailboxes.accepts(ocean, sender)
+    if own is not None and own.name == box.name:
         return False
     return not await passes.stands(ocean.engine, _AWAY_KIND, _away_id(box, sender), now())
 
@@ -137,7 +135,7 @@ async def _away(ocean: Ocean, box: Mailbox, address: str, rule: dict[str, Any], 
     raw = composing.compose(message, composing.new_message_id(mail.host_of(address)), moment)
     made = await messages.prepare(ocean, box, mail.SENT, raw, parse(raw), {"automatic": True})
     row = Queued(
-        str(uuid_utils.uuid7()), _owner(box), f"mailbox {box.name}", arrival.sender, titled, "", rows.QUEUED, 0, moment, moment,
+        str(uuid_utils.uuid7()), mail.of_rules(box.name), f"mailbox {box.name}", arrival.sender, titled, "", rows.QUEUED, 0, moment, moment,
         box.name, "", made.filed.id, host=mail.host_of(arrival.sender),
     )  # fmt: skip
     return made, row

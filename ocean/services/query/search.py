@@ -22,6 +22,7 @@ from ocean.index import analysis
 from ocean.index.embedder import Vectors, normalised
 from ocean.index.index import Index, sound
 from ocean.index.scope import MAX_SEQS, DamagedError, Hit, Scope
+from ocean.index.snippets import Marker
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
 from ocean.services.query import facets as faceting
@@ -64,7 +65,7 @@ async def search(
         await ocean.indexing.written()
     scope = await _scope(ocean, caller, route, where)
     try:
-        hits, searched, stems = await _hits(ocean, caller, asked, scope)
+        hits, searched, sought = await _hits(ocean, caller, asked, scope)
         hits = [hit for hit in hits if min_score is None or hit.score >= min_score]
         there = await _records(ocean, caller, route, hits, top_k)
     except DamagedError:
@@ -72,7 +73,7 @@ async def search(
         raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made anew.", "Try again in a moment.") from None
     if not searched and where is None:
         _nothing(ocean, asked, scope)
-    marker = analysis.Marker(stems, asked.words.begun) if stems or asked.words.begun else None
+    marker = Marker(sought, asked.words.begun) if sought.stems or asked.words.begun else None
     results = [_shown(drop, hit, marker) for hit, drop in there]
     answer: dict[str, Any] = {"results": results, "count": len(results), "searched": searched, "mode": asked.mode}
     if counted:
@@ -146,7 +147,7 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
     return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs, tuple(bought))
 
 
-async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
+async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, analysis.Sought]:
     index = ocean.indexing.index
     few = asked.mode == "text" or index.vectors.few(asked.space)
     if asked.short and few and scope.seqs is None and len(scope.closed) <= _FEW_CLOSED:  # over before a thread has begun with it
@@ -166,20 +167,20 @@ async def _places(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope, hit
     return [hit.seq for hit in found]
 
 
-def _find(index: Index, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, set[str]]:
-    """The best hits, how many records were searched, the stems that were looked for."""
+def _find(index: Index, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, analysis.Sought]:
+    """The best hits, how many records were searched, what was looked for."""
     if asked.mode == "text":
         return index.words.search(asked.words, asked.language, scope, asked.most)
     vector = asked.vector(index)
     most = asked.most if asked.mode == "vector" else max(CANDIDATES, asked.most)
     near, measured = index.vectors.search(asked.space, vector, scope, most)
     if asked.mode == "vector":
-        return near, measured, set()
-    worded, searched, stems = index.words.search(asked.words, asked.language, scope, most)
+        return near, measured, analysis.Sought()
+    worded, searched, sought = index.words.search(asked.words, asked.language, scope, most)
     if asked.fusion == "rrf":
-        return _by_ranks(worded, near)[: asked.most], max(searched, measured), stems
+        return _by_ranks(worded, near)[: asked.most], max(searched, measured), sought
     cosines = index.vectors.scores(asked.space, vector, [hit.seq for hit in worded])
-    return _by_scores(worded, near, cosines)[: asked.most], max(searched, measured), stems
+    return _by_scores(worded, near, cosines)[: asked.most], max(searched, measured), sought
 
 
 def _by_ranks(*lists: list[Hit]) -> list[Hit]:
@@ -248,7 +249,7 @@ def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:
     raise OceanError("NO_TEXT_CONTENT", f"There are no texts {where}.", hint)
 
 
-def _shown(drop: Drop, hit: Hit, marker: analysis.Marker | None) -> dict[str, Any]:
+def _shown(drop: Drop, hit: Hit, marker: Marker | None) -> dict[str, Any]:
     found: dict[str, Any] = {"drop_id": drop.drop_id, "route": drop.route}
     if drop.key is not None:
         found["key"] = drop.key

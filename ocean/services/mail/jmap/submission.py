@@ -73,7 +73,11 @@ async def get(turn: Turn, args: dict[str, Any]) -> dict[str, Any]:
     box = await turn.box(args)
     if not await turn.may(box, mail.SENT, "entity"):
         raise MethodError("forbidden")
-    found = [row for row in await outbox.newest(turn.ocean.engine, 100, turn.caller.key) if row.mailbox == box.name]
+    found = [
+        row
+        for row in await outbox.newest(turn.ocean.engine, 100, turn.caller.required("Mail belongs to a key."))
+        if row.mailbox == box.name
+    ]
     wanted = args.get("ids")
     shown = [_shown(row) for row in found if wanted is None or row.id in wanted]
     return {"accountId": box.name, "state": await turn.state(), "list": shown, "notFound": []}
