@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from typing import Any
 
@@ -24,6 +25,7 @@ from ocean.store import outbox
 from ocean.store.mail import Mailbox, mailbox
 from ocean.turns import household
 
+FRESH = 1.0  # seconds in which what was seen of a mailbox when it was named still holds when the message is there
 MAX_SESSIONS, MAX_OF_ONE = 1000, 50  # that are open, and of one address
 BUSY = "451 4.3.1 It can't be kept at this moment. Try again later"
 log = logging.getLogger("ocean.smtp")
@@ -69,6 +71,7 @@ class Handler:
         self.door = door
         self.ocean = door.ocean
         self.found: dict[str, Mailbox] = {}
+        self.looked = 0.0
         self.back: str | None = None  # the message of ours that this one is about
         self.entered = self.house = ""
 
@@ -120,7 +123,7 @@ class Inbound(Handler):
             wait = await screening.greylisted(self.ocean, _ip(server), envelope.mail_from, address)
             if wait:
                 return f"451 4.7.1 You were never here: come again in {wait} seconds"
-            self.found[address] = box
+            self.found[address], self.looked = box, time.monotonic()
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -137,7 +140,10 @@ class Inbound(Handler):
             return "450 4.7.1 Too many messages from this address in a minute"
         by = f"{'UTF8SMTP' if envelope.smtp_utf8 else 'ESMTP'}{'S' if session.secure else ''}"
         helo = str(session.session.host_name) if session.session is not None else ""
-        arrival = Arrival(raw, _ip(session), helo, sender, list(self.found.items()), by)
+        recipients = list(self.found.items())
+        if time.monotonic() - self.looked > FRESH:
+            recipients = [(address, box._replace(ruled=None)) for address, box in recipients]
+        arrival = Arrival(raw, _ip(session), helo, sender, recipients, by)
         return await self.door.settled(self._kept(arrival))
 
     async def _kept(self, arrival: Arrival) -> str:
@@ -229,7 +235,7 @@ class _Asking:
 
 def _ip(session: Any) -> str:
     peer = session.session.peer if session.session is not None else None
-    return str(peer[0]) if isinstance(peer, tuple) else ""
+    return str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
 
 
 def _code_of(fault: OceanError) -> str:

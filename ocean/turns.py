@@ -79,4 +79,8 @@ def household(ip: str) -> str:
         address = ipaddress.ip_address(ip)
     except ValueError:
         return ip
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else ip
+    if isinstance(address, ipaddress.IPv4Address):
+        return ip
+    if address.ipv4_mapped is not None:  # who comes by IPv4 to where both are listened for
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))

@@ -8,7 +8,7 @@ from typing import Any
 
 def client_ip(request: Any) -> str:
     """The peer, or what a configured proxy says of it."""
-    peer = request.ip or ""
+    peer = (request.ip or "").removeprefix("::ffff:")  # IPv4, where both are listened for
     trusted = request.app.ctx.proxies
     if not trusted:
         return peer

@@ -54,10 +54,13 @@ def language_code(text: str) -> str:
     return code
 
 
-@cache
 def stems(language: str) -> TextAnalyzer:
     """Words by their stems (Snowball); as they stand in a language that has no stemmer here."""
-    name = STEMMED.get(language)
+    return _stemmer(STEMMED.get(language))
+
+
+@cache
+def _stemmer(name: str | None) -> TextAnalyzer:
     return _builder().filter(Filter.stemmer(name)).build() if name else words()
 
 

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from functools import cache
 from html import escape
 
-from ocean.index.analysis import ANY, SIGN, Sought, stems, stems_of
+from ocean.index.analysis import ANY, LONGEST, SIGN, STEMMED, Sought, stems, stems_of
 
 SNIPPET = 240  # characters
 _BEFORE = 40  # of them before the first marked word
 _LOOKED_AT = 20_000  # characters of a text
+_ALL, _LEAST = 1_000_000, 2_000  # characters of all texts of an answer together; beyond, of each one
+_MARKS = 250  # of a text
+_FEW = 8  # words that a text is walked over for, each by itself
+_KNOWN = 16_384  # words of a language whose stems are kept
+_LIKE, _LIKE_LONGEST, _COMPARED = 8, 24, 1_000  # words that others are compared with, letters of these, and comparisons of an answer
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
-_KNOWN = 65_536  # words whose stems are kept
 
 
 class _Stems:
@@ -34,7 +38,7 @@ class _Stems:
 
 
 @cache
-def _stems_of(language: str) -> _Stems:
+def _stems_of(language: str) -> _Stems:  # of a language that has stems here: writers name what they like
     return _Stems(language)
 
 
@@ -44,8 +48,6 @@ Mark = tuple[int, int, str]  # where a word begins and ends, and its stem
 def near(word: str, other: str, most: int) -> bool:
     """Whether two words are at most so many letters apart: one more, one less, another, or two that stand the other way round (optimal
     string alignment)."""
-    if abs(len(word) - len(other)) > most or len(set(word) ^ set(other)) > 2 * most:
-        return False
     before: list[int] = []
     last = list(range(len(other) + 1))
     for i, letter in enumerate(word, 1):
@@ -65,13 +67,16 @@ class Marker:
     """Shows where texts have what was asked for: some stems, words like some, and words that begin in some ways."""
 
     def __init__(self, sought: Sought, starts: tuple[str, ...]) -> None:
-        self._wanted, self._like, self._starts = sought.stems, sought.like, starts
-        self._judged: dict[str, bool] = {}
-        self._words: dict[str, tuple[_Stems, set[str]]] = {}  # of each language those that are known to have one of the stems
+        self._wanted, self._like, self._starts = sought.stems, dict(list(sought.like.items())[:_LIKE]), starts
+        self._meant: dict[str, bool] = {}
+        self._words: dict[str, set[str]] = {}  # of each language those that are known to have one of the stems
+        self._left, self._compared = _ALL, 0
 
     def snippet(self, text: str, language: str) -> str | None:
         """The part of a text that has most of the wanted stems, as HTML with <mark> about them; None where it has none."""
-        marks = self._marks(text[:_LOOKED_AT], language)
+        looked = min(len(text), _LOOKED_AT, max(self._left, _LEAST))
+        self._left -= looked
+        marks = self._marks(text[:looked], language if language in STEMMED else "")[:_MARKS]
         if not marks:
             return None
         begin = _begin(text, marks)
@@ -88,41 +93,51 @@ class Marker:
         return " ".join("".join(shown).replace("</mark><mark>", "").split())
 
     def _marks(self, text: str, language: str) -> list[Mark]:
-        wanted = self._wanted
         if not text.isascii():
-            both = zip(stems(language).pre_tokenize(text).tokens, stems(ANY).pre_tokenize(text).tokens, strict=True)
-            found = [(t.char_offset_from, t.char_offset_to, t.text if t.text in wanted else other.text) for t, other in both]
-            marks = [mark for mark in found if mark[2] in wanted or self._meant(text[mark[0] : mark[1]])]
-            return sorted([*marks, *((at.start(), at.end(), at[0]) for at in SIGN.finditer(text) if at[0] in wanted)])
-        known, mine = self._words.get(language) or self._begun(language)
-        there = set(_ASCII_WORD.findall(text))
-        for word in there.difference(known.of):
-            if not known.learn(word).isdisjoint(wanted):
-                mine.add(word)
-        marked = there & mine
-        if self._starts or self._like:
-            marked |= {word for word in there if self._meant(word)}
-        marks = [mark for word in marked for mark in _places(text, word, known.of[word])]
-        return marks if len(marks) < 2 else sorted(marks)
-
-    def _meant(self, word: str) -> bool:
-        """Whether a word begins as was asked, or is like one that was."""
-        if not self._starts and not self._like:
-            return False
-        if word not in self._judged:
-            lower = word.lower()
-            alike = any(near(wanted, lower, most) for wanted, most in self._like.items())
-            self._judged[word] = alike or (bool(self._starts) and lower.startswith(self._starts))
-        return self._judged[word]
-
-    def _begun(self, language: str) -> tuple[_Stems, set[str]]:
+            return self._marks_beyond(text, language)
         known = _stems_of(language)
         if len(known.of) > _KNOWN:
             known.of.clear()
             known.words.clear()
-        mine: set[str] = set().union(*(known.words.get(stem, ()) for stem in self._wanted))
-        self._words[language] = (known, mine)
-        return known, mine
+        mine = self._words.get(language)
+        if mine is None:
+            mine = self._words[language] = set().union(*(known.words.get(stem, ()) for stem in self._wanted))
+        there = {word for word in _ASCII_WORD.findall(text) if len(word) <= LONGEST}
+        for word in there.difference(known.of):
+            if not known.learn(word).isdisjoint(self._wanted):
+                mine.add(word)
+        marked = there & mine
+        if self._starts or self._like:
+            marked |= {word for word in there if self._is_meant(word)}
+        if len(marked) > _FEW:  # one walk over the text, and not one for each
+            return [(at.start(), at.end(), known.of.get(at[0], at[0])) for at in _ASCII_WORD.finditer(text) if at[0] in marked]
+        return sorted(mark for word in marked for mark in _places(text, word, known.of.get(word, word)))
+
+    def _marks_beyond(self, text: str, language: str) -> list[Mark]:
+        wanted = self._wanted
+        both = zip(stems(language).pre_tokenize(text).tokens, stems(ANY).pre_tokenize(text).tokens, strict=True)
+        found = [(t.char_offset_from, t.char_offset_to, t.text if t.text in wanted else other.text) for t, other in both]
+        marks = [mark for mark in found if mark[2] in wanted or self._is_meant(text[mark[0] : mark[1]])]
+        return sorted([*marks, *((at.start(), at.end(), at[0]) for at in SIGN.finditer(text) if at[0] in wanted)])
+
+    def _is_meant(self, word: str) -> bool:
+        """Whether a word begins as was asked, or is like one that was."""
+        if not self._starts and not self._like:
+            return False
+        known = self._meant.get(word)
+        if known is None:
+            lower = word.lower()
+            known = self._meant[word] = (bool(self._starts) and lower.startswith(self._starts)) or self._is_like(lower)
+        return known
+
+    def _is_like(self, word: str) -> bool:
+        for wanted, most in self._like.items():
+            alike = abs(len(word) - len(wanted)) <= most and len(set(word) ^ set(wanted)) <= 2 * most
+            if alike and len(word) <= _LIKE_LONGEST and self._compared < _COMPARED:
+                self._compared += 1
+                if near(wanted, word, most):
+                    return True
+        return False
 
 
 def _places(text: str, word: str, stem: str) -> Iterator[Mark]:

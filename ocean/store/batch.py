@@ -151,6 +151,7 @@ class Batch:
         self.once: dict[str, tuple[str, str]] = {}
         self.records: dict[tuple[str, str], Current | None] = {}
         self.rules: dict[str, Rule | None] = {}
+        self.beneath: dict[str, set[str]] = {}  # of each folder those beneath it whose rules change
         self.others: set[tuple[str, str]] = set()
         self.files: dict[str, tuple[str, int, str]] = {}
         self.added_once: list[tuple[Any, ...]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -14,7 +15,7 @@ from ocean.core.changes import Change, Current, Op
 from ocean.core.drop import ACCESS, SAVED, SCHEMA, show_time
 from ocean.core.patterns import PATTERNS, Schema
 from ocean.core.payloads import body_of
-from ocean.core.routes import ancestors, covers
+from ocean.core.routes import ancestors
 from ocean.core.transition import plan
 from ocean.errors import OceanError
 from ocean.store import projections
@@ -42,6 +43,7 @@ class Draft:
         self.seq, self.revision, self.access_seq, _, self.chain = batch.head
         self.records: dict[tuple[str, str], Current | None] = {}
         self.own_rules: dict[str, Rule | None] = {}
+        self.own_beneath: dict[str, set[str]] = {}  # of each folder those beneath it whose rules change
         self._rules: dict[str, dict[str, Rule | None]] = {}  # of the folders that were asked for, until one changes
         self.verdicts: dict[tuple[str, str], Verdict] = {}  # as long
         self.drops: list[tuple[Any, ...]] = []
@@ -91,10 +93,13 @@ class Draft:
         return self.batch.files.get(blob_id)
 
     def others_beneath(self, route: str, who: str) -> bool:
-        changed = {**self.batch.rules, **self.own_rules}
-        return (route, who) in self.batch.others or any(
-            rule is not None and rule.owner != who and folder != route and covers(route, folder) for folder, rule in changed.items()
-        )
+        if (route, who) in self.batch.others:
+            return True
+        for folder in itertools.chain(self.own_beneath.get(route, ()), self.batch.beneath.get(route, ())):
+            rule = self.own_rules[folder] if folder in self.own_rules else self.batch.rules[folder]
+            if rule is not None and rule.owner != who:
+                return True
+        return False
 
     def perform(self, ops: list[Op], *, brief: bool = False) -> list[dict[str, Any]]:
         """What is told of each op, or with `brief` how many there were."""
@@ -147,6 +152,8 @@ class Draft:
     def _rule(self, change: Change, seq: int) -> None:
         moved = self._moved(seq)
         self.own_rules[change.route] = change.rule
+        for above in ancestors(change.route)[:-1]:
+            self.own_beneath.setdefault(above, set()).add(change.route)
         self._rules.clear()
         self.verdicts.clear()
         rule = change.rule
@@ -236,6 +243,8 @@ class Draft:
         batch.head = Head(self.seq, self.revision, self.access_seq, batch.head.moment, self.chain)
         batch.records.update(self.records)
         batch.rules.update(self.own_rules)
+        for above, folders in self.own_beneath.items():
+            batch.beneath.setdefault(above, set()).update(folders)
         batch.drops.extend(self.drops)
         batch.events.extend(self.events)
         batch.entities.update(self.entities)

@@ -31,6 +31,7 @@ from ocean.services.mail.parsing import parse
 from ocean.services.money import credits
 from ocean.store import mail as letters
 from ocean.store import outbox as rows
+from ocean.turns import household
 from tests.mail.mailed import letter
 from tests.mail.test_calendars import invite, reply, told
 from tests.mail.test_mailboxes import PROVEN, arrived, ask, inbox, refused
@@ -608,6 +609,19 @@ async def test_a_conversation_stands_where_its_newest_message_does(ocean: Ocean,
         ],
     )
     assert [one["subject"] for one in answers[1][1]["list"]] == ["Re: Boats", "Oars"]
+
+
+def test_parts_in_parts_without_end_are_not_read_one_by_one() -> None:
+    heads = b"".join(b"Content-Type: multipart/a; boundary=%d\r\n\r\n--%d\r\n" % (number, number) for number in range(200))
+    begun = time.process_time()
+    parsed = parse(heads + b"\r\n" * 300_000)
+    assert time.process_time() - begun < 2
+    assert any("too many parts" in fault for fault in parsed.faults)
+
+
+def test_who_comes_by_ipv4_to_where_both_are_listened_for_is_one_household() -> None:
+    assert household("::ffff:192.0.2.1") == household("192.0.2.1") == "192.0.2.1"
+    assert household("::ffff:192.0.2.2") != household("::ffff:192.0.2.1")
 
 
 async def test_a_program_pages_through_more_than_a_thousand_messages(ocean: Ocean, owner: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import string
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,10 +20,12 @@ from ocean.context import Caller, Ocean
 from ocean.core.searched import plain as plain_text
 from ocean.core.searched import texts_of
 from ocean.errors import OceanError
+from ocean.index import snippets as snippets_
 from ocean.index import vectors as vectors_
+from ocean.index.analysis import STEMMED, Sought
 from ocean.index.embedder import normalised
 from ocean.index.scope import Entry, Scope
-from ocean.index.snippets import near
+from ocean.index.snippets import Marker, near
 from ocean.services.data import records
 from ocean.services.query import indexing as indexing_
 from ocean.services.query.search import search
@@ -329,6 +332,27 @@ async def test_what_a_typo_found_is_marked(sea: Ocean, alice: Caller) -> None:
         results = (await search(sea, alice, prefix="typo", text=typed, wait=True))["results"]
         assert len(results) == 2
         assert all(f"<mark>{word}</mark>" in found_["snippet"] for found_ in results)
+
+
+def test_a_text_of_many_wanted_words_is_marked_in_one_walk() -> None:
+    text = " ".join(f"aa{a}{b}" for a in string.ascii_letters for b in string.ascii_letters)[:20_000]
+    begun, all_begin = time.process_time(), Marker(Sought(), ("aa",))
+    for _ in range(5):
+        assert "<mark>aa" in (all_begin.snippet(text, "en") or "")
+    alike = Marker(Sought(like={f"aabb{letter}cc": 2 for letter in string.ascii_lowercase}), ())
+    for number in range(5):
+        alike.snippet(" ".join(f"aabb{number}{a}{b}" for a in string.ascii_letters for b in string.ascii_letters), "en")
+    assert time.process_time() - begun < 1
+
+
+def test_stems_are_kept_for_so_many_words_whatever_languages_are_named() -> None:
+    marker = Marker(Sought({"nothing"}), ())
+    for number in range(60):
+        words_there = " ".join(f"{number}x{other}" for other in range(2_000))
+        marker.snippet(words_there, f"q{number % 10}")
+    kept = snippets_._stems_of("")
+    assert len(kept.of) < 20_000
+    assert snippets_._stems_of.cache_info().currsize < len(STEMMED) + 2
 
 
 @given(st.text("abc", max_size=7), st.text("abc", max_size=7), st.integers(0, 2))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 
 import pytest
 
@@ -122,3 +124,30 @@ async def test_a_scan_that_takes_too_long_is_ended(ocean: Ocean, alice: Caller, 
         await ocean.engine.scan(endless)
     assert caught.value.code == "LIMIT_REACHED"
     assert (await ocean.engine.scan("SELECT 1"))[0][0] == 1
+
+
+async def test_a_bulk_that_takes_many_folders_takes_a_time_for_each(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    async def taken(who: Caller, top: str, count: int) -> float:
+        begun = time.process_time()
+        await records.bulk(ocean, who, ops=[{"route": f"{top}/{number}", "key": "k", "payload": 1} for number in range(count)], brief=True)
+        return time.process_time() - begun
+
+    few, many = await taken(alice, "few", 1000), await taken(alice, "many", 8000)
+    assert many < 20 * few  # and not the square of eight
+    for route in ("many", "many/5"):
+        with pytest.raises(OceanError) if route == "many/5" else contextlib.nullcontext():
+            await records.save(ocean, bob, route=route, key="mine", payload=1)
+    assert (await ocean.reader.rules("many"))["many"] is None  # folders of somebody else lie beneath
+
+
+async def test_a_folder_is_not_taken_above_one_of_the_same_batch(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    writes = [
+        Write([Op("save", "deep/down/here", "k", "1")], str(alice.key)),
+        Write([Op("save", "deep", "k", "1"), Op("save", "deep/other", "k", "1")], str(bob.key)),
+        Write([Op("save", "deep/down", "k", "1")], str(alice.key)),
+    ]
+    await asyncio.gather(*(ocean.log.append(write) for write in writes))
+    rules = {**(await ocean.reader.rules("deep/down/here")), **(await ocean.reader.rules("deep/other"))}
+    assert {route: rule.owner if rule else None for route, rule in rules.items()} == {
+        "deep": None, "deep/down": alice.key, "deep/down/here": alice.key, "deep/other": bob.key,
+    }  # fmt: skip

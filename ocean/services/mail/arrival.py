@@ -13,6 +13,7 @@ from ocean.services.mail.parsing import Parsed, parse
 from ocean.store.mail import Mailbox
 
 _DEAR = (b"text/html", b"text/calendar")  # what takes its time to read
+_PARTS = 3  # that have parts: more may lie one in another
 _READERS = ThreadPoolExecutor(4, "read")  # what is hard to read holds up no other work in threads
 IN_LOOP = 16 * 1024  # bytes of a message that is read on the loop: a thread would take longer to begin
 HOPS = 50  # that a message may have come by (RFC 5321, 6.3)
@@ -45,4 +46,4 @@ def _quick(raw: bytes) -> bool:
     if len(raw) > IN_LOOP:
         return False
     lower = raw.lower()
-    return not any(kind in lower for kind in _DEAR)
+    return not any(kind in lower for kind in _DEAR) and lower.count(b"multipart/") <= _PARTS

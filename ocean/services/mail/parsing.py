@@ -35,6 +35,7 @@ _READ = frozenset(("message-id", "references", "in-reply-to", "from", "to", "cc"
 _ONE = r"[^\s<>,;:\"()\\\[\]]+@[^\s<>,;:\"()\\\[\]]+"
 _SIMPLE = re.compile(rf"([A-Za-z0-9 ._-]*)<({_ONE})>|({_ONE})")  # one address, with a plain name or none
 MAX_BOUNDARIES = 2000  # lines that may begin a part
+MAX_LOOKS = 5_000_000  # the library looks at each line for the end of each part that is open
 MAX_PARAMETERS = 1000  # bytes of a header with parameters
 MAX_DECODED, MAX_WORDS = 120, 100  # headers whose words are decoded, and words of one
 _PARAMETERS = re.compile(rb"(?im)^(content-(?:type|disposition|transfer-encoding|id))[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*")
@@ -113,7 +114,7 @@ def parse(raw: bytes) -> Parsed:
 
 def _tamed(raw: bytes, found: Parsed) -> bytes:
     """Without what the library would read for ages: it takes the square of a header with parameters, and reads all parts before any."""
-    if raw.count(b"\r\n--") > MAX_BOUNDARIES:
+    if raw.count(b"\n--") > MAX_BOUNDARIES or raw.count(b"\n") * raw.lower().count(b"multipart/") > MAX_LOOKS:
         found.faults.append("it has too many parts to be read")
         head = mail.head_of(raw)
         return _PARAMETERS.sub(b"", head) + raw[len(head) :]

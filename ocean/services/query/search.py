@@ -41,6 +41,7 @@ CANDIDATES = 100  # of each half of a hybrid search, at least
 SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
 MAX_MARKED = 256 * 1024  # characters of a record that is looked into for a snippet
 _RRF = 60  # Cormack, Clarke, Buettcher 2009
+MARKED_AT_ONCE = 64 * 1024  # characters of an answer that are marked on the loop
 AT_ONCE = 30  # records that are read at once
 _FEW_CLOSED = 20  # folders
 _FEW_WORDS = 8  # a question of more is answered in a thread
@@ -74,7 +75,7 @@ async def search(
     if not searched and where is None:
         _nothing(ocean, asked, scope)
     marker = Marker(sought, asked.words.begun) if sought.stems or asked.words.begun else None
-    results = [_shown(drop, hit, marker) for hit, drop in there]
+    results = await _all_shown(ocean, caller, there, marker)
     answer: dict[str, Any] = {"results": results, "count": len(results), "searched": searched, "mode": asked.mode}
     if counted:
         places = await _places(ocean, caller, asked, scope, hits)
@@ -247,6 +248,16 @@ def _nothing(ocean: Ocean, asked: _Asked, scope: Scope) -> None:
             raise OceanError("DIMENSION_MISMATCH", f"The vector has {len(asked.own)} dimensions; those in {scope.route!r} have {there}.")
         raise OceanError("NO_VECTORS", f"There are no vectors {where}.", hint)
     raise OceanError("NO_TEXT_CONTENT", f"There are no texts {where}.", hint)
+
+
+async def _all_shown(ocean: Ocean, caller: Caller, there: list[tuple[Hit, Drop]], marker: Marker | None) -> list[dict[str, Any]]:
+    def work() -> list[dict[str, Any]]:
+        return [_shown(drop, hit, marker) for hit, drop in there]
+
+    if marker is None or sum(len(drop.payload or "") for _, drop in there) <= MARKED_AT_ONCE:
+        return work()
+    async with ocean.turns.of(*caller.holders):
+        return await asyncio.to_thread(work)
 
 
 def _shown(drop: Drop, hit: Hit, marker: Marker | None) -> dict[str, Any]:
