@@ -95,6 +95,8 @@ def _affected(body: dict[str, Any]) -> None:
     what = f"{body['affected']} {queued or 'record'}{'' if body['affected'] == 1 else 's'}"
     if body.get("dry"):
         click.echo(f"{what} would be queued; nothing was." if queued else f"{what} would change; nothing was changed.")
+        if "most" in body:
+            click.echo(f"That is more than the {body['most']} that one statement changes: narrow it with where, or do it in parts.")
         return
     if queued and body.get("results"):
         table(body["results"])

@@ -30,6 +30,7 @@ from ocean.services.query.indexing import Indexing
 from ocean.services.query.search import search
 from ocean.store.reader import now
 from ocean.store.schema import migrate
+from ops.bench.queries import caught_up
 from ops.bench.table import Row
 from tests.conftest import Running
 
@@ -219,7 +220,7 @@ def relevance(running: Running) -> list[Row]:
         ]
         assert running.post("/bulk", {"ops": ops}, secret).ok
     found = []
-    _come(running, secret)
+    caught_up(running)
     for mode, target in (("text", 0.357), ("hybrid", 0.374)):
         total = 0.0
         for question in questions:
@@ -228,13 +229,6 @@ def relevance(running: Running) -> list[Row]:
             total += _ndcg([result["key"] for result in answer["results"]], grades[str(question["id"])])
         found.append(Row(f"nDCG@10 on Cranfield, {mode}", total / len(questions), None, None, target))
     return found
-
-
-def _come(running: Running, secret: str) -> None:
-    """Returns when the index has taken in all that was written before; it may have a hundred thousand records to go."""
-    begun = time.monotonic()
-    while not running.post("/search", {"prefix": "cranfield", "text": "wing", "wait": True}, secret).ok:
-        assert time.monotonic() - begun < 120, "the index does not keep up"
 
 
 def _ndcg(keys_: list[str], grades: dict[str, int]) -> float:
