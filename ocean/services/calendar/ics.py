@@ -1,4 +1,4 @@
-"""Calendars as text (RFC 5545, 5546), made of events and read back, by icalendar."""
+"""Calendars as text (RFC 5545, 5546), made of events and read back, by icalendar: 3 MB of a process, from when there is one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
-
-import icalendar
-from icalendar import Calendar, FreeBusy, vCalAddress, vPeriod, vRecur
+from typing import TYPE_CHECKING, Any
 
 from ocean.core.accounts import is_address
 from ocean.core.events import Change, Event, show_when
 from ocean.services.calendar.zones import timezone
+
+if TYPE_CHECKING:
+    import icalendar
+    from icalendar import Calendar, vCalAddress
 
 MAX_BYTES, MAX_LINES = 128 * 1024, 2000  # of a calendar that came by mail
 _ID = "-//Infinite Ocean//Calendar//EN"
@@ -44,6 +45,8 @@ def message(method: str, placed: Placed, only: Sequence[str] | None = None) -> s
 
 def busy(start: datetime, end: datetime, times: Sequence[tuple[datetime, datetime]], uid: str) -> bytes:
     """When somebody has no time (VFREEBUSY)."""
+    from icalendar import FreeBusy, vPeriod
+
     made, part = _calendar("PUBLISH"), FreeBusy()
     for name, value in (("uid", uid), ("dtstamp", datetime.now(UTC)), ("dtstart", start.astimezone(UTC)), ("dtend", end.astimezone(UTC))):
         part.add(name, value)
@@ -54,6 +57,8 @@ def busy(start: datetime, end: datetime, times: Sequence[tuple[datetime, datetim
 
 
 def _calendar(method: str) -> Calendar:
+    from icalendar import Calendar
+
     made = Calendar()
     for name, value in (("prodid", _ID), ("version", "2.0"), ("calscale", "GREGORIAN"), ("method", method)):
         made.add(name, value)
@@ -76,6 +81,8 @@ def _written(made: Calendar, placed: Iterable[Placed], *, people: bool, only: Se
 
 
 def _component(placed: Placed, event: Event, change: Change | None, *, people: bool, only: Sequence[str] | None) -> icalendar.Event:
+    import icalendar
+
     made = icalendar.Event()
     made.add("uid", _text(placed.uid))
     made.add("dtstamp", placed.changed)
@@ -93,7 +100,7 @@ def _component(placed: Placed, event: Event, change: Change | None, *, people: b
     if change is not None:
         made.add("recurrence-id", _when(event, change.at))
     elif event.rule:
-        made.add("rrule", vRecur.from_ical(event.rule.upper().removeprefix("RRULE:")))
+        made.add("rrule", icalendar.vRecur.from_ical(event.rule.upper().removeprefix("RRULE:")))
         gone = [*event.without, *(one.at for one in event.changes if one.event is None)]
         if gone:
             made.add("exdate", [_when(event, at) for at in sorted(gone)], parameters={"VALUE": "DATE"} if event.span.all_day else {})
@@ -112,6 +119,8 @@ def _people(made: icalendar.Event, event: Event, only: Sequence[str] | None) -> 
 
 
 def _person(address: str, **params: str) -> vCalAddress:
+    from icalendar import vCalAddress
+
     found = vCalAddress(f"mailto:{address}")
     for name, value in params.items():
         if shown := re.sub(r'[\n":;,^]+', " ", _text(value)).strip()[:200]:
@@ -151,6 +160,8 @@ def parse(raw: bytes) -> list[Received]:
     """What a calendar says. Raises ValueError for what is none."""
     if len(raw) > MAX_BYTES or raw.count(b"\n") > MAX_LINES:
         raise ValueError("the calendar is too large")
+    from icalendar import Calendar
+
     try:
         found = Calendar.from_ical(raw)
         if not isinstance(found, Calendar) or found.name != "VCALENDAR":
