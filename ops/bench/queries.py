@@ -142,10 +142,11 @@ def imported(running: Running, run: Callable[..., Any], folder: Path) -> Row:
 
 def caught_up(running: Running) -> None:
     """Returns when the index has taken in all that was written before; it may have a hundred thousand records to go."""
-    secret = keys.generate().secret
-    assert running.post("/drop", {"route": "caught/up", "payload": {"text": "last of all"}}, secret).ok
+    pair = keys.generate()
+    route, secret = f"{pair.public}/last", pair.secret
+    assert running.post("/drop", {"route": route, "payload": {"text": "last of all"}}, secret).ok
     begun = time.monotonic()
-    while not running.post("/search", {"prefix": "caught/up", "text": "last", "wait": True}, secret).ok:
+    while not running.post("/search", {"prefix": route, "text": "last", "wait": True}, secret).ok:
         assert time.monotonic() - begun < 120, "the index does not keep up"
 
 
