@@ -48,6 +48,10 @@ Mark = tuple[int, int, str]  # where a word begins and ends, and its stem
 def near(word: str, other: str, most: int) -> bool:
     """Whether two words are at most so many letters apart: one more, one less, another, or two that stand the other way round (optimal
     string alignment)."""
+    same = _shared(word, other)  # what both begin and end with takes no change
+    word, other = word[same:][::-1], other[same:][::-1]
+    same = _shared(word, other)
+    word, other = word[same:], other[same:]
     before: list[int] = []
     last = list(range(len(other) + 1))
     for i, letter in enumerate(word, 1):
@@ -63,11 +67,23 @@ def near(word: str, other: str, most: int) -> bool:
     return last[-1] <= most
 
 
+def _shared(word: str, other: str) -> int:
+    """With how many letters both begin."""
+    count = 0
+    for letter, there in zip(word, other, strict=False):
+        if letter != there:
+            break
+        count += 1
+    return count
+
+
 class Marker:
     """Shows where texts have what was asked for: some stems, words like some, and words that begin in some ways."""
 
     def __init__(self, sought: Sought, starts: tuple[str, ...]) -> None:
-        self._wanted, self._like, self._starts = sought.stems, dict(list(sought.like.items())[:_LIKE]), starts
+        self._wanted, self._starts = sought.stems, starts
+        self._like = [(word, most, frozenset(word)) for word, most in list(sought.like.items())[:_LIKE]]
+        self._lengths = {len(word) + more for word, most, _ in self._like for more in range(-most, most + 1)}
         self._meant: dict[str, bool] = {}
         self._words: dict[str, set[str]] = {}  # of each language those that are known to have one of the stems
         self._left, self._compared = _ALL, 0
@@ -102,13 +118,13 @@ class Marker:
         mine = self._words.get(language)
         if mine is None:
             mine = self._words[language] = set().union(*(known.words.get(stem, ()) for stem in self._wanted))
-        there = {word for word in _ASCII_WORD.findall(text) if len(word) <= LONGEST}
+        there = set(_ASCII_WORD.findall(text))
         for word in there.difference(known.of):
-            if not known.learn(word).isdisjoint(self._wanted):
+            if len(word) <= LONGEST and not known.learn(word).isdisjoint(self._wanted):
                 mine.add(word)
         marked = there & mine
         if self._starts or self._like:
-            marked |= {word for word in there if self._is_meant(word)}
+            marked |= {word for word in there if (self._starts or len(word) in self._lengths) and self._is_meant(word)}
         if len(marked) > _FEW:  # one walk over the text, and not one for each
             return [(at.start(), at.end(), known.of.get(at[0], at[0])) for at in _ASCII_WORD.finditer(text) if at[0] in marked]
         return sorted(mark for word in marked for mark in _places(text, word, known.of.get(word, word)))
@@ -131,8 +147,8 @@ class Marker:
         return known
 
     def _is_like(self, word: str) -> bool:
-        for wanted, most in self._like.items():
-            alike = abs(len(word) - len(wanted)) <= most and len(set(word) ^ set(wanted)) <= 2 * most
+        for wanted, most, letters in self._like:
+            alike = abs(len(word) - len(wanted)) <= most and len(letters.symmetric_difference(word)) <= 2 * most
             if alike and len(word) <= _LIKE_LONGEST and self._compared < _COMPARED:
                 self._compared += 1
                 if near(wanted, word, most):
