@@ -73,7 +73,7 @@ def serve(name: str, values: dict[str, str]) -> None:
     host, port = settings.address(values, listens)
     if "OCEAN_SUPERVISOR" not in os.environ:  # it has looked already, and says where all are
         check_free(values, addresses_of(name, values))
-        if name == "view":
+        if name in ("view", "mail"):
             check_files(values)
         click.echo(f"ocean: the {name} process is at http://{values[listens]}", err=True)
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
