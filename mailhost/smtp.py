@@ -23,7 +23,7 @@ from ocean.services.mail.delivering import bounced_id
 from ocean.services.mail.returning import came_back, may_come_back
 from ocean.store import outbox
 from ocean.store.mail import Mailbox, mailbox
-from ocean.turns import household
+from ocean.turns import household, plain_ip
 
 FRESH = 1.0  # seconds in which what was seen of a mailbox when it was named still holds when the message is there
 MAX_SESSIONS, MAX_OF_ONE = 1000, 50  # that are open, and of one address
@@ -235,7 +235,7 @@ class _Asking:
 
 def _ip(session: Any) -> str:
     peer = session.session.peer if session.session is not None else None
-    return str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+    return plain_ip(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
 def _code_of(fault: OceanError) -> str:

@@ -73,14 +73,20 @@ class _Turn:
 
 
 @lru_cache(maxsize=10_000)
-def household(ip: str) -> str:
-    """The address, or for IPv6 its /64: one household has all of that. What limits count by."""
+def plain_ip(ip: str) -> str:
+    """The address; who comes by IPv4 to where both are listened for has that of IPv4."""
     try:
-        address = ipaddress.ip_address(ip)
+        mapped = ipaddress.IPv6Address(ip).ipv4_mapped
     except ValueError:
         return ip
-    if isinstance(address, ipaddress.IPv4Address):
+    return str(mapped) if mapped is not None else ip
+
+
+@lru_cache(maxsize=10_000)
+def household(ip: str) -> str:
+    """The address, or for IPv6 its /64: one household has all of that. What limits count by."""
+    ip = plain_ip(ip)
+    try:
+        return str(ipaddress.IPv6Network((ip, 64), strict=False))
+    except ValueError:
         return ip
-    if address.ipv4_mapped is not None:  # who comes by IPv4 to where both are listened for
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))

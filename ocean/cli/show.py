@@ -79,14 +79,12 @@ def _beside(body: dict[str, Any], rows: list[Any]) -> None:
     if rows and rows[0] is body:
         return
     facets = body.get("facets")
+    told: dict[str, Any] = {}
     for name, values in facets.items() if isinstance(facets, dict) else ():
         each = ((one.get("value"), one.get("count")) for one in values if isinstance(one, dict))
-        said = ", ".join(f"{'nothing' if found is None else _cell(found)} {count}" for found, count in each)
-        click.echo(f"{click.style(visible(name), fg='cyan')}: {visible(said)}")
-    for name, value in body.items():
-        if name not in _ABOUT and name != "facets" and value != rows:
-            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            click.echo(f"{click.style(visible(name), fg='cyan')}: {visible(said)}")
+        told[name] = ", ".join(f"{'nothing' if found is None else _plain(found)} {count}" for found, count in each)
+    told |= {name: value for name, value in body.items() if name not in _ABOUT and name != "facets" and value != rows}
+    lines(list(told), list(told.values()), first=True)
 
 
 def _affected(body: dict[str, Any]) -> None:
@@ -185,7 +183,7 @@ def lines(columns: list[str], row: list[Any], *, first: bool) -> None:
         click.echo()
     for name, value in zip(columns, row, strict=True):
         if value is not None:
-            text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            text = visible(_plain(value))
             said = text if "\n" not in text.strip() else "\n" + "\n".join(f"    {line}" for line in text.rstrip().split("\n"))
             click.echo(f"{click.style(visible(name), fg='cyan')}: {said}")
 
@@ -212,4 +210,8 @@ def _cell(value: Any) -> str:
         return escape("\n".join(value))
     if isinstance(value, dict) and value and all(isinstance(item, list) for item in value.values()):  # grants: who may what
         return escape("\n".join(f"{name}: {', '.join(map(str, item))}" for name, item in value.items()))
-    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return escape(_plain(value))
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from ocean.turns import plain_ip
+
 
 def client_ip(request: Any) -> str:
     """The peer, or what a configured proxy says of it."""
-    peer = (request.ip or "").removeprefix("::ffff:")  # IPv4, where both are listened for
+    peer = plain_ip(request.ip or "")
     trusted = request.app.ctx.proxies
     if not trusted:
         return peer

@@ -114,7 +114,8 @@ def parse(raw: bytes) -> Parsed:
 
 def _tamed(raw: bytes, found: Parsed) -> bytes:
     """Without what the library would read for ages: it takes the square of a header with parameters, and reads all parts before any."""
-    if raw.count(b"\n--") > MAX_BOUNDARIES or raw.count(b"\n") * raw.lower().count(b"multipart/") > MAX_LOOKS:
+    lower = raw.lower()
+    if raw.count(b"\n--") > MAX_BOUNDARIES or raw.count(b"\n") * lower.count(b"multipart/") > MAX_LOOKS:
         found.faults.append("it has too many parts to be read")
         head = mail.head_of(raw)
         return _PARAMETERS.sub(b"", head) + raw[len(head) :]
@@ -125,7 +126,7 @@ def _tamed(raw: bytes, found: Parsed) -> bytes:
         found.faults.append("it has a header that is too long to be read")
         return header[1] + b": application/octet-stream"
 
-    if b"content-" not in raw.lower():
+    if b"content-" not in lower:
         return raw
     return _PARAMETERS.sub(shorter, raw)
 
