@@ -10,7 +10,7 @@ import click
 
 from ocean.cli import show
 from ocean.cli.operator import existing, with_engine, with_ocean
-from ocean.cli.options import as_json, data, fail, store
+from ocean.cli.options import as_json, data, fail, names_a_key, store
 from ocean.errors import OceanError
 
 
@@ -80,7 +80,7 @@ def outbox(as_json: bool, **given: str | None) -> None:
         click.echo("There is no message.")
 
 
-@click.command()
+@click.command(context_settings=names_a_key)
 @click.argument("username")
 @click.argument("key")
 @data

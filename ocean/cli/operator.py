@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ocean import settings
 from ocean.cli import show
-from ocean.cli.options import as_json, data, fail, load, store
+from ocean.cli.options import as_json, data, fail, load, names_a_key, store
 from ocean.core import keys
 from ocean.errors import OceanError
 
@@ -154,7 +154,7 @@ def io_() -> None:
     """The operator's io: given to keys, and what came of it."""
 
 
-@io_.command("grant")
+@io_.command("grant", context_settings=names_a_key)
 @click.argument("key")
 @click.argument("amount", type=int)
 @as_json

@@ -13,6 +13,7 @@ from ocean import settings
 data = click.option("--data", "OCEAN_DATA", metavar="DIR", help="the data folder")
 store = click.option("--store", "OCEAN_STORE", metavar="URL", help="postgres://... instead of SQLite in the data folder")
 as_json = click.option("--json", "as_json", is_flag=True, help="as JSON, for scripts")
+names_a_key = {"ignore_unknown_options": True}  # for a command that is given a public key: one in 64 begins with a '-'
 _ADDRESSES = [
     data,
     store,

@@ -53,8 +53,12 @@ def _decode(text: str) -> bytes | None:
 
 
 def generate() -> Pair:
-    secret = SECRET_PREFIX + _encode(secrets.token_bytes(32))
-    return Pair(public_of(secret), secret)
+    """A new pair. Its public half begins with no '-', which a shell's command would read as an option."""
+    while True:
+        secret = SECRET_PREFIX + _encode(secrets.token_bytes(32))
+        public = public_of(secret)
+        if not public.startswith("-"):
+            return Pair(public, secret)
 
 
 def is_public(text: str) -> bool:

@@ -68,6 +68,14 @@ def test_a_table_shows_every_column(server: Running, secret: str) -> None:
     assert "hers" in shown
 
 
+def test_a_key_that_begins_with_a_dash_is_no_option(server: Running) -> None:
+    public = public_of("osk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACE")
+    assert public.startswith("-")
+    for command in (("mail", "give", "dashed-box"), ("io", "grant")):
+        done = ocean(*command, public, *(("5",) if command[0] == "io" else ()), "--data", str(server.data), url=server.api)
+        assert done.returncode == 0, done.stderr
+
+
 def test_what_was_queued_is_not_called_changed(server: Running, secret: str) -> None:
     assert server.drops('save queued/a @k mail: "ada@example.com"', secret).ok
     given = ocean("mail", "give", "queued-box", public_of(secret), "--data", str(server.data), url=server.api, key=secret)

@@ -16,6 +16,14 @@ DEVICE, ME, YOU = (keys.generate().public for _ in range(3))
 MINE = Claim(ME, "camera", "device", 5)
 
 
+def test_no_new_key_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = iter([(33).to_bytes(32, "big"), (34).to_bytes(32, "big")])  # of the first, the public half begins with a '-'
+    monkeypatch.setattr(keys.secrets, "token_bytes", lambda _: next(seeds))  # type: ignore[attr-defined]
+    pair = keys.generate()
+    assert pair.secret.endswith("AAACI")
+    assert not pair.public.startswith("-")
+
+
 @pytest.mark.parametrize("text", ["alice", "a@b", "@x.org", "a b@x.org", "a@x.org\n", "-a@x.org", None, 5, "a" * 250 + "@x.org"])
 def test_what_is_no_address(text: Any) -> None:
     assert code(lambda: accounts.canonical_email(text)) == "INVALID_EMAIL"
