@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocean import settings as settings_
+from ocean.causes import Causes
 from ocean.core import keys
 from ocean.core.access import Scoped
 from ocean.egress.broker import Broker
@@ -29,6 +30,7 @@ from ocean.usage import Usage
 
 if TYPE_CHECKING:
     from ocean.core.cards import Card
+    from ocean.services.automate.functions import Functions
     from ocean.services.live.broadcasts import Broadcasts
     from ocean.services.query.indexing import Indexing
 
@@ -103,6 +105,8 @@ class Ocean:
     dns: Dns = field(default_factory=Dns)
     searching: Indexing | None = None  # in a process that searches: the API server
     live: Broadcasts | None = None  # there too
+    running: Functions | None = None  # and there
+    causes: Causes = field(default_factory=Causes)
 
     @classmethod
     async def open(cls, settings: Mapping[str, str]) -> Ocean:
@@ -130,8 +134,17 @@ class Ocean:
             raise OceanError("SERVER_BUSY", "This process does not broadcast.", "Ask the API server.")
         return self.live
 
+    @property
+    def functions(self) -> Functions:
+        """Raises SERVER_BUSY in a process that runs none."""
+        if self.running is None:
+            raise OceanError("SERVER_BUSY", "This process runs no functions.", "Ask the API server.")
+        return self.running
+
     async def close(self) -> None:
         """Answers what was accepted, and lets go of the store."""
+        if self.running is not None:
+            await self.running.close()
         await self.log.close()
         await self.ledger.close()
         if self.searching is not None:

@@ -44,6 +44,8 @@ CODES: dict[str, tuple[int, str]] = {
     "INVALID_TOKEN": (400, "The token of a sign-in is not one, or was used."),
     "TOKEN_EXPIRED": (400, "The token of a sign-in is too old."),
     "AUTH_RATE_LIMITED": (429, "Too many sign-ins were asked for this address."),
+    "FUNCTION_ERROR": (422, "A function failed, or is none."),
+    "FUNCTION_TIMEOUT": (504, "A function took longer than it may."),
     "NOT_AVAILABLE": (400, "Not in this version yet, or not set up on this server."),
     "INTERNAL_ERROR": (500, "The server failed; the log names the request id."),
     "SERVER_BUSY": (503, "The server is at capacity."),

@@ -143,6 +143,9 @@ SETTINGS = (
     Setting("OCEAN_SMTP_GREYLIST", "0", "seconds that a host that was never here waits until its mail is taken; 0: none waits", "number"),
     Setting("OCEAN_SMTP_BLOCKLISTS", "", "DNS zones that list hosts no mail is taken from, such as zen.spamhaus.org, comma-separated"),
     Setting("OCEAN_SPAM_FILTER", "", "the address of an rspamd that scores what comes in, http://HOST:11333", "url"),
+    Setting("OCEAN_FUNCTIONS", "true", "whether people's functions are run; it wants bubblewrap", "flag"),
+    Setting("OCEAN_FUNCTION_MEMORY", "256", "megabytes of memory that one function's process may have", "number"),
+    Setting("OCEAN_JOB_SECONDS", "900", "seconds that a function may take that nobody waits for (async)", "number"),
     Setting("OCEAN_TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For counts, comma-separated", "networks"),
     Setting("OCEAN_KEYS_PER_HOUR", "60", "key pairs made for one address in an hour", "number"),
     Setting(

@@ -14,9 +14,10 @@ SIDE_BY_SIDE = 2  # of one caller: fewer than there are threads to scan in
 
 
 class Turns:
-    """SIDE_BY_SIDE turns at a time for each address, and for each key from however many addresses."""
+    """So many turns at a time for each address, and for each key from however many addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, side_by_side: int = SIDE_BY_SIDE, says: str = "Too many queries of yours wait.") -> None:
+        self._side_by_side, self._says = side_by_side, says
         self._locks: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     def of(self, *holders: str) -> _Turn:
@@ -24,9 +25,9 @@ class Turns:
         return _Turn(self, holders)
 
     async def enter(self, holder: str) -> None:
-        lock, waiting = self._locks.get(holder) or (asyncio.Semaphore(SIDE_BY_SIDE), 0)
+        lock, waiting = self._locks.get(holder) or (asyncio.Semaphore(self._side_by_side), 0)
         if waiting >= MOST:
-            raise OceanError("LIMIT_REACHED", "Too many queries of yours wait.", "Let some of them end first.")
+            raise OceanError("LIMIT_REACHED", self._says, "Let some of them end first.")
         self._locks[holder] = (lock, waiting + 1)
         try:
             await lock.acquire()

@@ -11,12 +11,14 @@ from ocean.api import accounts, blobs, exports, jmap, mail, openapi, streams, tw
 from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus import bus_of
+from ocean.commands import offered
 from ocean.commands.dispatch import execute, parse, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
-from ocean.followers import hooks, indexer, indexes, reaper
+from ocean.followers import hooks, indexer, indexes, jobs, reaper
 from ocean.http.answers import NOTHING_HERE, Answer, as_ocean_error, json_
 from ocean.http.app import app, follow
+from ocean.services.automate.functions import Functions
 from ocean.services.data.embeds import keep_counting
 from ocean.services.live.broadcasts import Broadcasts
 from ocean.services.live.hub import Hub
@@ -65,6 +67,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         await ocean.searching.open()
         ocean.live = Broadcasts(ocean, bus_of(ocean.settings, ocean.data))
         await ocean.live.open()
+        ocean.running = Functions(ocean, offered.ask)
         server.ctx.meter.gauge("ocean_listeners", "Listeners to broadcasts.", lambda: ocean.live.count if ocean.live else 0)
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)
 
@@ -77,6 +80,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
     follow(server, indexes.run)
     follow(server, indexer.run)
     follow(server, hooks.run)
+    follow(server, jobs.run)
     follow(server, keep_counting)
     server.ctx.protocol, server.ctx.quick = QuickProtocol, Table()
     server.ctx.answer_error, server.ctx.quick_inline = answer_error, not settings["OCEAN_STORE"]

@@ -78,7 +78,7 @@ class Reader:
             raise OceanError("PAYLOAD_TOO_LARGE", says, "Send less at once, and large content as a file.")
         args: dict[str, Any] = {}
         body: dict[str, Any] = {}
-        if self._twin.whole_body:
+        if self._twin.whole_body and (request.body or not self._twin.may_be_empty):
             args[self._twin.whole_body] = decode(request.body)
         elif self._body:
             body = self._fields(request.body)

@@ -32,6 +32,7 @@ class Twin:
     args: tuple[Arg, ...] = ()
     status: int = 200
     whole_body: str | None = None  # the argument that the whole body is
+    may_be_empty: bool = False  # the body, which gives no argument then
 
 
 ROUTE = Arg("route", "text", "path", required=True)

@@ -15,7 +15,6 @@ async def _not_yet(ocean: Ocean, caller: Caller, **args: Any) -> dict[str, Any]:
 
 # name -> (forms, example)
 _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
-    "run": (("run ROUTE [REQUEST:object] [async ASYNC:flag]",), 'run fn/greet { name: "world" }'),
     "every": (("every SCHEDULE NAME:label run ROUTE [REQUEST:object]",), "every 5 minutes health-check: run fn/ping"),
     "schedules": (("schedules",), "schedules"),
     "schedule delete": (("schedule delete NAME:text",), 'schedule delete "daily-report"'),

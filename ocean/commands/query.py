@@ -123,7 +123,7 @@ COMMANDS = (
     Command("explain", ("explain ASKED:statement",), "The plan of a find: the SQL that is run, and how the engine goes about it.",
             "explain find users where age > 21", _explain, answer="sql: text, plan: text[], index: text|null"),
     Command("status", ("status JOB:text", "status ROUTE"), "A folder's schema, indexes and counts; in quotes, a job.",
-            "status users", status, (Twin("GET", "/schema/<route:path>", (ROUTE,)),), answer="status"),
+            "status users", status, (Twin("GET", "/schema/<route:path>", (ROUTE,)),), answer="status | job"),
     Command("define", ("define ROUTE:text [version VERSION:text] fields FIELDS:changes",
                        "define NAME:name [version VERSION:text] fields FIELDS:changes [views VIEWS:object]"),
             'Say what the records of a folder ("in quotes") must be, or make a pattern.',

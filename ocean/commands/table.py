@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grammar import Language
-from ocean.commands import access, calendar, data, domains, live, mail, money, pages, planned, query
+from ocean.commands import access, automate, calendar, data, domains, live, mail, money, pages, planned, query
 from ocean.commands.command import Command
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
@@ -24,7 +24,7 @@ async def help_(ocean: Ocean, caller: Caller, *, word: str | None = None, more: 
 
 _ALL = (
     *data.COMMANDS, *query.COMMANDS, *access.COMMANDS, *live.COMMANDS, *pages.COMMANDS, *domains.COMMANDS, *money.COMMANDS, *mail.COMMANDS,
-    *calendar.COMMANDS,
+    *calendar.COMMANDS, *automate.COMMANDS,
     Command("help", ("help", "help WORD:word [MORE:word]"), "The commands.", "help find", help_, answer="commands: help[]"),
     *planned.COMMANDS,
 )  # fmt: skip

@@ -14,6 +14,7 @@ IO = "io"
 WHOLE = 100  # hundredths of one io
 ISSUE = "@issue"  # where money comes from and where burnt money goes: what it is short of is what there is
 FEES = "@fees"
+HELD = "@held"  # what was paid for what is not done yet
 MOST = 2**53 - 1  # of any amount, and of all there is of a value: a number of JSON that every reader keeps exact
 
 

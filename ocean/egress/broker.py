@@ -38,7 +38,7 @@ class EgressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: `body` is cut at MAX_ANSWER bytes; the names of `headers` are in lower case."""
+    """What came back: `body` is cut at MAX_ANSWER bytes, or as many as were asked for; the names of `headers` are in lower case."""
 
     status: int
     body: bytes
@@ -109,9 +109,10 @@ class Broker:
         return await self.request("POST", url, body, headers, seconds=seconds)
 
     async def request(
-        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, *, seconds: float = SECONDS
-    ) -> Reply:
-        """The same, by any method."""
+        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, *, seconds: float = SECONDS,
+        most: int = MAX_ANSWER,
+    ) -> Reply:  # fmt: skip
+        """The same, by any method; `most` bytes of the answer are read."""
         address = self.check(url)
         if self._session is None:  # its library takes 18 MB of a process, and a tenth of a second: who calls nobody is without it
             library = await asyncio.to_thread(importlib.import_module, "ocean.egress.session")
@@ -119,7 +120,7 @@ class Broker:
                 self._session = self._session or library.Session(self._socket, self._resolver, self._trusts)
         if self._closed or self._session is None:
             raise EgressError("This server is being stopped.")
-        return await self._session.ask(method, address, body, headers, seconds)
+        return await self._session.ask(method, address, body, headers, seconds, most)
 
     def opens(self, address: str) -> bool:
         """Whether an address, not a name, may be connected to by anything."""

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ocean import __version__
-from ocean.egress.broker import CONNECTIONS, MAX_ANSWER, NAMES, EgressError, NotPublicError, Reply
+from ocean.egress.broker import CONNECTIONS, NAMES, EgressError, NotPublicError, Reply
 
 Where = tuple[int, int, int, str, tuple[object, ...]]
 
@@ -31,7 +31,9 @@ class Session:
             timeout=aiohttp.ClientTimeout(total=None), headers={"user-agent": f"InfiniteOcean/{__version__}"},
         )  # fmt: skip
 
-    async def ask(self, method: str, address: URL, body: bytes | None, headers: Mapping[str, str] | None, seconds: float) -> Reply:
+    async def ask(
+        self, method: str, address: URL, body: bytes | None, headers: Mapping[str, str] | None, seconds: float, most: int
+    ) -> Reply:
         """Raises EgressError."""
         try:
             async with (
@@ -39,7 +41,7 @@ class Session:
                 self._session.request(method, address, data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 told = {name.lower(): value for name, value in answer.headers.items()}
-                return Reply(answer.status, await _most(answer.content), told)
+                return Reply(answer.status, await _most(answer.content, most), told)
         except TimeoutError:
             raise EgressError(f"There was no answer within {seconds:g} s.") from None
         except NotPublicError as fault:
@@ -56,10 +58,10 @@ class Session:
         await self._session.close()
 
 
-async def _most(content: aiohttp.StreamReader) -> bytes:
-    """What is read of a body: all, up to MAX_ANSWER bytes (`read` alone gives what has come so far)."""
+async def _most(content: aiohttp.StreamReader, most: int) -> bytes:
+    """What is read of a body: all, up to so many bytes (`read` alone gives what has come so far)."""
     parts, size = [], 0
-    while size < MAX_ANSWER and (part := await content.read(MAX_ANSWER - size)):
+    while size < most and (part := await content.read(most - size)):
         parts.append(part)
         size += len(part)
     return b"".join(parts)

@@ -55,6 +55,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "signing_key": ("selector", "selector, kind, secret, created_at"),
     "invitation": ("id", "id, uid, route, key, owner, mailbox, sequence, digest, told, created_at, due_at"),
     "feed": ("id", "id, route, owner, round, created_at"),
+    "run": ("id", "id, route, author, caller, kind, request, state, result, error, held, took, created_at, done_at"),
     "hook": ("id", "id, owner, prefix, url, secret, active, retries, condition, created_at, since"),
     "delivery": (
         "id",

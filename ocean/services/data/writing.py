@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ocean.context import Caller, Ocean
+from ocean.core.access import Scoped
 from ocean.core.changes import Op, needs_payload
+from ocean.core.functions import check_scoped
 from ocean.core.payloads import dumps
 from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
 from ocean.store.engine import LOCK, Step, Steps
@@ -24,10 +26,15 @@ async def write(
     """One result for each op, or with `brief` how many they were; all or nothing, committed when it answers. `beside` are rows that are
     put with them."""
     who = caller.writer("Writing needs a key.")
+    if isinstance(who, Scoped):
+        for op in ops:
+            check_scoped(op)
     for op in ops:
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
-    return list(await ocean.log.append(Write(ops, who, _once(caller, who), beside, brief)))
+    results = list(await ocean.log.append(Write(ops, who, _once(caller, who), beside, brief)))
+    ocean.causes.wrote(result["drop_id"] for result in results if "drop_id" in result)
+    return results
 
 
 async def change(ocean: Ocean, caller: Caller, steps: Steps, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ocean import settings
 from ocean.context import Caller, Ocean
 from ocean.core import money
 from ocean.core.drop import show_io, show_time
-from ocean.core.money import FEES, IO, ISSUE, Transfer
+from ocean.core.money import FEES, HELD, IO, ISSUE, Transfer
 from ocean.errors import OceanError
 from ocean.services.access import people
 from ocean.services.data.writing import move
@@ -20,7 +20,7 @@ from ocean.store.ledger import Book, Course, Line, Move
 
 _KEYED = "io belongs to a key."
 MAX_LINES, MAX_OFFSET = 1000, 100_000
-_OWN = {ISSUE: "issue", FEES: "fees"}
+_OWN = {ISSUE: "issue", FEES: "fees", HELD: "held"}
 
 
 def fees_of(ocean: Ocean) -> tuple[int, str]:

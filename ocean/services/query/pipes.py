@@ -14,6 +14,7 @@ from ocean.core.drop import Drop
 from ocean.core.payloads import dumps, encode, loads, reach
 from ocean.core.routes import check_key, check_route
 from ocean.errors import OceanError
+from ocean.services.automate import functions
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
 from ocean.services.live import calls
@@ -34,13 +35,13 @@ async def run(ocean: Ocean, caller: Caller, args: dict[str, Any], pipe: Sequence
         raise OceanError("INVALID_VALUE", f"'then {early}' is the end of a pipe.", "Put it last.")
     if last.name not in ACTIONS:
         return await find(ocean, caller, **args, pipe=pipe)
-    if last.name == "run":
-        raise OceanError("NOT_AVAILABLE", f"'then {last.name}' is part of the language, and not yet of this version.", "The others run.")
     question = await _asked(ocean, caller, args, pipe[:-1])
     if last.name == "save":
         return await _save(ocean, caller, question, last.args)
     if last.name == "call":
         return await _call(ocean, caller, question, last.args)
+    if last.name == "run":
+        return await _run(ocean, caller, question, last.args)
     if last.name == "send email":
         return await _send(ocean, caller, question, last.args)
     if not question.pipeline.records:
@@ -128,6 +129,14 @@ async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str
         return {**answer, "dry": True, "results": []}
     ids = await calls.call(ocean, caller, args["url"], payloads) if payloads else []
     return {**answer, "results": [{"id": id_, "url": args["url"]} for id_ in ids]}
+
+
+async def _run(ocean: Ocean, caller: Caller, question: Question, args: dict[str, Any]) -> dict[str, Any]:
+    """A function, once, with all results: `{results, count}`, as a find gives them."""
+    found, _ = await question.results(ocean, caller)
+    results = _few(found)
+    function, outcome = await ocean.functions.run(caller, args["route"], {"results": results, "count": len(results)})
+    return functions.shown(caller, function, outcome)
 
 
 async def _fields(ocean: Ocean, caller: Caller, question: Question) -> tuple[list[Any], list[str]]:

@@ -1,6 +1,7 @@
 """The tables, by wing. Tortoise looks for them here."""
 
 from ocean.store.models.accounts import Account, Handle, ScopedKey
+from ocean.store.models.automate import Run
 from ocean.store.models.columns import Body, Cell, Expiring, Name, Position
 from ocean.store.models.domains import Authority, Certificate, Challenge, Domain, Ordering
 from ocean.store.models.live import Browser, Delivery, Hook
@@ -49,6 +50,7 @@ __all__ = (
     "Purchase",
     "RecordRow",
     "RuleRow",
+    "Run",
     "ScopedKey",
     "SigningKey",
     "Transfer",

@@ -1,0 +1,62 @@
+"""The system calls that a function's process may make: what Python needs to compute, and no more.
+
+No sockets, no processes, no tracing, no mounts, no keys of the kernel: what is not named here fails with EPERM, so that the function is
+told so by an exception. Threads are allowed, processes are not: `clone` is only let through with CLONE_THREAD.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import tempfile
+
+_CLONE_THREAD = 0x00010000
+_IOCTLS = (0x5421, 0x5450, 0x5451)  # FIONBIO, FIONCLEX, FIOCLEX: what Python sets on files that it opens
+_ALLOWED = (
+    # memory, files and time
+    "access", "arch_prctl", "brk", "chdir", "clock_getres", "clock_gettime", "clock_nanosleep", "close", "dup", "dup2", "dup3", "faccessat",
+    "faccessat2", "fcntl", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "gettimeofday", "lseek", "lstat", "madvise",
+    "mkdir", "mkdirat", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "newfstatat", "open", "openat", "pread64", "pwrite64", "read",
+    "readlink", "readlinkat", "readv", "rename", "renameat", "renameat2", "rmdir", "stat", "statx", "time", "unlink", "unlinkat", "write",
+    "writev",
+    # the process itself
+    "exit", "exit_group", "futex", "get_robust_list", "getegid", "geteuid", "getgid", "getpid", "getppid", "getpriority", "getrandom",
+    "getrlimit", "getrusage", "gettid", "getuid", "prlimit64", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "sched_getaffinity", "sched_yield", "set_robust_list", "set_tid_address", "setpriority", "setrlimit", "sigaltstack", "sysinfo", "times",
+    "umask", "uname", "wait4",
+    # the one socket it has, and what waits for it
+    "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "getpeername", "getsockname", "getsockopt", "pipe2", "poll",
+    "ppoll", "pselect6", "recvfrom", "select", "sendto", "socketpair",
+    # the start of the interpreter, once: what it would start has no more rights than it has
+    "execve",
+)  # fmt: skip
+
+
+@functools.cache
+def program() -> bytes:
+    """The filter as the kernel takes it (BPF). Raises ImportError or OSError where the library is missing (libseccomp2)."""
+    import pyseccomp
+
+    made = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
+    for name in _ALLOWED:
+        try:
+            made.add_rule(pyseccomp.ALLOW, name)
+        except (OSError, ValueError, TypeError):  # another machine's: there is no such call on this one
+            continue
+    made.add_rule(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
+    for number in _IOCTLS:
+        made.add_rule(pyseccomp.ALLOW, "ioctl", pyseccomp.Arg(1, pyseccomp.EQ, number))
+    made.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags lie in memory, where no filter sees them: libc takes clone then
+    with tempfile.TemporaryFile() as file:
+        made.export_bpf(file)
+        file.seek(0)
+        return file.read()
+
+
+def as_file() -> int:
+    """A descriptor that the filter can be read from."""
+    number = os.memfd_create("filter", 0)
+    os.write(number, program())
+    os.lseek(number, 0, os.SEEK_SET)
+    return number

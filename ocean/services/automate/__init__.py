@@ -1,0 +1,1 @@
+"""What people's own code does here."""

@@ -1,0 +1,36 @@
+"""What runs by itself, or for others: runs of functions."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from ocean.store.models.columns import Name
+
+
+class Run(Model):
+    """A run of a function that is known afterwards: a job, one that is paid for, or one that failed for somebody else than its author."""
+
+    id = Name(primary_key=True)
+    route = Name()
+    author = Name()
+    caller = Name()  # empty where there was no key
+    kind = fields.TextField()
+    request = fields.TextField()  # of a job that waits
+    state = fields.TextField()
+    result = fields.TextField()
+    error = fields.TextField()
+    held = fields.BigIntField()  # hundredths of an io that its caller paid and its author has not
+    took = fields.IntField(null=True)  # milliseconds
+    created_at = fields.BigIntField()
+    done_at = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "run"
+        indexes = [
+            Index(fields=("state", "created_at"), name="run_state"),
+            Index(fields=("route", "created_at"), name="run_route"),
+            Index(fields=("caller", "state"), name="run_caller"),
+            Index(fields=("done_at",), name="run_done"),
+        ]
