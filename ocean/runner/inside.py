@@ -186,8 +186,12 @@ def fault_of(error: BaseException, name: str) -> dict[str, Any]:
         said = {"message": f"{type(error).__name__}: {error}" if str(error) else type(error).__name__}
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
     said["trace"] = [f"line {frame.lineno}, in {frame.name}: {(frame.line or '').strip()[:200]}" for frame in lines[-20:]]
-    said["message"] = said["message"][:2000]
-    return said
+    return {**said, "message": _whole(said["message"][:2000]), "trace": [_whole(line) for line in said["trace"]]}
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters."""
+    return text.encode(errors="replace").decode()
 
 
 def loaded(code: str, name: str) -> Any:
@@ -208,12 +212,14 @@ def called(wire: Wire, main: Any, frame: dict[str, Any], printed: Printed) -> di
     started = time.perf_counter()
     try:
         result = main(ocean, frame["request"])
-        told: dict[str, Any] = {"result": json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))}
+        text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()  # half a character is refused here: it would be no frame
+        told: dict[str, Any] = {"result": text}
     except RecursionError:
         told = {"fault": {"message": "RecursionError: it calls itself too often", "trace": []}}
     except BaseException as error:
         told = {"fault": fault_of(error, frame["name"])}
-    return {**told, "ms": round((time.perf_counter() - started) * 1000), "printed": printed.text}
+    return {**told, "ms": round((time.perf_counter() - started) * 1000), "printed": _whole(printed.text)}
 
 
 def limit(name: str, most: int) -> None:
@@ -239,7 +245,7 @@ def serve(number: int, memory: int) -> NoReturn:
             try:
                 main = loaded(frame["code"], frame["name"])
             except BaseException as error:
-                wire.write({"fault": fault_of(error, frame["name"]), "loaded": False, "ms": 0, "printed": printed.text})
+                wire.write({"fault": fault_of(error, frame["name"]), "loaded": False, "ms": 0, "printed": _whole(printed.text)})
                 continue
         wire.write(called(wire, main, frame, printed))
 

@@ -25,6 +25,7 @@ BEFORE = """
 save users @alice name: "Alice" age: 30 role: "admin"
 save my/data @user-1 name: "Alice"
 save products @sku-42 price: 30
+save fn/greet @main "def main(ocean, request): return {'hello': request.get('name')}"
 save pages @home stock: 10
 save agency/shop @x 1
 save my/route @x 1

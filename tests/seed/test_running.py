@@ -14,7 +14,7 @@ from ocean.errors import OceanError
 from ocean.services.money import credits
 from tests.seed.shapes import check
 from tests.seed.test_corpus import EXAMPLES
-from tests.services.searching import indexed
+from tests.services.searching import afloat
 from tests.services.test_find import plain
 
 BEFORE = """
@@ -33,10 +33,10 @@ event calendar/team @sprint-42 { title: "Sprint", start: "2026-03-02T10:00:00Z",
 save customers @c1 email: "c@example.com"
 save old/logs message: "old"
 save old/logs @k message: "old too"
+save fn/process @main "def main(ocean, request): return len(request['data'])"
+save myapp/fn/premium @main "def main(ocean, request): return request"
 save agency/shop @x 1; save feedback/inbox @x 1; save community/general @x 1; save my/route @x 1
 """
-# Statements that mean nothing here: a job that was never begun, a placeholder for a key in a JSON payload.
-NOT_HERE = {'status "abc123"'}
 SCHEMA = 'define "users" fields'
 EFFECTS: dict[str, Any] = {
     'find my/data where name = "Alice" then pick name, email': lambda a: a["results"] == [{"name": "Alice", "email": "alice@example.com"}],
@@ -85,12 +85,16 @@ EFFECTS: dict[str, Any] = {
     "push subscribe myapp/orders": lambda a: (a["kind"], a["prefix"]) == ("folder", "myapp/orders"),
     "push subscriptions": lambda a: [one["prefix"] for one in a["subscriptions"]] == ["myapp/orders"],
     'push unsubscribe "subscription-id"': lambda a: a["deleted"] is True,
+    'run fn/hello { name: "Ocean" }': lambda a: a["result"] == {"hello": "Ocean"},
+    'run fn/greet { name: "world" }': lambda a: a["result"] == {"hello": "world"},
+    'run fn/process { data: "..." } async': lambda a: a["status"] == "running",
+    'status "abc123"': lambda a: a["status"] == "running" and a["route"] == "fn/process",
     "status users": lambda a: a["schema"]["fields"]["name"] == {"type": "text", "required": True},
 }  # fmt: skip
 
 
 async def test_each_statement_of_the_seed_does_what_it_states(ocean: Ocean) -> None:
-    async with indexed(ocean):
+    async with afloat(ocean):
         await _run_all(ocean)
 
 
@@ -102,9 +106,8 @@ async def _run_all(ocean: Ocean) -> None:
     await execute(ocean, owner, parse('mail claim "alice"'))
     await execute(ocean, owner, parse(BEFORE))
     seen: set[str] = set()
+    job = ""
     for text in EXAMPLES:
-        if text in NOT_HERE:
-            continue
         statement = text.replace("YOUR_KEY", pair.public).replace("CLIENT_KEY", keys.generate().public)
         if text.startswith("revoke agency/shop from"):
             ((key),) = [
@@ -117,6 +120,8 @@ async def _run_all(ocean: Ocean) -> None:
             statement = text.replace(
                 "subscription-id", str((await execute(ocean, owner, parse("push subscriptions")))["subscriptions"][0]["id"])
             )
+        if "abc123" in text:
+            statement = text.replace("abc123", job)
         (parsed,) = parse(statement)
         if parsed.command in planned.NAMES:
             await _not_yet(ocean, owner, statement)
@@ -125,6 +130,7 @@ async def _run_all(ocean: Ocean) -> None:
             await ocean.indexing.written()
         answer = plain(await execute(ocean, owner, [parsed]))
         check(parsed, answer)
+        job = answer.get("job_id", job)
         if text in ("remove users @alice", "remove users @user-123"):  # it is wanted later
             await execute(ocean, owner, parse(text.replace("remove", "save") + ' name: "Back" email: "back@example.com"'))
         if text in EFFECTS:

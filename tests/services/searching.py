@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ocean.bus.local import LocalBus
+from ocean.commands import offered
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.followers import indexer
+from ocean.services.automate.functions import Functions
 from ocean.services.live.broadcasts import Broadcasts
 from ocean.services.query.indexing import Indexing
 from ocean.services.query.search import search
@@ -40,9 +42,12 @@ async def afloat(ocean: Ocean) -> AsyncIterator[Ocean]:
     async with indexed(ocean):
         ocean.live = Broadcasts(ocean, LocalBus(ocean.data))
         await ocean.live.open()
+        ocean.running = Functions(ocean, offered.ask)
         try:
             yield ocean
         finally:
+            await ocean.running.close()
+            ocean.running = None
             await ocean.live.close()
             ocean.live = None
 

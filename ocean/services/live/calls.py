@@ -12,6 +12,7 @@ from ocean.core.drop import show_time
 from ocean.errors import OceanError
 from ocean.services.data.writing import change
 from ocean.services.live.deliveries import MAX_WAITING
+from ocean.services.live.targets import RUN, host_of, target
 from ocean.store import hooks
 from ocean.store.engine import Steps
 from ocean.store.hooks import WAITING, Delivery
@@ -23,12 +24,12 @@ MAX_BODIES = 16 * 1024 * 1024  # characters of one statement's
 async def call(ocean: Ocean, caller: Caller, url: str, payloads: list[Any]) -> list[str]:
     """Queues a call of `url` for each payload; their ids. Raises INVALID_VALUE, LIMIT_REACHED."""
     owner = caller.required("Calling others needs a key.")
-    address = ocean.egress.check(url)
+    address = target(ocean, url)
     moment = now()
     bodies = [orjson.dumps({"type": "record.called", "timestamp": show_time(moment), "data": payload}).decode() for payload in payloads]
     if sum(map(len, bodies)) > MAX_BODIES:
         raise OceanError("LIMIT_REACHED", f"What is sent together has at most {MAX_BODIES // 2**20} MB.", "Send it in parts.")
-    return await queue(ocean, caller, [(f"{owner} {address.host}", str(address), bodies)])
+    return await queue(ocean, caller, [(f"{owner} {host_of(address, RUN)}", address, bodies)])
 
 
 async def queue(ocean: Ocean, caller: Caller, batches: Sequence[tuple[str, str, list[str]]]) -> list[str]:

@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import orjson
 import uuid_utils
-from yarl import URL
 
 from ocean.context import Caller, Ocean
 from ocean.core.drop import show_time
@@ -22,7 +21,7 @@ from ocean.core.routes import ancestors
 from ocean.egress.broker import EgressError
 from ocean.errors import OceanError
 from ocean.services.access import reading
-from ocean.services.live import notifying
+from ocean.services.live import notifying, targets
 from ocean.services.live.hooks import headers
 from ocean.services.live.planning import BATCH, Page, parts
 from ocean.store import hooks, leases
@@ -224,8 +223,8 @@ def _swept(more: list[bool]) -> Steps:
 
 
 def host_of(head: Head) -> str:
-    """Whom a delivery goes to; to browsers, whose."""
-    return head.owner if head.url.startswith(hooks.PUSH) else URL(head.url).host or ""
+    """Whom a delivery goes to; to browsers and functions, whose."""
+    return head.owner if head.url.startswith(hooks.PUSH) else targets.host_of(head.url, head.owner)
 
 
 async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
@@ -245,10 +244,14 @@ async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
     started = time.monotonic()
     status: int | None = None
     try:
-        status = (await ocean.egress.post(url, body, headers(delivery.id, now() // 1000, body, secret))).status
+        status = await _sent(ocean, delivery, url, body, secret)
         error = "" if 200 <= status < 300 else f"It answered {status}."
-    except (EgressError, OceanError) as fault:
-        error = fault.message if isinstance(fault, OceanError) else str(fault)
+    except EgressError as fault:
+        error = str(fault)
+    except OceanError as fault:
+        if fault.temporary and url.startswith(targets.RUN):
+            return Outcome(WAITING, delivery.attempts, None, fault.message, None, now() + BACKOFF[0] * 1000, None)
+        error, status = fault.message, fault.status if url.startswith(targets.RUN) else None
     took = round((time.monotonic() - started) * 1000)
     attempts = delivery.attempts + 1
     if not error:
@@ -258,6 +261,16 @@ async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
     elif hook is not None and attempts <= hook.retries:
         return Outcome(WAITING, attempts, status, error, took, now() + round(BACKOFF[attempts - 1] * 1000), None)
     return Outcome(FAILED, attempts, status, error, took, delivery.due_at, now())
+
+
+async def _sent(ocean: Ocean, delivery: Delivery, url: str, body: bytes, secret: str | None) -> int:
+    """The status that the receiver answers with. Raises EgressError; OceanError where it is a function of ours that fails."""
+    if not url.startswith(targets.RUN):
+        return (await ocean.egress.post(url, body, headers(delivery.id, now() // 1000, body, secret))).status
+    drops = [drop.drop_id async for drop in ocean.reader.at([delivery.place])] if not delivery.url else []
+    behind = ocean.causes.behind(drops[0]) if drops else 0
+    await targets.call(ocean, delivery.owner, url, body, behind + 1)
+    return 200
 
 
 async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[str, bytes, str | None] | None:

@@ -20,6 +20,7 @@ from ocean.core.webhooks import secret_bytes, signature
 from ocean.errors import OceanError
 from ocean.services.access.reading import require_read
 from ocean.services.data import writing
+from ocean.services.live import targets
 from ocean.store import hooks
 from ocean.store.hooks import Delivery, Hook
 from ocean.store.query.logical import predicate, tests_of
@@ -64,7 +65,7 @@ def _checked(ocean: Ocean, id_: str, **news: Any) -> dict[str, Any]:
     url, secret, filter_, retries, active = (news.get(name) for name in ("url", "secret", "filter", "retries", "active"))
     values: dict[str, Any] = {}
     if url is not None:
-        values["url"] = str(ocean.egress.check(url))
+        values["url"] = targets.target(ocean, url)
     if secret is not None:
         values["secret"] = ocean.master.wrap(_secret(secret), id_) if secret else ""
     if filter_ is not None:

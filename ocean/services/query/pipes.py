@@ -17,7 +17,7 @@ from ocean.errors import OceanError
 from ocean.services.automate import functions
 from ocean.services.data.records import MAX_BULK, without
 from ocean.services.data.writing import write
-from ocean.services.live import calls
+from ocean.services.live import calls, targets
 from ocean.services.mail import outbox, sending
 from ocean.services.query.find import find, stages_of
 from ocean.services.query.question import Question, ask
@@ -123,7 +123,7 @@ async def _call(ocean: Ocean, caller: Caller, question: Question, args: dict[str
     """A call for each result, all queued or none."""
     found, _ = await question.results(ocean, caller)
     payloads = _few(found)
-    ocean.egress.check(args["url"])
+    targets.target(ocean, args["url"])
     answer: dict[str, Any] = {"affected": len(payloads), "queued": "call"}
     if args.get("dry", False):
         return {**answer, "dry": True, "results": []}
