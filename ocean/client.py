@@ -150,6 +150,14 @@ class _Calls(ABC, Generic[R]):
         """Moves a counter; `by` may be negative."""
         return self._ask(_json("POST", _at("counter", route), {"field": name, "by": by}, {"key": key}))
 
+    def run(self, route: str, request: Mapping[str, Any] | None = None, *, queued: bool = False) -> R:
+        """What a function gives; `queued`: at once, a `job_id` to ask `job` about."""
+        return self._ask(_json("POST", _at("run", route), dict(request or {}), {"async": True if queued else None}))
+
+    def job(self, id: str) -> R:
+        """What came of a function that nobody waited for: its `status` is running, done or failed."""
+        return self._ask(Request("GET", f"/run/status/{quote(id, safe='')}"))
+
     def whoami(self) -> R:
         return self._ask(Request("GET", "/whoami"))
 

@@ -125,6 +125,10 @@ export class Ocean {
   search<T = Json>(prefix: string, text?: string, question?: SearchQuestion): Promise<Searched<T>>;
   sql(query: string): Promise<{ columns: string[]; rows: Json[][]; time_ms: number; truncated?: boolean }>;
   add(route: string, key: string, field: string, by?: number): Promise<{ route: string; key: string; field: string; value: number }>;
+  run(route: string, request?: { [field: string]: Json }): Promise<{ result: Json; ms: number; printed?: string }>;
+  run(route: string, request: { [field: string]: Json }, options: { queued: true }): Promise<{ job_id: string; status: string }>;
+  job(id: string): Promise<{ job_id: string; status: "running" | "done" | "failed"; route: string; created_at: string; done_at?: string;
+    ms?: number; result?: Json; error?: { code: string; message: string } }>;
   whoami(): Promise<{ tier: string; key?: string }>;
   stream<T = Json>(route: string, options?: StreamOptions): AsyncGenerator<OceanRecord<T>>;
   broadcast(route: string, payload: Json): Promise<{ ok: true; stream: true; recording: boolean }>;

@@ -78,6 +78,16 @@ export class Ocean {
     return this.#ask("POST", `/counter/${path(route)}`, { query: { key }, json: { field, by } });
   }
 
+  /** What a function gives; with { queued: true } at once, a job_id to ask `job` about. */
+  run(route, request = {}, { queued } = {}) {
+    return this.#ask("POST", `/run/${path(route)}`, { query: { async: queued ? true : undefined }, json: request });
+  }
+
+  /** What came of a function that nobody waited for: its status is running, done or failed. */
+  job(id) {
+    return this.#ask("GET", `/run/status/${encodeURIComponent(id)}`);
+  }
+
   whoami() {
     return this.#ask("GET", "/whoami");
   }
