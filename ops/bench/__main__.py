@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ops.bench import flat, listeners, mail, money, pages, pairs, peers, probes, queries, searches, tls
+from ops.bench import flat, functions, listeners, mail, money, pages, pairs, peers, probes, queries, searches, tls
 from ops.bench.table import Row, show
 from tests.cli.test_cli import ocean
 from tests.conftest import start, stop
@@ -34,6 +34,7 @@ def main() -> None:
             rows += pages.against_nginx(wrk, running, Path(folder))
             rows.append(probes.counter(running))
             rows += money.transfers(wrk, running)
+            rows += functions.rows(wrk, running)
             with peers.soul(Path(folder)) as soul:
                 if soul:
                     rows += probes.against_soul(wrk, running, soul)

@@ -37,6 +37,12 @@ def test_a_walk_with_the_one_that_waits(server: Running) -> None:
         assert ocean.push_follow("client/sync")["kind"] == "folder"
         followed = ocean.push_subscriptions()["subscriptions"]
         assert ocean.push_unsubscribe(followed[0]["id"])["deleted"]
+        ocean.save("client/fn", "def main(ocean, request): return request", key="main")
+        assert ocean.run("client/fn", {"a": 1})["result"] == {"a": 1}
+        job = ocean.run("client/fn", queued=True)["job_id"]
+        while (told := ocean.job(job))["status"] == "running":
+            pass
+        assert (told["status"], told["result"]) == ("done", {})
         assert ocean.remove("client/sync", "user-1")["deleted"]
         with pytest.raises(OceanError) as raised:
             ocean.get("client/sync", "user-1")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -144,6 +148,29 @@ async def test_a_pool_gives_no_process_of_one_function_to_another(tmp_path: Path
         entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _parent(entry) == os.getpid() and _name(entry) == "bwrap"
     ]
     assert left == []
+
+
+STARTS = """
+import asyncio, sys
+from ocean.runner.sandbox import Sandbox
+async def main():
+    process = await Sandbox.start(256 << 20, [])
+    process.go_on()
+    print(process._process.pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_with_the_one_that_started_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTS], stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout
+        started = Path("/proc") / host.stdout.readline().strip()
+        assert _name(started) == "bwrap"
+        host.send_signal(signal.SIGKILL)
+    begun = time.monotonic()
+    while _name(started) == "bwrap":
+        assert time.monotonic() - begun < 20
 
 
 def _parent(entry: Path) -> int:
