@@ -165,7 +165,6 @@ async def test_a_pipe_that_changes_data_is_one_bulk_and_can_be_tried_dry(ocean: 
     assert (await ask(ocean, alice, "find people then remove")) == {"affected": 0, "results": []}
     for wrong in ("find people then remove then count", "find people then count then remove", "find people pick n then remove"):
         assert (await refused(ocean, alice, wrong)).code == "INVALID_VALUE"
-    assert (await refused(ocean, alice, "find people then run fn/x")).code == "NOT_AVAILABLE"
 
 
 async def test_embeds_are_read_with_the_readers_own_rights_and_counted(ocean: Ocean, alice: Caller, bob: Caller) -> None:
