@@ -43,6 +43,7 @@ class Pool:
     def give(self, name: str, process: Sandbox) -> None:
         """Takes a process back, whose function has answered."""
         if self._closed:
+            process.kill()
             self._later(process.end())
             return
         self._kept[self._next] = (name, process, time.monotonic())

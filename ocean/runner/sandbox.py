@@ -38,8 +38,11 @@ class EndedError(Exception):
 class Sandbox:
     """A process that is ready for one user's function; of that user from its first call on."""
 
-    def __init__(self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._process, self._reader, self._writer = process, reader, writer
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter | None = None
+
+    def __init__(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+        self._process, self._socket = process, ours
         self._ended = False
 
     @classmethod
@@ -59,15 +62,17 @@ class Sandbox:
                 [*_command(filter_, hidden), str(its.fileno()), str(memory)], pass_fds=(its.fileno(), filter_), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env={"PATH": os.environ.get("PATH", os.defpath)},
             )  # fmt: skip
-            reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
-            made = cls(process, reader, writer)
-            await made._begin(said)
         except OSError as fault:
             ours.close()
+            os.close(said)
             raise unavailable(f"bubblewrap can't be started ({fault.strerror})", "apt install bubblewrap") from None
         finally:
             its.close()
             os.close(filter_)
+        made = cls(process, ours)
+        try:
+            await made._begin(said)
+        finally:
             os.close(said)
         return made
 
@@ -75,6 +80,7 @@ class Sandbox:
         """Until it is ready. Raises NOT_AVAILABLE with the last line of what it said."""
         try:
             async with asyncio.timeout(STARTS):
+                self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=1 << 20)
                 await self.receive()
         except (EndedError, TimeoutError):
             await self.end()
@@ -88,6 +94,7 @@ class Sandbox:
     async def send(self, frame: dict[str, Any]) -> None:
         """Raises EndedError."""
         body = orjson.dumps(frame, default=_plain)
+        assert self._writer is not None
         try:
             self._writer.write(len(body).to_bytes(4, "big"))
             self._writer.write(body)
@@ -119,15 +126,22 @@ class Sandbox:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
+    def kill(self) -> None:
+        """At once, with all that it started; `end` is still to be waited for."""
+        self._signal(signal.SIGKILL)
+
     async def end(self) -> None:
-        """Kills it, with all that it started."""
+        """Kills it, and returns when it is gone."""
         if self._ended:
             return
         self._ended = True
-        self._signal(signal.SIGKILL)
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        self.kill()
+        if self._writer is None:
+            self._socket.close()
+        else:
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
         await asyncio.to_thread(self._process.wait)
 
 

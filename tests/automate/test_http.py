@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_anyone_calls_a_public_function_with_any_object_or_nothing(server: Runni
     ],
 )
 def test_what_is_no_request_is_refused(server: Running, secret: str, query: str, body: bytes, status: int, code: str) -> None:
-    address = saved(server, secret, "http/echo2", "return request", execute="public")
+    address = saved(server, secret, f"http{uuid.uuid4().hex[:8]}/echo", "return request", execute="public")
     answer = requests.post(address + query, data=body, headers={"content-type": "application/json"}, timeout=20)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 

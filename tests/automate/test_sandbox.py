@@ -130,6 +130,7 @@ def _cpu(process: Sandbox) -> float:
 
 
 async def test_a_pool_gives_no_process_of_one_function_to_another(tmp_path: Path) -> None:
+    before = _sandboxes()
     pool = Pool(MEMORY, [tmp_path])
     try:
         first, ready = await pool.take("one")
@@ -144,10 +145,7 @@ async def test_a_pool_gives_no_process_of_one_function_to_another(tmp_path: Path
             await process.end()
     finally:
         await pool.close()
-    left = [
-        entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _parent(entry) == os.getpid() and _name(entry) == "bwrap"
-    ]
-    assert left == []
+    assert _sandboxes() == before
 
 
 STARTS = """
@@ -171,6 +169,12 @@ def test_a_process_ends_with_the_one_that_started_it() -> None:
     begun = time.monotonic()
     while _name(started) == "bwrap":
         assert time.monotonic() - begun < 20
+
+
+def _sandboxes() -> set[str]:
+    """This process's."""
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return {entry.name for entry in entries if _parent(entry) == os.getpid() and _name(entry) == "bwrap"}
 
 
 def _parent(entry: Path) -> int:
