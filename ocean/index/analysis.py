@@ -69,7 +69,8 @@ ANY = "en"  # the language of who does not say one: by its stems every text is f
 
 def stems_of(word: str, language: str) -> list[str]:
     """What a word is looked for by: its stem in the language first, then that of who does not say one."""
-    return list(dict.fromkeys(stem for code in (language, ANY) for stem in stems(code).analyze(word))) or [word]
+    codes = (ANY,) if language == ANY else (language, ANY)
+    return list(dict.fromkeys(stem for code in codes for stem in stems(code).analyze(word))) or [word]
 
 
 def foreign_stems(text: str, language: str) -> str:

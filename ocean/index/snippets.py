@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from html import escape
 
@@ -17,6 +16,7 @@ _MARKS = 250  # of a text
 _FEW = 8  # words that a text is walked over for, each by itself
 _KNOWN = 16_384  # words of a language whose stems are kept
 _LIKE, _LIKE_LONGEST, _COMPARED = 8, 24, 1_000  # words that others are compared with, letters of these, and comparisons of an answer
+_TAKEN = "g"  # all that a stemmer takes from a word's beginning: the Dutch one's ge-
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
 
 
@@ -82,6 +82,8 @@ class Marker:
 
     def __init__(self, sought: Sought, starts: tuple[str, ...]) -> None:
         self._wanted, self._starts = sought.stems, starts
+        letters = "".join(stem[0] for stem in sought.stems if stem) + _TAKEN
+        self._firsts = frozenset(letters + letters.upper())  # letters that words of such stems begin with
         self._like = [(word, most, frozenset(word)) for word, most in list(sought.like.items())[:_LIKE]]
         self._lengths = {len(word) + more for word, most, _ in self._like for more in range(-most, most + 1)}
         self._meant: dict[str, bool] = {}
@@ -99,11 +101,13 @@ class Marker:
         end = min(len(text), begin + SNIPPET)
         shown = ["… "] if begin else []
         last = begin
+        plain = _SPECIAL.search(text, begin, end) is None
         for start, stop, _ in marks:
             if last <= start and stop <= end:
-                shown += [_escaped(text[last:start]), "<mark>", _escaped(text[start:stop]), "</mark>"]
+                between, word = text[last:start], text[start:stop]
+                shown += [between, "<mark>", word, "</mark>"] if plain else [escape(between), "<mark>", escape(word), "</mark>"]
                 last = stop
-        shown.append(_escaped(text[last:end]))
+        shown.append(text[last:end] if plain else escape(text[last:end]))
         if end < len(text):
             shown.append(" …")
         return " ".join("".join(shown).replace("</mark><mark>", "").split())
@@ -119,15 +123,20 @@ class Marker:
         if mine is None:
             mine = self._words[language] = set().union(*(known.words.get(stem, ()) for stem in self._wanted))
         there = set(_ASCII_WORD.findall(text))
-        for word in there.difference(known.of):
-            if len(word) <= LONGEST and not known.learn(word).isdisjoint(self._wanted):
+        for word in there:  # of other beginnings none can have such a stem
+            new = word[0] in self._firsts and word not in known.of and len(word) <= LONGEST
+            if new and not known.learn(word).isdisjoint(self._wanted):
                 mine.add(word)
         marked = there & mine
         if self._starts or self._like:
             marked |= {word for word in there if (self._starts or len(word) in self._lengths) and self._is_meant(word)}
         if len(marked) > _FEW:  # one walk over the text, and not one for each
             return [(at.start(), at.end(), known.of.get(at[0], at[0])) for at in _ASCII_WORD.finditer(text) if at[0] in marked]
-        return sorted(mark for word in marked for mark in _places(text, word, known.of.get(word, word)))
+        marks: list[Mark] = []
+        for word in marked:
+            _place(text, word, known.of.get(word, word), marks)
+        marks.sort()
+        return marks
 
     def _marks_beyond(self, text: str, language: str) -> list[Mark]:
         wanted = self._wanted
@@ -156,21 +165,17 @@ class Marker:
         return False
 
 
-def _places(text: str, word: str, stem: str) -> Iterator[Mark]:
-    """Where a word stands by itself in a text of ASCII."""
+def _place(text: str, word: str, stem: str, marks: list[Mark]) -> None:
+    """Adds where a word stands by itself in a text of ASCII."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
         if not (at and text[at - 1].isalnum()) and not text[end : end + 1].isalnum():
-            yield at, end, stem
+            marks.append((at, end, stem))
         at = text.find(word, end)
 
 
 _SPECIAL = re.compile("[&<>\"']")
-
-
-def _escaped(text: str) -> str:
-    return escape(text) if _SPECIAL.search(text) else text
 
 
 def _begin(text: str, marks: list[Mark]) -> int:

@@ -236,7 +236,7 @@ class _Asked:
                     return []
                 continue
             weight = (TITLE if field == "title" else 1.0) * self._weight(here, frequency)
-            found.append(Query.boost_query(query, weight))
+            found.append(Query.boost_query(query, weight) if weight != 1.0 else query)
         return found
 
     def _like(self, word: str) -> list[Query]:

@@ -53,14 +53,16 @@ class Engine(Protocol):
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """A point read or a short range: what is committed now, whoever wrote it."""
 
-    async def scan(
-        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
-    ) -> list[Row]:
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, by_fields: bool = False) -> list[Row]:
         """A read that may be long, off the loop's thread. Raises StatementError, LIMIT_REACHED after SCAN_SECONDS, and beyond SCAN_BYTES:
         with `cut` it ends there instead, with at least one row; whoever asks goes on behind the last one.
 
-        `brief`: it is likely over before another thread has begun with it. `by_fields`: records are joined by what no index has.
+        `by_fields`: records are joined by what no index has.
         """
+
+    def at_once(self, sql: str, args: Sequence[Any]) -> list[Row] | None:
+        """A read that is likely over before another thread has begun with it, in the caller's; None where it is not, or where it fails:
+        `scan` tells why."""
 
     async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         """Runs `steps` in one transaction; it is on disk when this returns, and has left nothing when this raises

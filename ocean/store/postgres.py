@@ -62,9 +62,7 @@ class PostgresEngine:
         except _AWAY as fault:
             raise _away(fault) from fault
 
-    async def scan(
-        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
-    ) -> list[Row]:
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, by_fields: bool = False) -> list[Row]:
         if self._scanning >= SCANS_WAITING:
             raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
         self._scanning += 1
@@ -85,6 +83,9 @@ class PostgresEngine:
         finally:
             self._scanning -= 1
         return found.rows
+
+    def at_once(self, sql: str, args: Sequence[Any]) -> list[Row] | None:
+        return None
 
     async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         async with self._pool.acquire() as connection, connection.transaction():

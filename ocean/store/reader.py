@@ -51,6 +51,15 @@ class Found(NamedTuple):
     rules: dict[str, Rule | None]
 
 
+class Known(NamedTuple):
+    """A folder's rules, of itself and of each folder above it, up to the change `at`; its fields that have an index, and a cell."""
+
+    rules: dict[str, Rule | None]
+    at: int
+    indexed: dict[str, int]
+    cells: dict[str, int]
+
+
 class Closed:
     """Closed folders by the folder above and who asks, true as of `at`."""
 
@@ -80,8 +89,17 @@ class Reader:
 
     async def rules(self, route: str) -> dict[str, Rule | None]:
         """The rule, or None, of `route` and of each folder above it."""
+        return (await self.rules_now(route))[0]
+
+    async def known(self, route: str) -> Known:
+        """What is known of a folder, by one look whether any rule has changed."""
+        rules, at = await self.rules_now(route)
+        return Known(rules, at, self._rules.indexed.get(route, {}), self._rules.cells.get(route, {}))
+
+    async def rules_now(self, route: str) -> tuple[dict[str, Rule | None], int]:
+        """The same, and up to which change of any rule they are so."""
         ((at,),) = await self.engine.rows("SELECT access_seq FROM head WHERE id = 1")
-        return await self._rules_at(route, at)
+        return await self._rules_at(route, at), at
 
     async def _rules_at(self, route: str, at: int) -> dict[str, Rule | None]:
         folders = ancestors(route)
@@ -122,9 +140,9 @@ class Reader:
         await self.rules(route)
         return self._rules.streams.get(route)
 
-    async def closed_beneath(self, route: str, who: str | None) -> list[tuple[str, Rule]]:
-        """The folders beneath `route` whose rule may keep `who` from reading. Raises LIMIT_REACHED beyond MAX_CLOSED."""
-        ((at,),) = await self.engine.rows("SELECT access_seq FROM head WHERE id = 1")
+    async def closed_beneath(self, route: str, who: str | None, at: int) -> list[tuple[str, Rule]]:
+        """The folders beneath `route` whose rule may keep `who` from reading, `at` as `rules_now` gave it. Raises LIMIT_REACHED beyond
+        MAX_CLOSED."""
         kept, name = self._closed, (route, who)
         if kept.at != at or len(kept.found) > MAX_KEPT:
             kept = self._closed = Closed(at)

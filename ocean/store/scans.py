@@ -21,13 +21,14 @@ from typing import Any
 import pysqlite3
 
 from ocean.errors import OceanError
-from ocean.store.engine import SCAN_SECONDS, Gathered, Row, StatementError, too_long
+from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Gathered, Row, StatementError, too_long
 
 SCANNERS = 3  # threads that scan
 WAITING = 64
 HEAP = 1024**3  # bytes by which a process may grow while it scans
 MOMENT = 0.003  # seconds that a scan may take of the caller's own thread
 _STEPS = 2000  # of SQLite's machine between looks at the clock there: the work of some ten records
+AT_A_TIME = 100  # rows of such a scan that are read before it is looked how large they are
 TICK = 0.02  # seconds between looks at running scans
 _STATM = Path("/proc/self/statm")
 _C = ctypes.CDLL(None)
@@ -122,11 +123,16 @@ class Scans:
     def at_once(self, sql: str, args: Sequence[Any]) -> list[Row] | None:
         """The rows of a scan that is over within MOMENT seconds, in the caller's thread; None if it is not, or fails."""
         running.deadline = time.monotonic() + MOMENT
-        found = Gathered(cut=False)
         try:
-            for row in self._own.execute(sql, args):
-                found.add(row)
-            return found.rows
+            rows: list[Row] = []
+            size = 0
+            cursor = self._own.execute(sql, args)
+            while some := cursor.fetchmany(AT_A_TIME):
+                size += sum([len(cell) for row in some for cell in row if cell.__class__ is str])
+                if size > SCAN_BYTES:
+                    return None
+                rows += some
+            return rows
         except (pysqlite3.Error, MemoryError, OceanError):  # the long way tells why
             return None
         finally:

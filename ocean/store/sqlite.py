@@ -130,11 +130,11 @@ class SqliteEngine:
     async def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         return self.now(sql, args)
 
-    async def scan(
-        self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, brief: bool = False, by_fields: bool = False
-    ) -> list[Row]:
-        found = self._scans.at_once(sql, args) if brief else None
-        return found if found is not None else await self._scans.rows(sql, args, cut=cut)
+    async def scan(self, sql: str, args: Sequence[Any] = (), *, cut: bool = False, by_fields: bool = False) -> list[Row]:
+        return await self._scans.rows(sql, args, cut=cut)
+
+    def at_once(self, sql: str, args: Sequence[Any]) -> list[Row] | None:
+        return self._scans.at_once(sql, args)
 
     async def transact(self, steps: Steps, *, small: bool = False, quiet: bool = False) -> None:
         """A small transaction runs in the loop's thread up to its COMMIT, whose wait for the disk is a thread's: two threads that

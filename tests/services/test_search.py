@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import string
 import time
@@ -22,7 +23,7 @@ from ocean.core.searched import texts_of
 from ocean.errors import OceanError
 from ocean.index import snippets as snippets_
 from ocean.index import vectors as vectors_
-from ocean.index.analysis import STEMMED, Sought
+from ocean.index.analysis import STEMMED, Sought, stems
 from ocean.index.embedder import normalised
 from ocean.index.scope import Entry, Scope
 from ocean.index.snippets import Marker, near
@@ -348,7 +349,7 @@ def test_a_text_of_many_wanted_words_is_marked_in_one_walk() -> None:
 def test_stems_are_kept_for_so_many_words_whatever_languages_are_named() -> None:
     marker = Marker(Sought({"nothing"}), ())
     for number in range(60):
-        words_there = " ".join(f"{number}x{other}" for other in range(2_000))
+        words_there = " ".join(f"n{number}x{other}" for other in range(2_000))
         marker.snippet(words_there, f"q{number % 10}")
     kept = snippets_._stems_of("")
     assert len(kept.of) < 20_000
@@ -449,3 +450,16 @@ async def test_facets_count_what_was_found_and_may_be_seen(sea: Ocean, alice: Ca
         with pytest.raises(OceanError) as caught:
             await search(sea, bob, prefix="shop", text="green", facets=wrong)  # type: ignore[arg-type]
         assert caught.value.code == "INVALID_VALUE"
+
+
+@pytest.mark.parametrize("language", sorted(set(STEMMED)))
+def test_a_word_begins_as_its_stem_does_or_with_what_a_stemmer_takes_away(language: str) -> None:
+    """What snippets leave unlooked at: words that begin otherwise than what is looked for."""
+    chance = random.Random(7)
+    ends = ["", "ing", "ed", "ies", "ly", "ness", "sses", "ische", "heit", "lar", "ler", "mente", "ation", "ying", "t", "d"]
+    made = ["".join(chance.choices(string.ascii_letters, k=chance.randrange(1, 6))) + chance.choice(ends) for _ in range(3000)]
+    for word in [*made, "generalized", "german", "gekocht", "dying", "skies", "ugly"]:
+        for stem in stems(language).analyze(word):
+            assert word[0].lower() in (stem[0], snippets_._TAKEN), (word, stem)
+    marker = Marker(Sought(set(stems(language).analyze("gekocht"))), ())
+    assert marker.snippet("Er heeft gekocht.", language) == "Er heeft <mark>gekocht</mark>."

@@ -116,7 +116,8 @@ async def _change(ocean: Ocean, caller: Caller, device: str, alter: claims.Alter
 
 async def _closing(ocean: Ocean, device: str) -> list[Op]:
     """What takes back all that was shared of folders in the key's own."""
-    return [Op("access", folder, alter=lambda rule: None) for folder, _ in await ocean.reader.closed_beneath(device, None)]
+    _, at = await ocean.reader.rules_now(device)
+    return [Op("access", folder, alter=lambda rule: None) for folder, _ in await ocean.reader.closed_beneath(device, None, at)]
 
 
 async def _claim_of(ocean: Ocean, device: str) -> Claim | None:

@@ -16,6 +16,7 @@ from ocean.core.routes import check_route
 from ocean.errors import OceanError
 from ocean.store import purchases
 from ocean.store.query.fragments import Sql, sql
+from ocean.store.reader import Known
 
 
 def require(caller: Caller, route: str, permission: str, rules: Rules) -> Verdict:
@@ -57,12 +58,15 @@ def may_hear(caller: Caller, drop: Drop, rules: Rules, moment: int) -> bool:
     return drop.news(moment) and may_see(caller, drop, "stream", rules)
 
 
-async def denied_beneath(ocean: Ocean, caller: Caller, route: str, permission: str) -> list[str]:
-    """The folders beneath `route` whose own rule keeps the caller out: a decision changes only where a rule is."""
-    if access.holds_private(route, caller.key, await ocean.reader.rules(route)):
-        return []
-    closed = await ocean.reader.closed_beneath(route, caller.key)
-    return [folder for folder, rule in closed if access.narrows(rule, caller.key, permission)]
+async def allowed(ocean: Ocean, caller: Caller, route: str, permission: str, known: Known | None = None) -> tuple[Verdict, list[str]]:
+    """The verdict on a folder, and the folders beneath it whose own rule keeps the caller out: a decision changes only where a rule is. By
+    one look at the rules. Raises as `require` does, and LIMIT_REACHED where too many are closed."""
+    known = known or await ocean.reader.known(route)
+    verdict = require(caller, route, permission, known.rules)
+    if access.holds_private(route, caller.key, known.rules):
+        return verdict, []
+    closed = await ocean.reader.closed_beneath(route, caller.key, known.at)
+    return verdict, [folder for folder, rule in closed if access.narrows(rule, caller.key, permission)]
 
 
 async def gated(ocean: Ocean, caller: Caller, drop: Drop) -> bool:

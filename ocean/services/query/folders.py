@@ -64,11 +64,11 @@ async def count(ocean: Ocean, caller: Caller, route: str) -> int:
 
 async def folders_beneath(ocean: Ocean, caller: Caller, route: str, limit: int) -> list[str]:
     """The names of the folders directly inside `route` that hold records the caller may see; one seek for each, MAX_SEEKS in all."""
-    verdict = await reading.require_read(ocean, caller, route, "entity")
+    verdict, denied = await reading.allowed(ocean, caller, route, "entity")
     if verdict == "own":
         return []
+    closed = set(denied)
     async with ocean.turns.of(*caller.holders):
-        closed = set(await reading.denied_beneath(ocean, caller, route, "entity"))
         names: list[str] = []
         cursor, end = beneath(route)
         for _ in range(MAX_SEEKS):

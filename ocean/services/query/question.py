@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -101,9 +101,10 @@ async def ask(
         raise OceanError("INVALID_VALUE", f"A find joins at most {MAX_JOINS} folders.")
     folder = await folder_of(ocean, prefix)
     first = asked(stages, all_of_them or LIMIT) if not joins else Asked()  # a field may be the joined folder's
-    indexed = {field: index for field, index in (await ocean.reader.indexed(folder.route)).items() if index > 0}
+    known = await ocean.reader.known(folder.route)
+    indexed = {field: index for field, index in known.indexed.items() if index > 0}
     way = _way(ocean, folder, first, indexed)
-    base = await scan_of(ocean, caller, folder, "query", along=way.along)
+    base = await scan_of(ocean, caller, folder, "query", along=way.along, known=known)
     question = Question(Pipeline(ocean.engine.dialect, base))
     question.along = way.along
     question.brief = not folder.deep and not joins and way.looks is not None and way.looks <= BRIEF and not reads_texts(stages)
@@ -136,7 +137,7 @@ async def ask(
         async with ocean.turns.of(*caller.holders):
             await check_weight(ocean, scans, sum(map(_made, stages)), gathers=bool(grouped))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
-        await _note(ocean, folder.route, first, question)
+        _note(ocean, folder.route, first, question, known.cells)
     return question
 
 
@@ -155,7 +156,7 @@ def _way(ocean: Ocean, folder: Folder, question: Asked, indexed: dict[str, int])
     return choose(question, indexed, ocean.usage.look(named), walks=ocean.engine.dialect.walks_in_order)
 
 
-async def _note(ocean: Ocean, route: str, first: Asked, question: Question) -> None:
+def _note(ocean: Ocean, route: str, first: Asked, question: Question, cells: Mapping[str, int]) -> None:
     """What was asked for, so that it may have an index soon, or a cell; and which of them answered."""
     usage = ocean.usage
     for field in first.fields:
@@ -164,7 +165,6 @@ async def _note(ocean: Ocean, route: str, first: Asked, question: Question) -> N
     if question.along is not None:
         usage.used.add(question.along.index)
     if ocean.engine.dialect.cells:
-        cells = await ocean.reader.cells(route)
         for field in question.pipeline.fields:
             if field in cells:
                 usage.cells.add((route, field))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ocean.context import Caller, Ocean
+from ocean.core.access import Verdict
 from ocean.core.routes import check_prefix
 from ocean.errors import OceanError
 from ocean.services.access import reading
@@ -14,7 +15,7 @@ from ocean.store.engine import Row, StatementError
 from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import COLUMNS, Scan
-from ocean.store.reader import DROP, LIVE, now, within
+from ocean.store.reader import DROP, LIVE, Known, now, within
 
 MAX_LIMIT = 1000
 LIGHT = 16  # values that a row may have, whatever they are of
@@ -31,17 +32,26 @@ async def visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permissi
     return (await _visible(ocean, caller, route, deep, permission))[0]
 
 
-async def _visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str) -> tuple[Sql, bool]:
+async def _visible(ocean: Ocean, caller: Caller, route: str, deep: bool, permission: str, known: Known | None = None) -> tuple[Sql, bool]:
     """The same, and whether a folder beneath is closed to the caller."""
-    verdict = await reading.require_read(ocean, caller, route, permission)
+    denied: list[str] = []
+    if deep:
+        verdict, denied = await reading.allowed(ocean, caller, route, permission, known)
+    else:
+        rules = known.rules if known is not None else await ocean.reader.rules(route)
+        verdict = reading.require(caller, route, permission, rules)
+    return visible_by(ocean, caller, route, verdict, denied, deep=deep), bool(denied)
+
+
+def visible_by(ocean: Ocean, caller: Caller, route: str, verdict: Verdict, denied: list[str], *, deep: bool) -> Sql:
+    """The condition, where `reading.allowed` has just said what it comes from."""
     inside, values = within("r.route", route, deep)
     parts = [Sql(LIVE, (now(),)), Sql(inside, tuple(values))]
-    denied = await reading.denied_beneath(ocean, caller, route, permission) if deep else []
     if denied:
         parts.append(ocean.engine.dialect.outside(denied))
     if verdict == "own":
         parts.append(sql("r.owner = {}", caller.key or ""))
-    return joined(" AND ", parts), bool(denied)
+    return joined(" AND ", parts)
 
 
 _WEIGHT = "SELECT max({}), sum(CASE WHEN {} > {} THEN {} ELSE 0 END) FROM ({}) r"
@@ -65,31 +75,38 @@ async def folder_of(ocean: Ocean, prefix: str) -> Folder:
 
 
 async def scan_of(
-    ocean: Ocean, caller: Caller, folder: Folder, permission: str, names: tuple[str, ...] = (), *, along: Along | None = None
-) -> Scan:
-    """The records of a folder that the caller may ask about, events too."""
+    ocean: Ocean, caller: Caller, folder: Folder, permission: str, names: tuple[str, ...] = (), *, along: Along | None = None,
+    known: Known | None = None,
+) -> Scan:  # fmt: skip
+    """The records of a folder that the caller may ask about, events too; `known` of it, where that was read a moment before."""
     route, deep = folder
-    seen, closed = await _visible(ocean, caller, route, deep, permission)
+    known = known or await ocean.reader.known(route)
+    seen, closed = await _visible(ocean, caller, route, deep, permission, known)
     parts = [seen, reading.affordable(caller)]
-    known = (*names, route.rsplit("/", 1)[-1], route)
-    cells = {name: f"c{number}" for name, number in (await ocean.reader.cells(route)).items() if number > 0} if not deep else {}
+    called = (*names, route.rsplit("/", 1)[-1], route)
+    cells = {name: f"c{number}" for name, number in known.cells.items() if number > 0} if not deep else {}
     beside = Sql("".join(f", r.{cell}" for cell in cells.values()))
     if along is not None:
         ordered = along.field if along.ordered else None
-        return Scan(known, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells, folder)
+        return Scan(called, sql(_ALONG, beside, along.index, along.bounds, joined(" AND ", parts)), ordered, cells, folder)
     select = sql(_SELECT, beside, joined(" AND ", parts))
     if closed:  # what may not be read is not looked into by what comes after, or the time it takes would tell of it
         select = sql("SELECT r.* FROM ({} LIMIT {}) r", select, NO_LIMIT)
-    return Scan(known, select, cells=cells, folder=folder)
+    return Scan(called, select, cells=cells, folder=folder)
 
 
 async def run(
     ocean: Ocean, caller: Caller, statement: Sql, *, cut: bool = False, brief: bool = False, by_fields: bool = False
 ) -> list[Row]:
-    """The rows of a question, in one of the caller's turns. Raises INVALID_VALUE where the engine can't answer it."""
+    """The rows of a question, in one of the caller's turns; a `brief` one is over before it would have one, most often.
+
+    Raises INVALID_VALUE where the engine can't answer it.
+    """
+    if brief and (found := ocean.engine.at_once(statement.text, statement.values)) is not None:
+        return found
     async with ocean.turns.of(*caller.holders):
         try:
-            return await ocean.engine.scan(statement.text, statement.values, cut=cut, brief=brief, by_fields=by_fields)
+            return await ocean.engine.scan(statement.text, statement.values, cut=cut, by_fields=by_fields)
         except StatementError as fault:
             raise OceanError("INVALID_VALUE", f"The question can't be answered: {str(fault).splitlines()[0][:200]}.") from None
 

@@ -26,10 +26,10 @@ from ocean.index.snippets import Marker
 from ocean.index.vectors import BUILT_IN
 from ocean.services.access import reading
 from ocean.services.query import facets as faceting
-from ocean.services.query.scope import RECORDS, folder_of, run, scan_of, visible
+from ocean.services.query.scope import RECORDS, folder_of, run, scan_of, visible_by
 from ocean.store.engine import SCAN_BYTES
 from ocean.store.purchases import places_of
-from ocean.store.query.fragments import joined, sql
+from ocean.store.query.fragments import Sql, joined, sql
 from ocean.store.query.pipeline import Pipeline
 from ocean.store.reader import now
 
@@ -38,7 +38,7 @@ FUSIONS = ("weighted", "rrf")
 MAX_TOP = 1000
 MAX_TEXT = 4000  # characters of a question
 CANDIDATES = 100  # of each half of a hybrid search, at least
-SLACK = 10  # hits beyond those that are wanted: some may have gone meanwhile
+SLACK = 10  # hits beyond those that are wanted, where some have gone meanwhile
 MAX_MARKED = 256 * 1024  # characters of a record that is looked into for a snippet
 _RRF = 60  # Cormack, Clarke, Buettcher 2009
 MARKED_AT_ONCE = 64 * 1024  # characters of an answer that are marked on the loop
@@ -64,11 +64,17 @@ async def search(
     route = _route(prefix)
     if wait:
         await ocean.indexing.written()
-    scope = await _scope(ocean, caller, route, where)
     try:
+        scope, seen = await _scope(ocean, caller, route, where)
         hits, searched, sought = await _hits(ocean, caller, asked, scope)
-        hits = [hit for hit in hits if min_score is None or hit.score >= min_score]
-        there = await _records(ocean, caller, route, hits, top_k)
+        hits = _good(hits, min_score)
+        there = await _records(ocean, caller, seen, hits, top_k)
+        if len(there) < top_k <= len(hits):  # some have gone, or were closed, since the index took them in
+            asked.most += SLACK
+            scope, seen = await _scope(ocean, caller, route, where)
+            hits, searched, sought = await _hits(ocean, caller, asked, scope)
+            hits = _good(hits, min_score)
+            there = await _records(ocean, caller, seen, hits, top_k)
     except DamagedError:
         ocean.indexing.distrust()
         raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made anew.", "Try again in a moment.") from None
@@ -107,7 +113,7 @@ class _Asked:
             raise OceanError("INVALID_VALUE", "top_k is 1 or more.")
         self.text: str | None = text
         self.words = analysis.read(text) if text is not None else analysis.Question((), (), ())
-        self.fusion, self.most = fusion, top_k + SLACK
+        self.fusion, self.most = fusion, top_k
         try:
             self.language = analysis.language_code(language)
         except ValueError as fault:
@@ -132,9 +138,13 @@ def _route(prefix: str) -> str:
         raise OceanError("INVALID_PREFIX", fault.message, fault.hint) from None
 
 
-async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | None) -> Scope:
-    verdict = await reading.require_read(ocean, caller, route, "search")
-    closed = await reading.denied_beneath(ocean, caller, route, "search")
+def _good(hits: list[Hit], min_score: float | None) -> list[Hit]:
+    return hits if min_score is None else [hit for hit in hits if hit.score >= min_score]
+
+
+async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | None) -> tuple[Scope, Sql]:
+    """What the index is asked among, and the condition on `record r` that decides: of one look at what the caller may see."""
+    verdict, closed = await reading.allowed(ocean, caller, route, "search")
     seqs: list[int] | None = None
     if where is not None:
         folder = await folder_of(ocean, f"{route}/*")
@@ -145,7 +155,8 @@ async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | No
         if len(seqs) > MAX_SEQS:
             raise OceanError("LIMIT_REACHED", f"The filter leaves more than {MAX_SEQS} records.", "Narrow it, or leave it out.")
     bought = await places_of(ocean.engine, caller.key, route) if caller.key is not None else []
-    return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs, tuple(bought))
+    seen = joined(" AND ", [visible_by(ocean, caller, route, verdict, closed, deep=True), reading.affordable(caller)])
+    return Scope(route, tuple(closed), caller.key, verdict == "own", now(), seqs, tuple(bought)), seen
 
 
 async def _hits(ocean: Ocean, caller: Caller, asked: _Asked, scope: Scope) -> tuple[list[Hit], int, analysis.Sought]:
@@ -213,17 +224,16 @@ def _sorted(scores: dict[int, float]) -> list[Hit]:
     return [Hit(seq, score) for seq, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
-async def _records(ocean: Ocean, caller: Caller, route: str, hits: Sequence[Hit], wanted: int) -> list[tuple[Hit, Drop]]:
+async def _records(ocean: Ocean, caller: Caller, seen: Sql, hits: Sequence[Hit], wanted: int) -> list[tuple[Hit, Drop]]:
     """The best hits with their records as they are now: what is gone or closed meanwhile is not among them.
 
     The index narrows, this decides. Read by the score, some at a time: where all are too large for one answer, the best are there.
     """
     if not hits:
         return []
-    seen = joined(" AND ", [await visible(ocean, caller, route, True, "search"), reading.affordable(caller)])
     found: list[tuple[Hit, Drop]] = []
     size = 0
-    first = min(wanted + 2, AT_ONCE)  # most often nothing has gone
+    first = min(wanted, AT_ONCE)  # most often nothing has gone
     for start, end in [(0, first), *((at, at + AT_ONCE) for at in range(first, len(hits), AT_ONCE))]:
         some = hits[start:end]
         places = sql(f"r.seq IN ({','.join('?' * len(some))})")._replace(values=tuple(hit.seq for hit in some))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 from sqlglot import exp
 
+MAX_WRITTEN = 1000  # statements whose text is kept
 _MARK = re.compile("\x00(\\d+)\x00")
 
 
@@ -54,11 +56,39 @@ class Binds:
         return exp.Var(this=marked)
 
     def write(self, tree: exp.Expr, dialect: str, *, quoted: bool = False) -> Sql:
-        """The statement's text, and its values in the order that it names them."""
-        order: list[Any] = []
+        """The statement's text, and its values in the order that it names them.
 
-        def place(match: re.Match[str]) -> str:
-            order.append(self._values[int(match[1])])
-            return "?"
+        A tree that is put together of our own pieces (not `quoted`) has one of few forms, whatever its values: its text is kept.
+        """
+        if quoted:
+            text, order = _written(tree, dialect, quoted=True)
+        else:
+            form = (dialect, _form(tree))
+            known = _WRITTEN.get(form)
+            if known is None:
+                if len(_WRITTEN) >= MAX_WRITTEN:
+                    _WRITTEN.clear()
+                known = _WRITTEN[form] = _written(tree, dialect, quoted=False)
+            text, order = known
+        return Sql(text, tuple([self._values[number] for number in order]))
 
-        return Sql(_MARK.sub(place, tree.sql(dialect=dialect, comments=False, identify=quoted, copy=False)), tuple(order))
+
+_WRITTEN: dict[tuple[str, Hashable], tuple[str, tuple[int, ...]]] = {}
+
+
+def _form(part: Any) -> Hashable:
+    """What a tree's text follows from: its nodes, and the texts of its leaves, in which values are numbers."""
+    if isinstance(part, exp.Expr):
+        return (part.__class__, *[(name, _form(value)) for name, value in part.args.items() if value])
+    return tuple([_form(one) for one in part]) if isinstance(part, list) else part
+
+
+def _written(tree: exp.Expr, dialect: str, *, quoted: bool) -> tuple[str, tuple[int, ...]]:
+    """The text, and the numbers of the values in its order."""
+    order: list[int] = []
+
+    def place(match: re.Match[str]) -> str:
+        order.append(int(match[1]))
+        return "?"
+
+    return _MARK.sub(place, tree.sql(dialect=dialect, comments=False, identify=quoted, copy=False)), tuple(order)
