@@ -16,18 +16,20 @@ SIDE_BY_SIDE = 2  # of one caller: fewer than there are threads to scan in
 class Turns:
     """So many turns at a time for each address, and for each key from however many addresses."""
 
-    def __init__(self, side_by_side: int = SIDE_BY_SIDE, says: str = "Too many queries of yours wait.") -> None:
-        self._side_by_side, self._says = side_by_side, says
+    def __init__(
+        self, side_by_side: int = SIDE_BY_SIDE, says: str = "Too many queries of yours wait.", code: str = "LIMIT_REACHED"
+    ) -> None:
+        self._side_by_side, self._says, self._code = side_by_side, says, code
         self._locks: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     def of(self, *holders: str) -> _Turn:
-        """To be entered with `async with`, which raises LIMIT_REACHED where too many of a holder's wait already."""
+        """To be entered with `async with`, which raises LIMIT_REACHED, or the code it was made with, where too many of a holder's wait."""
         return _Turn(self, holders)
 
     async def enter(self, holder: str) -> None:
         lock, waiting = self._locks.get(holder) or (asyncio.Semaphore(self._side_by_side), 0)
         if waiting >= MOST:
-            raise OceanError("LIMIT_REACHED", self._says, "Let some of them end first.")
+            raise OceanError(self._code, self._says, "Let some of them end first.")
         self._locks[holder] = (lock, waiting + 1)
         try:
             await lock.acquire()

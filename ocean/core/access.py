@@ -37,8 +37,8 @@ class Scoped(str):
         return made
 
     def __repr__(self) -> str:
-        """Answers that are kept are kept by it: one of the key's own is none of this."""
-        return f"Scoped({str(self)!r}, {self.id!r})"
+        """Answers that are kept are kept by it: one of the key's own is none of this, nor one of what may do something else."""
+        return f"Scoped({str(self)!r}, {self.id!r}, {self.routes!r}, {sorted(self.permissions)!r})"
 
     def may(self, route: str, action: Action) -> bool:
         """Whether what is asked lies within it. Whether the key itself may, the predicate says."""

@@ -89,6 +89,22 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def dump(value: Any) -> bytes:
+    """JSON of an answer, in which parts may be JSON already (orjson.Fragment)."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # integers beyond 64 bits, which stay exact
+        return dumps(_plain(value)).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, orjson.Fragment):
+        return loads(orjson.dumps(value).decode())
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
+
+
 def _check_depth(value: dict[str, Any] | list[Any]) -> None:
     level: list[dict[str, Any] | list[Any]] = [value]
     for _ in range(MAX_DEPTH):

@@ -7,11 +7,10 @@ import secrets
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from sanic import HTTPResponse
 from sanic.exceptions import SanicException
 
-from ocean.core.payloads import dumps, loads
+from ocean.core.payloads import dump
 from ocean.errors import OceanError
 
 _MALFORMED = "The request is malformed."
@@ -63,22 +62,7 @@ def answer_bytes(answer: Answer, *, keep_alive: bool, head_only: bool = False) -
 
 def json_(value: Any, status: int = 200, *, any_origin: bool = False) -> Answer:
     """A JSON answer; the API's are for pages of any origin."""
-    return Answer(_OPEN_JSON if any_origin else _JSON, _dump(value), status)
-
-
-def _dump(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # whole numbers beyond 64 bits, which stay exact
-        return dumps(_plain(value)).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, orjson.Fragment):
-        return loads(orjson.dumps(value).decode())
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
+    return Answer(_OPEN_JSON if any_origin else _JSON, dump(value), status)
 
 
 def as_ocean_error(fault: Exception) -> OceanError:

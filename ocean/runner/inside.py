@@ -24,6 +24,7 @@ import statistics
 import string
 import sys
 import textwrap
+import threading
 import time
 import traceback
 import urllib.parse
@@ -31,6 +32,7 @@ import uuid
 from typing import Any, NoReturn
 
 _dumps = json.dumps
+MAX_SAID = 6 << 20  # bytes of a frame
 MAX_PRINTED = 16_000  # characters that are kept of what a call prints
 # Here for every function, as the examples have them: imported before a function comes, so that it need not wait.
 GIVEN = {"json": json, "datetime": datetime, "math": math, "re": re, "time": time}
@@ -40,9 +42,9 @@ WARM = (base64, collections, functools, hashlib, hmac, itertools, random, statis
 class OceanError(Exception):
     """An error of Infinite Ocean's, or a function's own: `raise OceanError("There is no such order.")` tells the caller just that."""
 
-    def __init__(self, message: str = "", code: str = "FUNCTION_ERROR", status: int = 422, hint: str | None = None) -> None:
+    def __init__(self, message: str = "") -> None:
         super().__init__(message)
-        self.message, self.code, self.status, self.hint = message, code, status, hint
+        self.message, self.code, self.status, self.hint = message, "FUNCTION_ERROR", 422, ""
         self.asked = False  # whether it is Infinite Ocean's
 
 
@@ -51,12 +53,16 @@ class Wire:
 
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
+        self.turn = threading.Lock()
+        self.call = 0  # that is being answered
 
     def read(self) -> Any:
         return json.loads(self._exactly(int.from_bytes(self._exactly(4), "big")))
 
     def write(self, value: Any) -> None:
         body = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        if len(body) > MAX_SAID:
+            raise OceanError(f"What a function says at once, its result too, has at most {MAX_SAID >> 20} MB.")
         self._socket.sendall(len(body).to_bytes(4, "big") + body)
 
     def _exactly(self, length: int) -> bytes:
@@ -93,16 +99,19 @@ class Ocean:
 
     user: Any = None  # the same with the access of who calls, where the function acts by its own
 
-    def __init__(self, wire: Wire, side: str) -> None:
-        self._wire, self._side = wire, side
+    def __init__(self, wire: Wire, side: str, call: int) -> None:
+        self._wire, self._side, self._call = wire, side, call
 
     def _ask(self, asked: str, /, **given: Any) -> Any:
-        self._wire.write({"ask": asked, "side": self._side, "given": given})
-        answer = self._wire.read()
+        with self._wire.turn:  # of threads one at a time: the answer is to what was asked last
+            if self._wire.call != self._call:
+                raise OceanError("The call that this belongs to is over: what a function begins it waits for.")
+            self._wire.write({"ask": asked, "side": self._side, "given": given, "call": self._call})
+            answer = self._wire.read()
         fault = answer.get("error")
         if fault is not None:
-            error = OceanError(fault["message"], fault["code"], fault["status"], fault.get("hint"))
-            error.asked = True
+            error = OceanError(fault["message"])
+            error.code, error.status, error.hint, error.asked = fault["code"], fault["status"], fault.get("hint", ""), True
             raise error
         return answer["value"]
 
@@ -124,7 +133,8 @@ class Ocean:
         return self._ask("remove", route=route, key=key)
 
     def query(self, prefix: str, filter: Any = None, sort: Any = None, limit: int | None = None, skip: int | None = None) -> Any:
-        """The records of a folder and all beneath, by a filter as POST /query has it: `{"age": {"$gt": 21}}`."""
+        """The records of a folder and all beneath, all of them where no limit is named, by a filter as POST /query has it:
+        `{"age": {"$gt": 21}}`."""
         return self._ask("query", prefix=prefix, filter=filter, sort=sort, limit=limit, skip=skip)
 
     def search(self, prefix: str, text: Any = None, vector: Any = None, top_k: int | None = None, mode: str | None = None) -> Any:
@@ -144,7 +154,7 @@ class Ocean:
         return self._ask("run", route=route, request=body)
 
     def upload(self, route: str, data: Any, filename: str | None = None, content_type: str | None = None) -> Any:
-        """Uploads a file, bytes or text, beneath a record whose key is its name."""
+        """Uploads a file, bytes or text: an event in the folder, whose `drop_id` is the file's too. Its name tells its type."""
         data = data.encode() if isinstance(data, str) else bytes(data)
         return self._ask("upload", route=route, data=base64.b64encode(data).decode(), filename=filename, content_type=content_type)
 
@@ -207,19 +217,32 @@ def loaded(code: str, name: str) -> Any:
 
 def called(wire: Wire, main: Any, frame: dict[str, Any], printed: Printed) -> dict[str, Any]:
     """One call; the frame that tells what came of it."""
-    ocean = Ocean(wire, "ocean")
-    ocean.user = Ocean(wire, "user") if frame["user"] else None
-    started = time.perf_counter()
+    ocean = Ocean(wire, "ocean", wire.call)
+    ocean.user = Ocean(wire, "user", wire.call) if frame["user"] else None
     try:
         result = main(ocean, frame["request"])
+        if hasattr(result, "__await__"):
+            import asyncio
+
+            result = asyncio.run(_awaited(result))
         text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()  # half a character is refused here: it would be no frame
         told: dict[str, Any] = {"result": text}
+    except TypeError as error:
+        says = str(error)
+        if "JSON serializable" in says:
+            told = {"fault": {"message": f"{says}: answer with text, numbers, True, None, lists and dicts", "trace": []}}
+        else:
+            told = {"fault": fault_of(error, frame["name"])}
     except RecursionError:
         told = {"fault": {"message": "RecursionError: it calls itself too often", "trace": []}}
     except BaseException as error:
         told = {"fault": fault_of(error, frame["name"])}
-    return {**told, "ms": round((time.perf_counter() - started) * 1000), "printed": _whole(printed.text)}
+    return {**told, "printed": _whole(printed.text)}
+
+
+async def _awaited(result: Any) -> Any:
+    return await result
 
 
 def limit(name: str, most: int) -> None:
@@ -230,6 +253,7 @@ def limit(name: str, most: int) -> None:
 def serve(number: int, memory: int) -> NoReturn:
     wire = Wire(number)
     os.nice(5)
+    threading.stack_size(512 << 10)
     limit("RLIMIT_AS", memory)
     limit("RLIMIT_CORE", 0)
     limit("RLIMIT_FSIZE", 32 << 20)
@@ -240,14 +264,21 @@ def serve(number: int, memory: int) -> NoReturn:
     main = None
     while True:
         frame = wire.read()
+        wire.call = frame["call"]
         printed = sys.stdout = sys.stderr = Printed()
         if "code" in frame:
             try:
                 main = loaded(frame["code"], frame["name"])
             except BaseException as error:
-                wire.write({"fault": fault_of(error, frame["name"]), "loaded": False, "ms": 0, "printed": _whole(printed.text)})
+                wire.write({"fault": fault_of(error, frame["name"]), "loaded": False, "call": wire.call, "printed": _whole(printed.text)})
                 continue
-        wire.write(called(wire, main, frame, printed))
+        told = called(wire, main, frame, printed)
+        with wire.turn:
+            call, wire.call = wire.call, 0
+            try:
+                wire.write({**told, "call": call})
+            except OceanError as error:
+                wire.write({"fault": {"message": error.message, "trace": []}, "call": call})
 
 
 if __name__ == "__main__":

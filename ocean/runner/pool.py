@@ -12,9 +12,11 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from ocean.errors import OceanError
 from ocean.runner.sandbox import Sandbox
 
 SPARE = 2  # processes without a function
+MOST = 40  # processes in all: with those of functions that others wait for, and of jobs
 KEPT = 16  # with one, that nothing is asked of
 IDLE = 60.0  # seconds after which a process that nothing was asked of is ended
 
@@ -30,18 +32,49 @@ class Pool:
         self._filling = False
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._in_use: set[Sandbox] = set()
+        self._starting = 0
 
-    async def take(self, name: str) -> tuple[Sandbox, bool]:
-        """A process, and whether that function's code is in it already. Raises NOT_AVAILABLE."""
-        for number in reversed(self._kept):
-            if self._kept[number][0] == name:
-                return self._kept.pop(number)[1], True
-        found = self._spare.pop()[0] if self._spare else await Sandbox.start(self._memory, self._hidden)
+    async def take(self, name: str, *, fresh: bool = False) -> tuple[Sandbox, bool]:
+        """A process, and whether that function's code is in it already: never, where a `fresh` one is wanted. Raises NOT_AVAILABLE,
+        SERVER_BUSY."""
+        for number in [] if fresh else list(reversed(self._kept)):
+            if self._kept[number][0] == name and (found := self._used(self._kept.pop(number)[1])) is not None:
+                return found, True
+        while self._spare:
+            if (found := self._used(self._spare.pop()[0])) is not None:
+                self._later(self._fill())
+                return found, False
+        if self.count >= MOST and self._kept:
+            self._later(self._kept.popitem(last=False)[1][1].end())
+        if len(self._in_use) + self._starting >= MOST:
+            raise OceanError("SERVER_BUSY", "Too many functions run.", "Try again in a moment.")
+        self._starting += 1
+        try:
+            made = await Sandbox.start(self._memory, self._hidden)
+        finally:
+            self._starting -= 1
+        self._in_use.add(made)
         self._later(self._fill())
-        return found, False
+        return made, False
+
+    def _used(self, process: Sandbox) -> Sandbox | None:
+        """The process as one that is used, or None where it has ended meanwhile: the machine may have been short of memory."""
+        if not process.alive:
+            self._later(process.end())
+            return None
+        self._in_use.add(process)
+        return process
+
+    @property
+    def count(self) -> int:
+        """Processes there are."""
+        self._in_use = {process for process in self._in_use if process.alive}
+        return len(self._in_use) + len(self._spare) + len(self._kept) + self._starting
 
     def give(self, name: str, process: Sandbox) -> None:
         """Takes a process back, whose function has answered."""
+        self._in_use.discard(process)
         if self._closed:
             process.kill()
             self._later(process.end())
@@ -57,7 +90,8 @@ class Pool:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(process.end() for process, _ in self._spare), *(process.end() for _, process, _ in self._kept.values()))
+        there = [*self._in_use, *(process for process, _ in self._spare), *(process for _, process, _ in self._kept.values())]
+        await asyncio.gather(*(process.end() for process in there))
         self._spare.clear()
         self._kept.clear()
 
@@ -66,7 +100,7 @@ class Pool:
             return
         self._filling = True
         try:
-            while len(self._spare) < SPARE and not self._closed:
+            while len(self._spare) < SPARE and not self._closed and self.count < MOST:
                 self._spare.append((await Sandbox.start(self._memory, self._hidden), time.monotonic()))
         finally:
             self._filling = False

@@ -1,4 +1,4 @@
-"""One process in a sandbox: bubblewrap's namespaces, a bare file tree, no network, few system calls (`calls`), bounded memory.
+"""One process in a sandbox: bubblewrap's namespaces, a bare file tree, no network, few system calls (`syscalls`), bounded memory.
 
 It is stopped (SIGSTOP) whenever nothing is asked of it, so that what a function leaves running behind its answer gets no time.
 """
@@ -17,15 +17,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from ocean.core.payloads import decode
+from ocean.core.payloads import decode, dump
 from ocean.errors import OceanError
-from ocean.runner import calls
+from ocean.runner import syscalls
 
 BWRAP = "bwrap"
 INSIDE = Path(__file__).with_name("inside.py")
-MAX_FRAME = 16 * 1024 * 1024  # bytes
+MAX_FRAME = 16 * 1024 * 1024  # bytes that it is told at once,
+MAX_SAID = 6 * 1024 * 1024  # and that it says (`inside` has the same): the loop stands still while they are read
 TMP = 16 * 1024 * 1024  # bytes of /tmp, which is in memory
 STARTS = 10.0  # seconds that a process may take to start
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo")
@@ -44,37 +43,38 @@ class Sandbox:
     def __init__(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
         self._process, self._socket = process, ours
         self._ended = False
+        self.said = 0  # bytes of the last frame
+        self.calls = 0  # so far
 
     @classmethod
     async def start(cls, memory: int, hidden: Iterable[Path]) -> Sandbox:
         """`memory` in bytes; `hidden` are folders that are never seen in it, wherever they lie. Raises NOT_AVAILABLE."""
-        ours, its = socket.socketpair()
-        try:
-            filter_ = calls.as_file()
-        except (ImportError, OSError, RuntimeError) as fault:
-            ours.close()
-            its.close()
-            raise unavailable(f"libseccomp is missing ({fault})", "apt install libseccomp2") from None
-        said = os.memfd_create("said", 0)
-        try:
-            # Started by this very thread: the kernel ends the process with the thread that started it (PR_SET_PDEATHSIG).
-            process = subprocess.Popen(  # noqa: ASYNC220 - two milliseconds, and see above
-                [*_command(filter_, hidden), str(its.fileno()), str(memory)], pass_fds=(its.fileno(), filter_), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env={"PATH": os.environ.get("PATH", os.defpath)},
-            )  # fmt: skip
-        except OSError as fault:
-            ours.close()
-            os.close(said)
-            raise unavailable(f"bubblewrap can't be started ({fault.strerror})", "apt install bubblewrap") from None
-        finally:
-            its.close()
-            os.close(filter_)
-        made = cls(process, ours)
-        try:
+        with contextlib.ExitStack() as stack:
+            ours, its = socket.socketpair()
+            stack.callback(its.close)
+            unused = stack.enter_context(contextlib.ExitStack())
+            unused.callback(ours.close)
+            try:
+                filter_ = syscalls.as_file()
+                stack.callback(os.close, filter_)
+                said = os.memfd_create("said", 0)
+                stack.callback(os.close, said)
+                # Started by this very thread: the kernel ends the process with the thread that started it (PR_SET_PDEATHSIG).
+                process = subprocess.Popen(  # noqa: ASYNC220 - two milliseconds, and see above
+                    [*_command(filter_, hidden), str(its.fileno()), str(memory)], pass_fds=(its.fileno(), filter_),
+                    start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                    env={"PATH": os.environ.get("PATH", os.defpath)},
+                )  # fmt: skip
+            except ImportError as fault:
+                raise unavailable(f"libseccomp is missing ({fault})", "apt install libseccomp2") from None
+            except FileNotFoundError:
+                raise unavailable("bubblewrap is missing", "apt install bubblewrap") from None
+            except OSError as fault:  # of the moment: no descriptors, no memory
+                raise OceanError("SERVER_BUSY", f"No process can be started for a function ({fault.strerror}).") from None
+            unused.pop_all()
+            made = cls(process, ours)
             await made._begin(said)
-        finally:
-            os.close(said)
-        return made
+            return made
 
     async def _begin(self, said: int) -> None:
         """Until it is ready. Raises NOT_AVAILABLE with the last line of what it said."""
@@ -92,8 +92,10 @@ class Sandbox:
         self.stop()
 
     async def send(self, frame: dict[str, Any]) -> None:
-        """Raises EndedError."""
-        body = orjson.dumps(frame, default=_plain)
+        """Raises EndedError; LIMIT_REACHED where it is too much at once."""
+        body = dump(frame)
+        if len(body) > MAX_FRAME:
+            raise OceanError("LIMIT_REACHED", f"What a function is told at once has at most {MAX_FRAME // 2**20} MB.", "Ask for less.")
         assert self._writer is not None
         try:
             self._writer.write(len(body).to_bytes(4, "big"))
@@ -106,8 +108,9 @@ class Sandbox:
         """The next frame: an object, of which nothing else is sure. Raises EndedError."""
         try:
             length = int.from_bytes(await self._reader.readexactly(4), "big")
-            if length > MAX_FRAME:
+            if length > MAX_SAID:
                 raise EndedError
+            self.said = length
             body = await self._reader.readexactly(length)
             frame = decode(body) if length < 1 << 16 else await asyncio.to_thread(decode, body)
         except (asyncio.IncompleteReadError, OSError, OceanError):
@@ -125,6 +128,10 @@ class Sandbox:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended and self._process.poll() is None
 
     def kill(self) -> None:
         """At once, with all that it started; `end` is still to be waited for."""
@@ -145,12 +152,6 @@ class Sandbox:
         await asyncio.to_thread(self._process.wait)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, int):  # beyond 64 bits: exact, as JSON has it
-        return orjson.Fragment(str(value).encode())
-    raise TypeError(type(value).__name__)
-
-
 def unavailable(says: str, hint: str) -> OceanError:
     return OceanError("NOT_AVAILABLE", f"This server runs no functions: {says}.", hint, status=503)
 
@@ -164,10 +165,11 @@ def _command(filter_: int, hidden: Iterable[Path]) -> list[str]:
             seen += ["--symlink", os.readlink(path), path] if os.path.islink(path) and path in _LIBRARIES else ["--ro-bind", path, path]
     for folder in hidden:
         seen += ["--tmpfs", str(folder.resolve())] if _within(folder.resolve(), seen) else []
+    devices = [part for name in ("null", "zero", "random", "urandom") for part in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
     return [
         BWRAP, "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--hostname", "function", "--die-with-parent",
-        "--cap-drop", "ALL", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8",  # noqa: S108 - in there
-        *seen, "--dev", "/dev", "--size", str(TMP), "--tmpfs", "/tmp", "--ro-bind", str(INSIDE), "/inside.py",  # noqa: S108
+        "--cap-drop", "ALL", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "MALLOC_ARENA_MAX", "1",  # noqa: S108 - in there
+        *seen, *devices, "--size", str(TMP), "--tmpfs", "/tmp", "--ro-bind", str(INSIDE), "/inside.py",  # noqa: S108
         "--remount-ro", "/", "--seccomp", str(filter_), "--", program, "-I", "-S", "-B", "/inside.py",
     ]  # fmt: skip
 

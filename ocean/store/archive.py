@@ -55,11 +55,14 @@ TABLES: dict[str, tuple[str, str]] = {
     "signing_key": ("selector", "selector, kind, secret, created_at"),
     "invitation": ("id", "id, uid, route, key, owner, mailbox, sequence, digest, told, created_at, due_at"),
     "feed": ("id", "id, route, owner, round, created_at"),
-    "run": ("id", "id, route, author, caller, kind, request, state, result, error, held, took, created_at, done_at"),
+    "run": (
+        "id",
+        "id, route, author, caller, holder, kind, request, state, result, error, printed, held, hops, took, created_at, due_at, done_at",
+    ),
     "hook": ("id", "id, owner, prefix, url, secret, active, retries, condition, created_at, since"),
     "delivery": (
         "id",
-        "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at",
+        "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at, hops",
     ),
     "browser": ("id", "id, owner, digest, target, host, created_at"),
     "domain": ("id", "id, name, owner, route, state, created_at, proven_at, failing_at, due_at, attempts, error, changed, round"),

@@ -12,7 +12,7 @@ from ocean.store.engine import LOCK, Engine, Row, Step, Steps
 from ocean.store.reader import now
 
 _HOOK = "id, owner, prefix, url, secret, active, retries, condition, created_at, since"
-_DELIVERY = "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at"
+_DELIVERY = "id, queue, place, owner, route, url, body, state, attempts, status, error, took, created_at, due_at, done_at, hops"
 PUSH = "push:"  # the address of a hook that notifies its owner's browsers; with a key behind it, of a delivery to that key's
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE owner = ? AND state = 'waiting' LIMIT ?) w"
@@ -51,6 +51,7 @@ class Delivery(NamedTuple):
     created_at: int
     due_at: int
     done_at: int | None
+    hops: int | None = None  # calls of functions by functions that stand behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def put(rows: Sequence[Delivery]) -> Steps:
     """Steps that add deliveries for which there is room. What is there already stays."""
     if rows:
         yield Step(
-            f"INSERT INTO delivery ({_DELIVERY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            f"INSERT INTO delivery ({_DELIVERY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             [tuple(row) for row in rows],
         )
 

@@ -8,31 +8,43 @@ from typing import NamedTuple
 from ocean.store.engine import Engine, Row, Step, Steps
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
-JOB, PAID, FAULT = "job", "paid", "fault"  # kinds: asked for without waiting; paid for; failed for somebody else than the author
-_RUN = "id, route, author, caller, kind, request, state, result, error, held, took, created_at, done_at"
+JOB, KEPT, FAULT = "job", "kept", "fault"  # kinds: nobody waits for it; paid for, or asked for under a key; what its author is told failed
+_RUN = "id, route, author, caller, holder, kind, request, state, result, error, printed, held, hops, took, created_at, due_at, done_at"
 
 
 class Run(NamedTuple):
-    """`request` and `result` are JSON, `error` too; `held` in hundredths of an io; times in milliseconds."""
+    """`request` of a job is JSON, of what is KEPT the digest that it was asked with; `result` and `error` are JSON; `held` in hundredths of
+    an io; `took` and times in milliseconds."""
 
     id: str
     route: str
     author: str
     caller: str
+    holder: str
     kind: str
     request: str
     state: str
     result: str
     error: str
+    printed: str
     held: int
+    hops: int
     took: int | None
     created_at: int
+    due_at: int
     done_at: int | None
+
+    @property
+    def over(self) -> bool:
+        return self.state in (DONE, FAILED)
 
 
 async def run(engine: Engine, id_: str) -> Run | None:
-    rows = await engine.rows(f"SELECT {_RUN} FROM run WHERE id = ?", (id_,))
-    return Run(*rows[0]) if rows else None
+    return next(iter(await _runs(engine, "WHERE id = ?", (id_,))), None)
+
+
+async def _runs(engine: Engine, tail: str, args: tuple[object, ...]) -> list[Run]:
+    return [Run(*row) for row in await engine.rows(f"SELECT {_RUN} FROM run {tail}", args)]
 
 
 async def open_(engine: Engine, before: int) -> bool:
@@ -41,45 +53,53 @@ async def open_(engine: Engine, before: int) -> bool:
     return bool((await engine.rows(query, (before,)))[0][0])
 
 
-async def waiting(engine: Engine, limit: int) -> list[Run]:
-    """Jobs that wait: each caller's oldest first, then each one's second."""
+async def waiting(engine: Engine, limit: int) -> list[tuple[str, str]]:
+    """`(id, holder)` of jobs that wait: each holder's oldest first, then each one's second."""
     rows = await engine.rows(
-        f"SELECT {_RUN} FROM (SELECT {_RUN}, row_number() OVER (PARTITION BY caller ORDER BY created_at, id) AS n FROM run "
-        "WHERE state = 'waiting') w ORDER BY n, created_at LIMIT ?",
+        "SELECT id, holder FROM (SELECT id, holder, created_at, row_number() OVER (PARTITION BY holder ORDER BY created_at, id) AS n "
+        "FROM run WHERE state = 'waiting') w ORDER BY n, created_at LIMIT ?",
         (limit,),
     )
-    return [Run(*row) for row in rows]
+    return [(row[0], row[1]) for row in rows]
 
 
-async def running(engine: Engine, kind: str, before: int) -> list[Run]:
-    """Runs of a kind that began before a moment and have not ended."""
-    rows = await engine.rows(f"SELECT {_RUN} FROM run WHERE state = 'running' AND kind = ? AND created_at < ?", (kind, before))
-    return [Run(*row) for row in rows]
+async def running(engine: Engine, kind: str) -> list[Run]:
+    """Runs of a kind that are not over."""
+    return await _runs(engine, "WHERE state = 'running' AND kind = ?", (kind,))
+
+
+async def lost(engine: Engine, moment: int) -> list[Run]:
+    """What somebody waited for and should be over by a moment: its process has died."""
+    return await _runs(engine, "WHERE state = 'running' AND kind = 'kept' AND due_at < ?", (moment,))
 
 
 async def failures(engine: Engine, route: str, author: str, limit: int) -> list[Run]:
     """What failed of a function of an author's, newest first."""
-    query = f"SELECT {_RUN} FROM run WHERE route = ? AND author = ? AND state = 'failed' ORDER BY created_at DESC, id DESC LIMIT ?"
-    return [Run(*row) for row in await engine.rows(query, (route, author, limit))]
+    tail = "WHERE route = ? AND author = ? AND kind = 'fault' ORDER BY created_at DESC, id DESC LIMIT ?"
+    return await _runs(engine, tail, (route, author, limit))
 
 
 def added(new: Run) -> Step:
-    return Step(f"INSERT INTO run ({_RUN}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", [tuple(new)])
+    return Step(f"INSERT INTO run ({_RUN}) VALUES ({','.join('?' * len(new))})", [tuple(new)])
 
 
-def room(caller: str, most: int, refuse: Exception) -> Steps:
-    """Raises `refuse` where a caller has `most` jobs that are not over."""
-    ((count,),) = yield Step(
-        "SELECT count(*) FROM run WHERE caller = ? AND state IN ('waiting', 'running') AND kind = 'job'", [(caller,)], reads=True
-    )
-    if count >= most:
-        raise refuse
+def there(id_: str) -> Generator[Step, list[Row], bool]:
+    """Whether a run is known."""
+    return bool((yield Step("SELECT 1 FROM run WHERE id = ?", [(id_,)], reads=True)))
+
+
+def count(holder: str | None) -> Generator[Step, list[Row], int]:
+    """Jobs that are not over, of one holder or of all."""
+    whose, args = ("AND holder = ?", (holder,)) if holder is not None else ("", ())
+    sql = f"SELECT count(*) FROM run WHERE state IN ('waiting', 'running') AND kind = 'job' {whose}"
+    return int((yield Step(sql, [args], reads=True))[0][0])
 
 
 def begun(id_: str, found: list[Row]) -> Steps:
-    """A job that waits runs from now on; `found` has a row where it was this very call that began it."""
-    sql = "UPDATE run SET state = 'running', request = '' WHERE id = ? AND state = 'waiting' RETURNING id"
-    found.extend((yield Step(sql, [(id_,)], reads=True)))
+    """A job that waits runs from now on; `found` has its row where it was this very call that began it."""
+    found.extend(
+        (yield Step(f"UPDATE run SET state = 'running' WHERE id = ? AND state = 'waiting' RETURNING {_RUN}", [(id_,)], reads=True))
+    )
 
 
 def over(id_: str) -> Generator[Step, list[Row], bool]:
@@ -88,21 +108,22 @@ def over(id_: str) -> Generator[Step, list[Row], bool]:
     return not rows or rows[0][0] in (DONE, FAILED)
 
 
-def ended(id_: str, state: str, result: str, error: str, took: int | None, moment: int) -> Step:
+def ended(run: Run) -> Step:
     """What came of a run that was not over yet. Nothing of it is held any more: that is moved beside this."""
+    request = "''" if run.kind == JOB else "request"
     return Step(
-        "UPDATE run SET state = ?, result = ?, error = ?, took = ?, done_at = ?, held = 0, request = '' "
+        f"UPDATE run SET state = ?, result = ?, error = ?, printed = ?, took = ?, done_at = ?, held = 0, request = {request} "
         "WHERE id = ? AND state IN ('waiting', 'running')",
-        [(state, result, error, took, moment, id_)],
+        [(run.state, run.result, run.error, run.printed, run.took, run.done_at, run.id)],
     )
 
 
 def kept_few(new: Run, most: int) -> Steps:
-    """Adds a run that failed, unless as many of that function are kept: of those that came since."""
-    ((count,),) = yield Step("SELECT count(*) FROM run WHERE route = ? AND kind = 'fault'", [(new.route,)], reads=True)
-    if count >= most:
+    """Adds a run that failed; of one function only the newest are kept."""
+    ((there_,),) = yield Step("SELECT count(*) FROM run WHERE route = ? AND kind = 'fault'", [(new.route,)], reads=True)
+    if there_ >= most:
         sql = "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE route = ? AND kind = 'fault' ORDER BY created_at, id LIMIT ?)"
-        yield Step(sql, [(new.route, count - most + 1)])
+        yield Step(sql, [(new.route, there_ - most + 1)])
     yield added(new)
 
 

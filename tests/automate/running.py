@@ -9,6 +9,7 @@ from typing import Any
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.core.payloads import loads
 from ocean.errors import OceanError
 from ocean.followers import hooks, jobs
 from ocean.services.data import records
@@ -31,8 +32,6 @@ async def function(ocean: Ocean, author: Caller, route: str, body: str, **config
 async def run(ocean: Ocean, caller: Caller, route: str, **request: Any) -> Any:
     """What it gives."""
     _, outcome = await ocean.functions.run(caller, route, request)
-    from ocean.core.payloads import loads
-
     return loads(outcome.result)
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ocean.context import Caller, Ocean
+from ocean.causes import Within
+from ocean.context import Budget, Caller, Ocean
+from ocean.core import keys
 from ocean.core.access import Scoped
 from ocean.core.money import HELD, IO
 from ocean.errors import OceanError
 from ocean.services.automate import functions
 from ocean.services.data import records
 from ocean.services.money import credits
+from ocean.services.query import find as finding_
 from ocean.store import ledger
-from tests.automate.running import do, fault, function, run
+from tests.automate.running import do, fault, function, run, until
 from tests.services.searching import afloat
 
 NOBODY = Caller(None, "192.0.2.1")
@@ -47,7 +52,7 @@ async def test_a_public_function_acts_for_its_author_and_its_code_stays_private(
     body = f"return [ocean.read('{alice.key}/secrets', 'x')['payload']['word'], ocean.user is None]"
     await function(afloat_, alice, route, body, execute="public")
     assert await run(afloat_, NOBODY, route) == ["open sesame", True]
-    assert await run(afloat_, bob, route) == ["open sesame", True]  # nothing of bob's is lent
+    assert await run(afloat_, bob, route) == ["open sesame", False]
     with pytest.raises(OceanError):
         await do(afloat_, bob, f"get {route} @main")
 
@@ -120,12 +125,12 @@ async def test_what_an_error_of_ours_says_stays_with_the_author(afloat_: Ocean, 
     ("body", "says"),
     [
         ("return float('inf')", "JSON"),
-        ("return {1}", "set is not JSON"),
+        ("return {1}", "set is not JSON serializable: answer with"),
+        ("return 'x' * (400 << 20)", "OCEAN_FUNCTION_MEMORY"),
         ("x = []\nfor _ in range(70): x = [x]\nreturn x", "nested deeper"),
         ("return '\\ud800'", "surrogates"),
         ("print('\\ud800')\nraise ValueError('\\ud800')", "ValueError"),
         ("import os\nos._exit(3)", "ended before it answered"),
-        ("return 'x' * (11 << 20)", "10 MB"),
         ("return (", "line"),
         ("return ocean.nonsense()", "nonsense"),
         ("return ocean._ask('nonsense')", "nonsense"),
@@ -191,6 +196,8 @@ async def test_functions_in_functions_end(afloat_: Ocean, alice: Caller, monkeyp
     monkeypatch.setattr(functions, "SECONDS", 1.0)
     await function(afloat_, alice, "fn/spin", "while True: pass")
     await function(afloat_, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nreturn 1")
+    assert await run(afloat_, alice, "fn/outer") == 1  # it is told in time to say something itself
+    await function(afloat_, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nwhile True: pass")
     assert (await fault(afloat_, alice, "fn/outer")).code == "FUNCTION_TIMEOUT"
 
 
@@ -237,3 +244,210 @@ async def test_a_server_that_runs_none_says_so(afloat_: Ocean, alice: Caller) ->
     afloat_.settings = {**afloat_.settings, "OCEAN_FUNCTIONS": "false"}
     found = await fault(afloat_, alice, "fn/x")
     assert (found.code, found.status) == ("NOT_AVAILABLE", 503)
+
+
+async def test_who_breaks_off_has_not_been_given_it_for_nothing(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    """Neither by going away, nor by leaving it less time than it may take."""
+    await function(afloat_, alice, "fn/slow", "import time\nocean.write('began', 1)\ntime.sleep(1.5)", execute="public", price=5)
+    await function(afloat_, bob, "bobs/fn", "return ocean.run('fn/slow')")
+    await credits.grant(afloat_, str(bob.key), 10)
+    waiting = asyncio.get_running_loop().create_task(run(afloat_, bob, "fn/slow"))
+
+    async def began() -> bool:
+        return bool((await do(afloat_, alice, "find began"))["count"])
+
+    async def paid() -> bool:
+        return await credits.balance(afloat_, str(alice.key)) == 4.95
+
+    await until(began)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert await credits.balance(afloat_, str(bob.key)) == 5
+    assert await until(paid)
+    token = functions.WITHIN.set(Within(time.monotonic() + 1.0))
+    with contextlib.suppress(OceanError):
+        await run(afloat_, bob, "bobs/fn")
+    functions.WITHIN.reset(token)
+
+    async def paid_twice() -> bool:
+        return await credits.balance(afloat_, str(alice.key)) == 9.9
+
+    assert await until(paid_twice)
+    assert await ledger.faults(afloat_.engine) == []
+
+
+async def test_what_a_server_that_stops_breaks_off_is_paid_back(ocean: Ocean, alice: Caller, bob: Caller) -> None:
+    async with afloat(ocean):
+        await function(ocean, alice, "fn/slow", "import time\nocean.write('began', 1)\ntime.sleep(60)", execute="public", price=5)
+        await credits.grant(ocean, str(bob.key), 5)
+        waiting = asyncio.get_running_loop().create_task(run(ocean, bob, "fn/slow"))
+
+        async def began() -> bool:
+            return bool((await do(ocean, alice, "find began"))["count"])
+
+        await until(began)
+    await asyncio.wait([waiting])
+    assert await credits.balance(ocean, str(bob.key)) == 5
+
+
+async def test_the_same_request_again_is_one_run(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await function(afloat_, alice, "fn/sold", "ocean.write('sold', 1)\nreturn 1 / request['by']", execute="public", price=5)
+    await credits.grant(afloat_, str(bob.key), 20)
+    keyed = replace(bob, idempotency="order-1", request_digest="a")
+    assert [await run(afloat_, keyed, "fn/sold", by=2) for _ in range(3)] == [0.5] * 3
+    assert await credits.balance(afloat_, str(bob.key)) == 15
+    assert (await do(afloat_, alice, "find sold then count"))["count"] == 1
+    assert (await fault(afloat_, replace(keyed, request_digest="b"), "fn/sold", by=2)).code == "CONFLICT"
+    failing = replace(bob, idempotency="order-2", request_digest="c")
+    assert {(await fault(afloat_, failing, "fn/sold", by=0)).code for _ in range(2)} == {"FUNCTION_ERROR"}
+    assert (await do(afloat_, alice, "find sold then count"))["count"] == 2
+    mine = replace(alice, idempotency="order-1", request_digest="a")
+    assert await run(afloat_, mine, "fn/sold", by=1) == 1
+    assert (await do(afloat_, mine, "run fn/sold { by: 1 } async"))["job_id"] == (await do(afloat_, mine, "run fn/sold { by: 1 } async"))[
+        "job_id"
+    ]
+
+
+async def test_a_request_spends_no_more_than_it_may(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await function(afloat_, alice, "fn/sold", "return 1", execute="public", price=5)
+    await credits.grant(afloat_, str(bob.key), 20)
+    budget = replace(bob, budget=Budget(800))
+    told = functions.shown(budget, *(await afloat_.functions.run(budget, "fn/sold", {})))
+    assert told["paid"] == 5
+    assert (await fault(afloat_, budget, "fn/sold")).code == "RATE_LIMITED"
+    assert await credits.balance(afloat_, str(bob.key)) == 15
+
+
+async def test_a_broken_config_tells_strangers_nothing(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    route = f"{alice.key}/fn"
+    await function(afloat_, alice, route, "return 1")
+    with pytest.raises(OceanError, match="execute"):
+        await records.save(afloat_, alice, route=route, key="_config", payload={"execute": "everyone"})
+    await records.save(afloat_, alice, route=route, key="_config", payload={"csp": "x"})
+    text = '{"execute": "everyone"}'  # as it may have been kept before it was looked at
+    await afloat_.log.put("UPDATE drops SET payload = ? WHERE key = '_config'", [(text,)])
+    assert (await fault(afloat_, bob, route)).code == "NOT_FOUND"
+    assert "'execute' is one of" in (await fault(afloat_, alice, route)).message
+    told = await do(afloat_, alice, f"status {route}")
+    assert "'execute' is one of" in told["function"]["fault"]
+
+
+async def test_counters_open_and_price_nothing(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await do(afloat_, alice, f"save team/x @seed 1; share team with @{bob.key}")
+    await function(afloat_, alice, "team/fn", "return 1", execute="public")
+    await do(afloat_, bob, "add 5 to team/fn @_config price")
+    assert await run(afloat_, bob, "team/fn") == 1
+
+
+async def test_a_query_gives_all_there_is(afloat_: Ocean, alice: Caller) -> None:
+    await records.bulk(afloat_, alice, ops=[{"op": "save", "route": "many/rows", "key": f"k{n}", "payload": {"n": n}} for n in range(2500)])
+    await function(afloat_, alice, "fn/total", "return [sum(r['payload']['n'] for r in ocean.query('many/rows', **request))]")
+    assert await run(afloat_, alice, "fn/total") == [sum(range(2500))]
+    assert await run(afloat_, alice, "fn/total", limit=1500, sort="n", skip=10) == [sum(range(10, 1510))]
+    assert await run(afloat_, alice, "fn/total", limit=0) == [0]
+    assert "whole numbers" in (await fault(afloat_, alice, "fn/total", limit=-1)).message
+
+
+async def test_threads_of_a_function_ask_one_after_another(afloat_: Ocean, alice: Caller) -> None:
+    await do(afloat_, alice, "; ".join(f"save shelf @k{n} {n}" for n in range(8)))
+    body = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n"
+    body += "    return list(pool.map(lambda n: ocean.read('shelf', f'k{n % 8}')['payload'], range(64)))"
+    await function(afloat_, alice, "fn/threads", body)
+    assert await run(afloat_, alice, "fn/threads") == [n % 8 for n in range(64)]
+
+
+async def test_a_function_may_be_async(afloat_: Ocean, alice: Caller) -> None:
+    code = "import asyncio\nasync def main(ocean, request):\n    await asyncio.sleep(0)\n    return 5"
+    await records.save(afloat_, alice, route="fn/a", key="main", payload=code)
+    assert await run(afloat_, alice, "fn/a") == 5
+
+
+async def test_what_is_declared_and_not_lent_is_told(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await do(afloat_, bob, "save bobs @x 1")
+    await function(afloat_, alice, "fn/x", "return ocean.user.read('bobs', 'x')", execute="public", scopes=["bobs", "nowhere"])
+    assert (await do(afloat_, alice, "status fn/x"))["function"]["not_lent"] == ["bobs", "nowhere"]
+    assert "Nothing of the caller's is lent" in (await fault(afloat_, alice, "fn/x")).message
+
+
+async def test_a_process_that_has_ended_meanwhile_is_not_given(afloat_: Ocean, alice: Caller) -> None:
+    await function(afloat_, alice, "fn/x", "return 1")
+    await run(afloat_, alice, "fn/x")
+    pool = afloat_.functions.pool
+    for _, process, _ in pool._kept.values():
+        process.kill()
+        await asyncio.to_thread(process._process.wait)
+    for process, _ in pool._spare:
+        process.kill()
+        await asyncio.to_thread(process._process.wait)
+    assert await run(afloat_, alice, "fn/x") == 1
+
+
+async def test_what_is_kept_of_a_question_is_none_of_another_functions(
+    afloat_: Ocean, alice: Caller, bob: Caller, monkeypatch: Any
+) -> None:
+    """A lent key that may not look there was once answered from memory by what another, that may, had asked a moment before."""
+    carol = Caller(str(keys.generate().public))
+    monkeypatch.setattr(finding_, "DEAR", 0.0)
+    for who, top in ((alice, "ka"), (carol, "kb")):
+        await do(afloat_, who, f"save {top}/one @x 1; share {top} with @{bob.key}")
+        await function(afloat_, who, f"{top}/fn", "return ocean.user.exec('find ka/one')['count']", execute="public", scopes=[f"{top}/one"])
+    await function(afloat_, alice, "ka/other", "return ocean.user.exec('find ka/one')['count']", execute="public", scopes=["ka/two"])
+    scoped = replace(bob, key=Scoped.of(str(bob.key), "s1", ["ka", "kb"], ["entity", "query"], None))
+    for who in (bob, scoped):
+        assert await run(afloat_, who, "ka/fn") == 1
+        for other in ("kb/fn", "ka/other"):
+            assert (await fault(afloat_, who, other)).code == "FUNCTION_ERROR"
+
+
+async def test_a_scoped_key_opens_nothing_by_a_text_that_is_an_object(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await function(afloat_, alice, "fn/x", "return 1")
+    scoped = replace(alice, key=Scoped.of(str(alice.key), "s1", ["fn"], ["entity", "drop"], None))
+    with pytest.raises(OceanError, match="scoped"):
+        await records.save(afloat_, scoped, route="fn/x", key="_config", payload='{"execute": "public"}')
+    assert (await fault(afloat_, bob, "fn/x")).code in ("NOT_FOUND", "FORBIDDEN")
+
+
+async def test_whole_numbers_of_any_size_go_in_and_out(afloat_: Ocean, alice: Caller) -> None:
+    await function(
+        afloat_, alice, "fn/echo", "ocean.write('big', request, 'k')\nreturn [request['n'] + 1, ocean.read('big', 'k')['payload']]"
+    )
+    assert await run(afloat_, alice, "fn/echo", n=10**30) == [10**30 + 1, {"n": 10**30}]
+
+
+async def test_what_a_call_left_behind_is_no_answer_to_the_next(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    forging = """
+wire = ocean._wire
+if request.get('forge'):
+    wire.write({'result': '"mine"', 'call': wire.call})
+return request.get('say')
+"""
+    await function(afloat_, alice, "fn/forge", forging, execute="public")
+    assert await run(afloat_, bob, "fn/forge", forge=True) == "mine"
+    assert [await run(afloat_, alice, "fn/forge", say=n) for n in range(3)] == [0, 1, 2]
+    lingering = """
+import threading, time
+def later():
+    while True:
+        try: ocean.read('fn/linger', 'main')
+        except BaseException: return
+threading.Thread(target=later, daemon=True).start()
+return request.get('say')
+"""
+    await function(afloat_, alice, "fn/linger", lingering)
+    assert [await run(afloat_, alice, "fn/linger", say=n) for n in range(10)] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("return ocean.query('a', filter={'a': {'$in': ['x' * 100] * 5000}})", "256 KB"),
+        ("return ocean.write('a', 'x' * (7 << 20))", "6 MB"),
+        ("return 'x' * (7 << 20)", "6 MB"),
+        ("ocean._wire.write({'fault': {'message': [[['x']] * 1000] * 10, 'trace': {'a': 1}}, 'call': 1})\nreturn 1", "without an answer"),
+        ("return ocean._ask('write')", "wants payload, route"),
+        ("return ocean._ask('remove', route='a')", "wants key"),
+    ],
+)
+async def test_what_a_function_says_is_bounded_and_believed_in_nothing(afloat_: Ocean, alice: Caller, body: str, says: str) -> None:
+    await function(afloat_, alice, "fn/x", body)
+    assert says in (await fault(afloat_, alice, "fn/x")).message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -30,7 +31,7 @@ async def process(tmp_path: Path) -> AsyncIterator[Sandbox]:
 async def called(process: Sandbox, body: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
     code = "import os, sys\ndef main(ocean, request):\n" + "".join(f"    {line}\n" for line in body.splitlines())
     process.go_on()
-    await process.send({"code": code, "name": "fn/x", "request": request or {}, "user": False})
+    await process.send({"code": code, "name": "fn/x", "request": request or {}, "user": False, "call": 1})
     async with asyncio.timeout(20):
         told = await process.receive()
     process.stop()
@@ -64,6 +65,15 @@ async def called(process: Sandbox, body: str, request: dict[str, Any] | None = N
         "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nassert libc.syscall(250, 0, 0) >= 0",  # keyctl
         "return 'x' * (400 << 20)",
         "return [bytearray(1 << 20) for _ in range(1000)] and 1",
+        "os.mkdir('/dev/x')",
+        "return os.open('/dev/ptmx', 2)",
+        "import fcntl\nfd = os.open('/usr/lib', 0)\nfcntl.fcntl(fd, 1026, 0x7fffffff)",  # F_NOTIFY
+        "import fcntl\nfd = os.open('/usr/lib', 0)\nfcntl.fcntl(fd, 10, 18)",  # F_SETSIG
+        "import fcntl\nfcntl.fcntl(0, 4, 0x2000)",  # O_ASYNC
+        "import resource\nresource.prlimit(1, resource.RLIMIT_CPU, (1, 1))",
+        "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.sendto(b'x', '/tmp/none')",
+        "open('/dev/x', 'wb')",
+        "open('/dev/shm/x', 'wb')",
         "open('/tmp/x', 'wb').write(b'x' * (64 << 20))",
         "return [open('/dev/zero') for _ in range(1000)] and 1",
         "return main(ocean, request)",
@@ -83,8 +93,8 @@ async def test_what_means_harm_fails_and_the_process_goes_on(process: Sandbox, b
 
 async def test_nothing_of_the_host_is_seen(process: Sandbox) -> None:
     told = await called(process, "return [dict(os.environ), os.getpid(), os.getuid(), os.uname().nodename]")
-    environment, pid, uid, host = __import__("json").loads(told["result"])
-    assert set(environment) <= {"HOME", "LANG", "PWD", "LC_CTYPE"}
+    environment, pid, uid, host = json.loads(told["result"])
+    assert set(environment) <= {"HOME", "LANG", "PWD", "LC_CTYPE", "MALLOC_ARENA_MAX"}
     assert (pid, uid, host) == (2, 65534, "function")
 
 

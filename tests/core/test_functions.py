@@ -11,7 +11,7 @@ from ocean.core import keys
 from ocean.core.access import PERMISSIONS, Rule, Scoped
 from ocean.core.changes import Op
 from ocean.core.drop import Drop
-from ocean.core.functions import MAX_CODE, check_scoped, function_of, lent
+from ocean.core.functions import MAX_CODE, check, function_of, lent
 from tests.core.test_money import code
 
 DEV, CALLER, OTHER = (keys.generate().public for _ in range(3))
@@ -24,53 +24,65 @@ def drop(key: str, payload: Any, source: str = DEV, owner: str = DEV) -> Drop:
 
 def test_who_wrote_the_code_is_its_author_whoever_has_the_record() -> None:
     found = function_of(drop("main", CODE, source=OTHER), None)
-    assert found is not None
-    assert (found.author, found.code, found.configured, found.public) == (OTHER, CODE, False, False)
+    assert (found.author, found.code, found.public, found.fault) == (OTHER, CODE, False, "")
+    assert found.is_of(OTHER)
+    assert not found.is_of(DEV)
+    assert not found.is_of(Scoped.of(OTHER, "1", ("fn",), ["entity"], None))
 
 
-@pytest.mark.parametrize("payload", [{"def": "main"}, 5, None, "x" * (MAX_CODE + 1)])
-def test_what_is_no_code(payload: Any) -> None:
-    assert function_of(drop("main", payload), None) is None
+@pytest.mark.parametrize(
+    ("payload", "says"), [({"def": "main"}, "no text"), (5, "no text"), (None, "no text"), ("x" * (MAX_CODE + 1), "256 K")]
+)
+def test_what_is_no_code(payload: Any, says: str) -> None:
+    found = function_of(drop("main", payload), drop("_config", {"execute": "public"}))
+    assert says in found.fault
+    assert not found.public
 
 
 @pytest.mark.parametrize("config", [{"execute": "public"}, {"execute": "public", "scopes": [OTHER]}])
 def test_a_config_of_another_counts_for_nothing(config: Any) -> None:
     found = function_of(drop("main", CODE), drop("_config", config, source=OTHER))
-    assert found is not None
-    assert (found.configured, found.public, found.scopes) == (False, False, ())
+    assert (found.public, found.scopes) == (False, ())
 
 
 @pytest.mark.parametrize("config", ["text", {"csp": "default-src 'self'"}, []])
 def test_a_config_of_pages_says_nothing_of_functions(config: Any) -> None:
     found = function_of(drop("main", CODE), drop("_config", config))
-    assert found is not None
-    assert not found.configured
+    assert (found.public, found.scopes, found.price, found.fault) == (False, (), 0, "")
 
 
 def test_what_a_config_says() -> None:
     found = function_of(drop("main", CODE), drop("_config", {"execute": "public", "scopes": ["app/users"], "price": 1.5}))
-    assert found is not None
     assert (found.public, found.scopes, found.price) == (True, ("app/users",), 150)
     private = function_of(drop("main", CODE), drop("_config", {"scopes": [], "price": 0}))
-    assert private is not None
-    assert (private.configured, private.public, private.price) == (True, False, 0)
+    assert (private.public, private.price) == (False, 0)
 
 
-@pytest.mark.parametrize(
-    ("config", "fault"),
-    [
-        ({"execute": "everyone"}, "INVALID_VALUE"),
-        ({"execute": True}, "INVALID_VALUE"),
-        ({"execute": "public", "scopes": "app"}, "INVALID_VALUE"),
-        ({"execute": "public", "scopes": [1]}, "INVALID_VALUE"),
-        ({"execute": "public", "scopes": ["a"] * 21}, "INVALID_VALUE"),
-        ({"execute": "public", "scopes": ["a//b"]}, "INVALID_ROUTE"),
-        ({"execute": "public", "price": -1}, "INVALID_VALUE"),
-        ({"execute": "public", "price": "1"}, "INVALID_VALUE"),
-    ],
-)
-def test_a_config_that_cannot_be_read(config: Any, fault: str) -> None:
-    assert code(lambda: function_of(drop("main", CODE), drop("_config", config))) == fault
+def test_counters_of_a_config_count_for_nothing() -> None:
+    config = drop("_config", {"execute": "public"})
+    config.counters = '{"price": 5}'
+    assert function_of(drop("main", CODE), config).price == 0
+
+
+BROKEN = [
+    ({"execute": "everyone"}, "INVALID_VALUE"),
+    ({"execute": True}, "INVALID_VALUE"),
+    ({"execute": "public", "scopes": "app"}, "INVALID_VALUE"),
+    ({"execute": "public", "scopes": [1]}, "INVALID_VALUE"),
+    ({"execute": "public", "scopes": ["a"] * 21}, "INVALID_VALUE"),
+    ({"execute": "public", "scopes": ["a//b"]}, "INVALID_ROUTE"),
+    ({"execute": "public", "price": -1}, "INVALID_VALUE"),
+    ({"execute": "public", "price": "1"}, "INVALID_VALUE"),
+]
+
+
+@pytest.mark.parametrize(("config", "fault"), BROKEN)
+def test_a_config_that_cannot_be_read_is_refused_and_where_it_is_there_opens_nothing(config: Any, fault: str) -> None:
+    found = function_of(drop("main", CODE), drop("_config", config))
+    assert found.fault
+    assert not found.public
+    assert code(lambda: check(Op("save", "fn/x", "_config", json.dumps(config)), DEV)) == fault
+    assert code(lambda: check(Op("update", "fn/x", "_config", changes=config), DEV)) == fault
 
 
 def rules(route: str, owner: str | None) -> dict[str, dict[str, Rule | None]]:
@@ -114,7 +126,7 @@ def test_a_scoped_caller_lends_no_more_than_it_has(theirs: tuple[str, ...], both
     ],
 )
 def test_a_scoped_key_saves_no_functions(op: Op) -> None:
-    assert code(lambda: check_scoped(op)) == "FORBIDDEN"
+    assert code(lambda: check(op, Scoped.of(DEV, "1", ("fn",), ["drop"], None))) == "FORBIDDEN"
 
 
 @pytest.mark.parametrize(
@@ -130,4 +142,4 @@ def test_a_scoped_key_saves_no_functions(op: Op) -> None:
     ],
 )
 def test_all_else_a_scoped_key_may_save(op: Op) -> None:
-    check_scoped(op)
+    check(op, Scoped.of(DEV, "1", ("fn",), ["drop"], None))

@@ -7,46 +7,36 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-import uuid_utils
 
 from ocean import settings
-from ocean.causes import WITHIN, Within
+from ocean.causes import MAX_DEPTH, WITHIN, Within
 from ocean.context import Caller, Ocean
-from ocean.core.access import Scoped
+from ocean.core.drop import show_io
 from ocean.core.functions import Function
-from ocean.core.payloads import decode, encode, loads
+from ocean.core.payloads import decode, encode
 from ocean.errors import OceanError
 from ocean.runner.pool import Pool
 from ocean.runner.sandbox import EndedError, Sandbox
-from ocean.services.automate import paying
-from ocean.services.automate.found import runnable, sides
-from ocean.store import runs
+from ocean.services.automate import keeping
+from ocean.services.automate.finding import Sides, runnable, sides
+from ocean.services.automate.keeping import MAX_TOLD, Outcome
 from ocean.store.reader import now
-from ocean.store.runs import FAULT, PAID, RUNNING, Run
+from ocean.store.runs import KEPT, RUNNING, Run
 from ocean.turns import Turns
 
 SECONDS = 10.0  # that somebody waits for a function, and for those that it calls
-AT_ONCE, AT_ONCE_OF_ONE = 8, 4  # functions side by side; for one caller, and of one author
-MAX_DEPTH = 8  # functions that wait for each other
-MAX_TOLD = 2000  # characters of what went wrong
-KEPT_FAULTS = 100  # of one function
+AT_ONCE, AT_ONCE_OF_ONE = 16, 4  # functions that are waited for side by side, half of them of one author; and for one caller
+MAX_ASKED = 256 * 1024  # bytes that a function asks with, but for what brings content
+_CONTENT = ("write", "update", "upload")
+SLACK = 5000  # milliseconds behind its time after which a run is taken for lost
 LARGE = 64 * 1024  # characters that are read in a thread
 Ask = Callable[[Ocean, Caller, str, dict[str, Any]], Awaitable[Any]]
 log = logging.getLogger("ocean.functions")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a run: `result` is JSON; `took` in milliseconds; `printed` is what its author may see."""
-
-    result: str
-    took: int
-    printed: str = ""
 
 
 class Functions:
@@ -56,94 +46,159 @@ class Functions:
         self._ocean, self._ask = ocean, ask
         files = settings.blobs_url(ocean.settings)
         hidden = [ocean.data, *([Path(files.removeprefix("file://"))] if files.startswith("file://") else [])]
-        self._pool = Pool(int(ocean.settings["OCEAN_FUNCTION_MEMORY"]) << 20, hidden)
+        self.pool = Pool(int(ocean.settings["OCEAN_FUNCTION_MEMORY"]) << 20, hidden)
         self.queued = asyncio.Event()  # there is a job that was asked for in this process
+        self.running = 0  # at this moment, jobs and those that others call among them
+        self._settling: set[asyncio.Task[Outcome]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._turns = Turns(AT_ONCE_OF_ONE, "Too many functions of yours wait.")
+        self._callers = Turns(AT_ONCE_OF_ONE, "Too many functions of yours wait.", "SERVER_BUSY")
+        self._authors = Turns(AT_ONCE // 2, "Too many wait for the functions of this author.", "SERVER_BUSY")
 
     async def run(self, caller: Caller, route: str, request: dict[str, Any]) -> tuple[Function, Outcome]:
-        """A function, paid for where it costs something, while its caller waits.
+        """A function, paid for where it costs something, while its caller waits; the same request again (Idempotency-Key) gives what it
+        gave.
 
         Raises NOT_FOUND, FORBIDDEN, RATE_LIMITED, FUNCTION_ERROR, FUNCTION_TIMEOUT, LIMIT_REACHED, NOT_AVAILABLE, SERVER_BUSY.
         """
         self.check()
         function = await runnable(self._ocean, caller, route)
-        inside = WITHIN.get() or Within(time.monotonic() + SECONDS)
+        inside = WITHIN.get() or Within.lasting(SECONDS)
         if inside.depth >= MAX_DEPTH:
-            raise OceanError("LIMIT_REACHED", f"At most {MAX_DEPTH} functions wait for each other.", "Call it async, or do it in one.")
-        price = paying.price_for(caller, function)
-        async with self._place(caller, function, inside) if not inside.depth else contextlib.nullcontext():
-            run = _row(function, caller, PAID, price)
-            if price:
-                await paying.hold(self._ocean, run)
-            try:
-                outcome = await self.perform(function, caller, request, inside)
-            except OceanError as fault:
-                await self._failed(run, function, caller, fault)
-                raise
-            if price:
-                await paying.end(self._ocean, run, "", None, outcome.took)
+            raise OceanError("LIMIT_REACHED", f"At most {MAX_DEPTH} functions wait for each other.", "Do it in one, or run it async.")
+        due_at = now() + round(SECONDS * 1000) + SLACK
+        new = keeping.row(caller, function, KEPT, RUNNING, due_at, request=caller.request_digest)
+        if caller.key is not None and (before := await keeping.replayed(self._ocean, caller, new)) is not None:
+            if before.request != new.request:
+                raise OceanError("CONFLICT", "The Idempotency-Key was used for another request.", "Use a new one for each.")
+            return function, keeping.outcome_of(before)
+        new = new._replace(held=keeping.price_for(caller, function))
+        async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
+            if not new.held and not (caller.idempotency and caller.key):
+                return function, await self._noted(function, caller, request, inside)
+            # It goes on where nobody waits for it any more, for as long as any other: who breaks off has not been given it for nothing.
+            own = Within.lasting(SECONDS, inside.hops)
+            task = asyncio.get_running_loop().create_task(self._settled(new, function, caller, request, replace(own, depth=inside.depth)))
+            self._settling.add(task)
+            task.add_done_callback(self._over)
+            outcome = await asyncio.shield(task)
+            keeping.spent(caller, new.held)
             return function, outcome
+
+    async def _settled(self, new: Run, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
+        """A run that is kept: what it costs is held from its start, and paid or given back at its end."""
+        await keeping.begin(self._ocean, new)
+        try:
+            outcome = replace(await self._noted(function, caller, request, inside), paid=new.held)
+        except OceanError as fault:
+            await keeping.end(self._ocean, new, fault)
+            raise
+        except BaseException:  # the server is being stopped, or has failed
+            await asyncio.shield(keeping.end(self._ocean, new, keeping.interrupted()))
+            raise
+        await keeping.end(self._ocean, new, outcome)
+        return outcome
+
+    def _over(self, task: asyncio.Task[Outcome]) -> None:
+        self._settling.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told
 
     def check(self) -> None:
         """Raises NOT_AVAILABLE where the operator runs none."""
         if not settings.flag(self._ocean.settings, "OCEAN_FUNCTIONS"):
             raise OceanError("NOT_AVAILABLE", "This server runs no functions.", "Its operator can: OCEAN_FUNCTIONS=true.", status=503)
 
-    async def perform(self, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
-        """The function once, for somebody who may run it. Raises FUNCTION_ERROR, FUNCTION_TIMEOUT, NOT_AVAILABLE."""
-        own, user = await sides(self._ocean, caller, function)
-        name = f"{function.drop_id} {own.key!r}"
-        started = time.monotonic()
+    async def _noted(self, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
         try:
-            async with asyncio.timeout(inside.until - started):
-                process, ready = await self._pool.take(name)
-                said = await self._called(process, function, request, _Sides(own, user), inside, ready)
+            return await self.perform(function, caller, request, inside)
+        except OceanError as fault:
+            await keeping.note(self._ocean, caller, function, fault)
+            raise
+
+    async def perform(self, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
+        """The function once, for somebody who may run it. Raises FUNCTION_ERROR, FUNCTION_TIMEOUT, NOT_AVAILABLE, SERVER_BUSY."""
+        who = await sides(self._ocean, caller, function)
+        name = f"{function.drop_id} {who.own.key!r}"
+        started = time.monotonic()
+        self.running += 1
+        try:
+            async with asyncio.timeout(inside.left):
+                process, said = await self._said(name, function, request, who, caller, inside)
         except TimeoutError:
             says = f"The function {function.route!r} took longer than it may ({round(time.monotonic() - started)} s)."
             raise OceanError("FUNCTION_TIMEOUT", says, "Do less at once, or run it async.") from None
         except EndedError:
             says = f"The process of the function {function.route!r} ended before it answered."
-            raise OceanError("FUNCTION_ERROR", says, f"It may use {self._ocean.settings['OCEAN_FUNCTION_MEMORY']} MB.") from None
+            raise OceanError("FUNCTION_ERROR", says, self._memory) from None
+        finally:
+            self.running -= 1
         took = round((time.monotonic() - started) * 1000)
         if said.get("loaded") is False:
             await process.end()
         else:
-            self._pool.give(name, process)
+            self.pool.give(name, process)
         if "result" not in said:
-            raise _fault(function, caller, said)
-        return Outcome(await _result(function, said.get("result")), took, str(said.get("printed", "")))
+            raise self._fault(function, caller, said)
+        return Outcome(await _result(function, said["result"]), took, _text(said.get("printed")))
+
+    @property
+    def _memory(self) -> str:
+        return f"A function may use {self._ocean.settings['OCEAN_FUNCTION_MEMORY']} MB of memory (OCEAN_FUNCTION_MEMORY)."
+
+    async def _said(
+        self, name: str, function: Function, request: dict[str, Any], who: Sides, caller: Caller, inside: Within
+    ) -> tuple[Sandbox, dict[str, Any]]:
+        """A process and its answer. One that still speaks of a call before is ended, and another is asked."""
+        process, ready = await self.pool.take(name)
+        try:
+            return process, await self._called(process, function, request, who, caller, inside, ready)
+        except StaleError:
+            process, ready = await self.pool.take(name, fresh=True)
+            return process, await self._called(process, function, request, who, caller, inside, ready)
 
     async def _called(
-        self, process: Sandbox, function: Function, request: dict[str, Any], who: _Sides, inside: Within, ready: bool
+        self, process: Sandbox, function: Function, request: dict[str, Any], who: Sides, caller: Caller, inside: Within, ready: bool
     ) -> dict[str, Any]:
-        """Until it has answered; it is killed where it does not."""
+        """Until it has answered; it is killed where it does not. Raises EndedError: StaleError where its first words are of a call before."""
+        process.calls += 1
+        call, asked = process.calls, 0
         try:
             process.go_on()
             code = {} if ready else {"code": function.code}
-            await process.send({"name": function.route, "request": request, "user": who.user is not None, **code})
+            await process.send({"name": function.route, "request": request, "user": caller.key is not None, "call": call, **code})
             while True:
                 said = await process.receive()
+                if said.get("call") != call:
+                    raise EndedError if asked or not ready else StaleError
                 if "ask" not in said:
                     process.stop()
                     return said
-                await process.send(await self._answer(said, who, Within(inside.until, inside.depth + 1, inside.hops)))
+                asked += 1
+                answer = await self._answer(said, process.said, function, who, inside.inner)
+                try:
+                    await process.send(answer)
+                except OceanError as fault:
+                    await process.send(_told(fault))
         except BaseException:
             await asyncio.shield(process.end())
             raise
 
-    async def _answer(self, said: dict[str, Any], who: _Sides, inside: Within) -> dict[str, Any]:
+    async def _answer(self, said: dict[str, Any], size: int, function: Function, who: Sides, inside: Within) -> dict[str, Any]:
         """What a function asked for, as a frame."""
         caller = who.user if said.get("side") == "user" else who.own
         given = said.get("given")
         token = WITHIN.set(inside)
         try:
             if caller is None:
-                raise OceanError("KEY_REQUIRED", "Who called this function has no key, or none of its folders is lent.", status=401)
+                says = f"Nothing of the caller's is lent to {function.route!r}: no folder of its 'scopes' is its author's own."
+                raise OceanError("FORBIDDEN", says, f"status {function.route} tells its author which.")
+            if size > MAX_ASKED and said["ask"] not in _CONTENT:
+                raise OceanError(
+                    "PAYLOAD_TOO_LARGE", f"What is asked has at most {MAX_ASKED // 1024} KB.", "Save large content by ocean.write."
+                )
             if not isinstance(given, dict):
                 raise OceanError("INVALID_VALUE", "What is asked for has no arguments.")
-            value = await self._ask(self._ocean, caller, str(said["ask"]), given)
-            return {"value": value}
+            return {"value": await self._ask(self._ocean, caller, _text(said["ask"]), given)}
         except OceanError as fault:
             return _told(fault)
         except Exception as fault:
@@ -156,63 +211,57 @@ class Functions:
 
     @contextlib.asynccontextmanager
     async def _place(self, caller: Caller, function: Function, inside: Within) -> AsyncIterator[None]:
-        """One of the places for functions. Raises LIMIT_REACHED, SERVER_BUSY where none comes free in time."""
+        """One of the places for functions. Raises SERVER_BUSY where none comes free in time, or too many wait."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(inside.until - time.monotonic()):
-                    await stack.enter_async_context(self._turns.of(*caller.holders, f"author {function.author}"))
+                async with asyncio.timeout(inside.left):
+                    await stack.enter_async_context(self._callers.of(*caller.holders))
+                    await stack.enter_async_context(self._authors.of(function.author))
                     await self._places.acquire()
             except TimeoutError:
                 raise OceanError("SERVER_BUSY", "Too many functions run.", "Try again in a moment, or run it async.") from None
             stack.callback(self._places.release)
             yield
 
-    async def _failed(self, run: Run, function: Function, caller: Caller, fault: OceanError) -> None:
-        """Notes for a function's author what went wrong for somebody else, and gives back what was paid."""
-        if run.held:
-            await paying.end(self._ocean, run, "", fault, None)
-        if caller.key != function.author and fault.code in ("FUNCTION_ERROR", "FUNCTION_TIMEOUT"):
-            why = orjson.dumps(fault.details.pop("why", {"message": fault.message})).decode()
-            row = run._replace(id=str(uuid_utils.uuid7()), kind=FAULT, state=runs.FAILED, error=why, held=0, done_at=now())
-            with contextlib.suppress(OceanError):
-                await self._ocean.engine.transact(runs.kept_few(row, KEPT_FAULTS), small=True, quiet=True)
-        fault.details.pop("why", None)
+    def _fault(self, function: Function, caller: Caller, said: dict[str, Any]) -> OceanError:
+        """What went wrong: in full for the author, and for others what the function itself says to them (`raise OceanError`)."""
+        told = said["fault"] if isinstance(said.get("fault"), dict) else {}
+        message = _text(told.get("message")) or "it ended without an answer"
+        if message.startswith("MemoryError"):
+            message = f"MemoryError. {self._memory}"
+        trace = told.get("trace") if isinstance(told.get("trace"), list) else []
+        why: dict[str, Any] = {
+            "message": message,
+            "trace": [_text(line) for line in (trace or [])[:20]],
+            "printed": _text(said.get("printed")),
+        }
+        if function.is_of(caller.key):
+            return OceanError("FUNCTION_ERROR", f"{function.route}: {message}", **{k: v for k, v in why.items() if v and k != "message"})
+        if told.get("own") is True:
+            return OceanError("FUNCTION_ERROR", message, why=why)
+        return OceanError(
+            "FUNCTION_ERROR", f"The function {function.route!r} failed.", f"Its author sees why: status {function.route}", why=why
+        )
 
     async def close(self) -> None:
-        await self._pool.close()
+        for task in self._settling:
+            task.cancel()
+        await asyncio.gather(*self._settling, return_exceptions=True)
+        await self.pool.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    own: Caller
-    user: Caller | None
+class StaleError(EndedError):
+    """A process speaks of a call that is over."""
 
 
-def _row(function: Function, caller: Caller, kind: str, held: int) -> Run:
-    return Run(
-        str(uuid_utils.uuid7()), function.route, function.author, caller.key or "", kind, "", RUNNING, "", "", held, None, now(), None
-    )
+def _text(value: Any) -> str:
+    """What a process says, of which nothing is sure."""
+    return str(value)[: MAX_TOLD * 8] if isinstance(value, str) else ""
 
 
 def _told(fault: OceanError) -> dict[str, Any]:
     hint = {"hint": fault.hint} if fault.hint else {}
     return {"error": {"code": fault.code, "message": fault.message, "status": fault.status, **hint}}
-
-
-def _fault(function: Function, caller: Caller, said: dict[str, Any]) -> OceanError:
-    """What went wrong: in full for the author, and for others what the function itself says to them (`raise OceanError`)."""
-    found = said.get("fault")
-    told = found if isinstance(found, dict) else {}
-    message = str(told.get("message", "it ended without an answer"))[:MAX_TOLD]
-    trace = [str(line)[:300] for line in told.get("trace", ()) if isinstance(line, str)][:20] if isinstance(told.get("trace"), list) else []
-    why: dict[str, Any] = {"message": message, "trace": trace, "printed": str(said.get("printed", ""))[:MAX_TOLD]}
-    if caller.key == function.author and not isinstance(caller.key, Scoped):
-        return OceanError("FUNCTION_ERROR", f"{function.route}: {message}", **{k: v for k, v in why.items() if v and k != "message"})
-    if told.get("own") is True:
-        return OceanError("FUNCTION_ERROR", message, why=why)
-    return OceanError(
-        "FUNCTION_ERROR", f"The function {function.route!r} failed.", f"Its author sees why: status {function.route}", why=why
-    )
 
 
 async def _result(function: Function, text: Any) -> str:
@@ -230,7 +279,9 @@ async def _result(function: Function, text: Any) -> str:
 def shown(caller: Caller, function: Function, outcome: Outcome) -> dict[str, Any]:
     """A run's answer; what it printed is its author's to see."""
     told: dict[str, Any] = {"result": orjson.Fragment(outcome.result.encode()), "ms": outcome.took}
-    return {**told, "printed": outcome.printed} if outcome.printed and caller.key == function.author else told
+    if outcome.paid:
+        told["paid"] = show_io(outcome.paid)
+    return {**told, "printed": outcome.printed} if outcome.printed and function.is_of(caller.key) else told
 
 
 def request_of(request: Any) -> dict[str, Any]:
@@ -240,7 +291,3 @@ def request_of(request: Any) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise OceanError("INVALID_PAYLOAD", "What a function is asked with is an object.", 'Such as {"name": "world"}.')
     return request
-
-
-def value_of(outcome: Outcome) -> Any:
-    return loads(outcome.result)

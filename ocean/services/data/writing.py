@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ocean.context import Caller, Ocean
-from ocean.core.access import Scoped
+from ocean.core import functions
 from ocean.core.changes import Op, needs_payload
-from ocean.core.functions import check_scoped
 from ocean.core.payloads import dumps
 from ocean.store.batch import ADD_ONCE, READ_ONCE, Once, Write, answer_of
 from ocean.store.engine import LOCK, Step, Steps
@@ -26,10 +25,8 @@ async def write(
     """One result for each op, or with `brief` how many they were; all or nothing, committed when it answers. `beside` are rows that are
     put with them."""
     who = caller.writer("Writing needs a key.")
-    if isinstance(who, Scoped):
-        for op in ops:
-            check_scoped(op)
     for op in ops:
+        functions.check(op, who)
         if needs_payload(op) and op.key is not None:
             op.weight = await ocean.reader.payload_size(op.route, op.key)
     results = list(await ocean.log.append(Write(ops, who, _once(caller, who), beside, brief)))

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 import uuid_utils
@@ -42,6 +43,7 @@ LOOK = 0.1  # seconds between looks at what waits, without news of it
 BACKOFF = (5, 60, 300, 1800, 7200, 21600, 86400)  # seconds before a delivery is tried again
 KEPT = 7 * 86_400_000  # milliseconds that it is known what came of a delivery
 SWEPT = 500  # deliveries that are forgotten at once
+BUSY = 503  # of a function here: it is tried again in a moment
 GONE = 410  # the receiver wants no more (Standard Webhooks)
 log = logging.getLogger("ocean.hooks")
 
@@ -224,7 +226,7 @@ def _swept(more: list[bool]) -> Steps:
 
 def host_of(head: Head) -> str:
     """Whom a delivery goes to; to browsers and functions, whose."""
-    return head.owner if head.url.startswith(hooks.PUSH) else targets.host_of(head.url, head.owner)
+    return head.owner if head.url.startswith(hooks.PUSH) else targets.burdened(head.url, head.owner)
 
 
 async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
@@ -240,19 +242,11 @@ async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
     if made is None:
         said = "It is no longer there, or no longer yours to read, or the hook was stopped."
         return Outcome(FAILED, delivery.attempts, None, said, None, delivery.due_at, now())
-    url, body, secret = made
     started = time.monotonic()
-    status: int | None = None
-    try:
-        status = await _sent(ocean, delivery, url, body, secret)
-        error = "" if 200 <= status < 300 else f"It answered {status}."
-    except EgressError as fault:
-        error = str(fault)
-    except OceanError as fault:
-        if fault.temporary and url.startswith(targets.RUN):
-            return Outcome(WAITING, delivery.attempts, None, fault.message, None, now() + BACKOFF[0] * 1000, None)
-        error, status = fault.message, fault.status if url.startswith(targets.RUN) else None
+    status, error = await _sent(ocean, delivery, made)
     took = round((time.monotonic() - started) * 1000)
+    if status == BUSY:
+        return Outcome(WAITING, delivery.attempts, None, error, took, now() + BACKOFF[0] * 1000, None)
     attempts = delivery.attempts + 1
     if not error:
         return Outcome(DONE, attempts, status, "", took, delivery.due_at, now())
@@ -263,20 +257,37 @@ async def attempt(ocean: Ocean, delivery: Delivery) -> Outcome:
     return Outcome(FAILED, attempts, status, error, took, delivery.due_at, now())
 
 
-async def _sent(ocean: Ocean, delivery: Delivery, url: str, body: bytes, secret: str | None) -> int:
-    """The status that the receiver answers with. Raises EgressError; OceanError where it is a function of ours that fails."""
-    if not url.startswith(targets.RUN):
-        return (await ocean.egress.post(url, body, headers(delivery.id, now() // 1000, body, secret))).status
-    drops = [drop.drop_id async for drop in ocean.reader.at([delivery.place])] if not delivery.url else []
-    behind = ocean.causes.behind(drops[0]) if drops else 0
-    await targets.call(ocean, delivery.owner, url, body, behind + 1)
-    return 200
+class _Made(NamedTuple):
+    """What is sent: to whom, what, signed with what, and how many functions stand behind it."""
+
+    url: str
+    body: bytes
+    secret: str | None
+    hops: int
 
 
-async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[str, bytes, str | None] | None:
-    """`(address, body, secret)`, or None where nothing is to be sent any more. Raises ValueError where the secret can't be unwrapped."""
+async def _sent(ocean: Ocean, delivery: Delivery, made: _Made) -> tuple[int | None, str]:
+    """The status that the receiver answers with, and what is wrong with it; BUSY where it is to be tried again and counts for nothing."""
+    function = targets.function_in(ocean, made.url)
+    try:
+        if function is not None:
+            await targets.call(ocean, delivery.owner, function, made.body, made.hops)
+            return 200, ""
+        signed = headers(delivery.id, now() // 1000, made.body, made.secret)
+        status = (await ocean.egress.post(made.url, made.body, signed)).status
+    except EgressError as fault:
+        return None, str(fault)
+    except OceanError as fault:
+        if function is None:
+            return None, fault.message
+        return (BUSY if fault.temporary else fault.status), fault.message
+    return status, "" if 200 <= status < 300 else f"It answered {status}."
+
+
+async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> _Made | None:
+    """What is sent, or None where nothing is to be sent any more. Raises ValueError where the secret can't be unwrapped."""
     if delivery.url:
-        return delivery.url, delivery.body.encode(), None
+        return _Made(delivery.url, delivery.body.encode(), None, delivery.hops or 0)
     if hook is None or not hook.active:
         return None
     owner = Caller(hook.owner)
@@ -285,5 +296,6 @@ async def _made(ocean: Ocean, delivery: Delivery, hook: Hook | None) -> tuple[st
             return None
         kind = "record.removed" if drop.removal else "record.saved"
         body = {"type": kind, "timestamp": show_time(drop.created_at), "data": await reading.shown(ocean, owner, drop)}
-        return hook.url, orjson.dumps(body), ocean.master.unwrap(hook.secret, hook.id) if hook.secret else None
+        secret = ocean.master.unwrap(hook.secret, hook.id) if hook.secret else None
+        return _Made(hook.url, orjson.dumps(body), secret, ocean.causes.behind(drop.drop_id))
     return None

@@ -66,6 +66,8 @@ def _checked(ocean: Ocean, id_: str, **news: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if url is not None:
         values["url"] = targets.target(ocean, url)
+        if secret and values["url"].startswith(targets.RUN):
+            raise OceanError("INVALID_VALUE", "A function here is called without a signature.", "Leave the secret out.")
     if secret is not None:
         values["secret"] = ocean.master.wrap(_secret(secret), id_) if secret else ""
     if filter_ is not None:

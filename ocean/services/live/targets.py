@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ocean import settings
-from ocean.causes import MAX_HOPS, WITHIN, Within
-from ocean.context import Caller, Ocean
+from ocean.causes import MAX_HOPS, WITHIN, Within, loop
+from ocean.context import Budget, Caller, Ocean
 from ocean.core.payloads import loads
 from ocean.core.routes import check_route
 from ocean.errors import OceanError
@@ -19,9 +18,11 @@ RUN = "/run/"
 
 def target(ocean: Ocean, url: str) -> str:
     """The address as it is kept: checked, or `/run/ROUTE` for a function of this server's, however it was written. Raises INVALID_VALUE."""
-    here = settings.api_url(ocean.settings)
-    inside = url[len(here) :] if url.startswith(f"{here}{RUN}") else url
-    if not inside.startswith(RUN):
+    inside = _inside(ocean, url)
+    if inside is None:
+        if "://" not in url:
+            hint = "Such as https://example.com/hook, or /run/fn/hello for the function fn/hello here."
+            raise OceanError("INVALID_VALUE", f"{url[:80]!r} is no address.", hint)
         return str(ocean.egress.check(url))
     found = urlsplit(inside)
     if found.query or found.fragment:
@@ -29,12 +30,26 @@ def target(ocean: Ocean, url: str) -> str:
     return RUN + check_route(unquote(found.path.removeprefix(RUN)))
 
 
-def host_of(url: str, owner: str) -> str:
-    """Who is burdened by a call: another host, or here whose function it is that is called for."""
+def _inside(ocean: Ocean, url: str) -> str | None:
+    """The path of an address of our own functions."""
+    here = settings.api_url(ocean.settings)
+    path = url[len(here) :] if url.startswith(f"{here}{RUN}") else url
+    return path if path.startswith(RUN) else None
+
+
+def function_in(ocean: Ocean, url: str) -> str | None:
+    """The folder of the function that an address is of; None where it is another host's. An address that was kept before it was known to
+    be ours is one too."""
+    inside = _inside(ocean, url)
+    return unquote(urlsplit(inside).path.removeprefix(RUN)) if inside is not None else None
+
+
+def burdened(url: str, owner: str) -> str:
+    """Who is burdened by a call: another host, or here whose call it is."""
     return owner if url.startswith(RUN) else urlsplit(url).hostname or ""
 
 
-def request_of(body: bytes) -> dict[str, Any]:
+def _request(body: bytes) -> dict[str, Any]:
     """What a function is asked with for what a hook would have sent: the record's own fields, and the whole as `_event`."""
     event = loads(body.decode())
     data = event.get("data")
@@ -43,13 +58,12 @@ def request_of(body: bytes) -> dict[str, Any]:
     return {**fields, "_event": event}
 
 
-async def call(ocean: Ocean, owner: str, url: str, body: bytes, hops: int) -> None:
-    """Runs a function for its hook's owner; `hops` writes of functions stand behind it. Raises OceanError."""
+async def call(ocean: Ocean, owner: str, route: str, body: bytes, hops: int) -> None:
+    """Runs a function for whoever's hook or call it is, who pays for nothing by it; `hops` functions stand behind it. Raises OceanError."""
     if hops > MAX_HOPS:
-        says = f"{MAX_HOPS} writes of functions stand behind this one, each called by the one before: a loop ends here."
-        raise OceanError("LIMIT_REACHED", says, "Let the function write to a folder that no hook on it looks at.")
-    token = WITHIN.set(Within(time.monotonic() + SECONDS, 0, hops))
+        raise loop()
+    token = WITHIN.set(Within.lasting(SECONDS, hops))
     try:
-        await ocean.functions.run(Caller(owner), url.removeprefix(RUN), request_of(body))
+        await ocean.functions.run(Caller(owner, budget=Budget(0)), route, _request(body))
     finally:
         WITHIN.reset(token)

@@ -61,6 +61,7 @@ class Delivery(Model):
     created_at = fields.BigIntField()
     due_at = fields.BigIntField()
     done_at = fields.BigIntField(null=True)
+    hops = fields.SmallIntField(null=True)  # calls of functions by functions that stand behind it
 
     class Meta:
         table = "delivery"

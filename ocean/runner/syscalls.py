@@ -13,21 +13,23 @@ import tempfile
 
 _CLONE_THREAD = 0x00010000
 _IOCTLS = (0x5421, 0x5450, 0x5451)  # FIONBIO, FIONCLEX, FIOCLEX: what Python sets on files that it opens
+_FCNTLS = (0, 1, 2, 3, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC: none that has signals sent, which would wake it
+_O_ASYNC = 0x2000
 _ALLOWED = (
     # memory, files and time
     "access", "arch_prctl", "brk", "chdir", "clock_getres", "clock_gettime", "clock_nanosleep", "close", "dup", "dup2", "dup3", "faccessat",
-    "faccessat2", "fcntl", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "gettimeofday", "lseek", "lstat", "madvise",
+    "faccessat2", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "gettimeofday", "lseek", "lstat", "madvise",
     "mkdir", "mkdirat", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "newfstatat", "open", "openat", "pread64", "pwrite64", "read",
     "readlink", "readlinkat", "readv", "rename", "renameat", "renameat2", "rmdir", "stat", "statx", "time", "unlink", "unlinkat", "write",
     "writev",
     # the process itself
     "exit", "exit_group", "futex", "get_robust_list", "getegid", "geteuid", "getgid", "getpid", "getppid", "getpriority", "getrandom",
-    "getrlimit", "getrusage", "gettid", "getuid", "prlimit64", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "getrlimit", "getrusage", "gettid", "getuid", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
     "sched_getaffinity", "sched_yield", "set_robust_list", "set_tid_address", "setpriority", "setrlimit", "sigaltstack", "sysinfo", "times",
     "umask", "uname", "wait4",
     # the one socket it has, and what waits for it
     "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "getpeername", "getsockname", "getsockopt", "pipe2", "poll",
-    "ppoll", "pselect6", "recvfrom", "select", "sendto", "socketpair",
+    "ppoll", "pselect6", "recvfrom", "select", "socketpair",
     # the start of the interpreter, once: what it would start has no more rights than it has
     "execve",
 )  # fmt: skip
@@ -45,6 +47,11 @@ def program() -> bytes:
         except (OSError, ValueError, TypeError):  # another machine's: there is no such call on this one
             continue
     made.add_rule(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
+    made.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(0, pyseccomp.EQ, 0))  # its own limits
+    made.add_rule(pyseccomp.ALLOW, "sendto", pyseccomp.Arg(4, pyseccomp.EQ, 0))  # to whom the socket leads, and to no address
+    for number in _FCNTLS:
+        made.add_rule(pyseccomp.ALLOW, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, number))
+    made.add_rule(pyseccomp.ALLOW, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, 4), pyseccomp.Arg(2, pyseccomp.MASKED_EQ, _O_ASYNC, 0))
     for number in _IOCTLS:
         made.add_rule(pyseccomp.ALLOW, "ioctl", pyseccomp.Arg(1, pyseccomp.EQ, number))
     made.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags lie in memory, where no filter sees them: libc takes clone then
