@@ -69,6 +69,10 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         await ocean.live.open()
         ocean.running = Functions(ocean, offered.ask)
         server.ctx.meter.gauge("ocean_listeners", "Listeners to broadcasts.", lambda: ocean.live.count if ocean.live else 0)
+        server.ctx.meter.gauge("ocean_functions", "Functions that run.", lambda: ocean.running.running if ocean.running else 0)
+        server.ctx.meter.gauge(
+            "ocean_function_processes", "Processes of functions, running or kept.", lambda: ocean.running.pool.count if ocean.running else 0
+        )
         server.ctx.meter.gauge("ocean_streams", "Streams that are open.", lambda: server.ctx.hub.count)
 
     @server.before_server_stop

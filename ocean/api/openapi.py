@@ -74,11 +74,14 @@ def _of_twin(command: Command, twin: Twin) -> dict[str, Any]:
     found = _operation(f"{command.name} {twin.method} {twin.path}", command.about, twin.path, args)
     inside = [arg for arg in twin.args if arg.where == "body"]
     if twin.whole_body:
-        found["requestBody"] = {"required": True, "content": {JSON: {"schema": {} if twin.whole_body == "payload" else {"type": "object"}}}}
+        found["requestBody"] = {
+            "required": not twin.may_be_empty,
+            "content": {JSON: {"schema": {} if twin.whole_body == "payload" else {"type": "object"}}},
+        }
     elif inside:
         found["requestBody"] = {"required": any(arg.required for arg in inside), "content": {JSON: {"schema": _body(inside)}}}
     answer = {"description": "as it is described", "content": {JSON: {"schema": schema_of(command.answer)}}}
-    found["responses"] = {str(twin.status): answer, **_refusals()}
+    found["responses"] = {str(twin.status): answer, **_refusals(*twin.refuses)}
     _exemplify(found, command, twin)
     if command.forms:
         found["description"] = "In Drops: " + "; ".join(f"`{form}`" for form in command.forms)

@@ -95,6 +95,22 @@ def exec_(statement: str, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("route")
+@click.argument("key", required=False)
+@as_json
+def put(file: Path, route: str, key: str | None, as_json: bool) -> None:
+    """Save a FILE's text as a record of ROUTE: a function's code as `main`, other files by their names, or by KEY."""
+    try:
+        text = file.read_text()
+    except UnicodeDecodeError:
+        fail(f"{file} is no text. ocean publish uploads files.", 1)
+    body = {"route": route, "key": key or ("main" if file.suffix == ".py" else file.name), "payload": text}
+    saved = Client().must("POST", "/drop", json=body)
+    click.echo(json.dumps(saved, ensure_ascii=False) if as_json else f"{saved['route']} @{saved['key']} has version {saved['version']}.")
+
+
+@click.command()
 def shell() -> None:
     """A prompt for Drops, with history, completion and colour."""
     from ocean.cli.shell import Shell
@@ -175,4 +191,4 @@ def promote(route: str, preview: str, as_json: bool) -> None:
     click.echo(f"{click.style('Live', fg='green', bold=True)}  {answer['url']}")
 
 
-COMMANDS = (exec_, shell, publish, deploys, promote, rollback, sites)
+COMMANDS = (exec_, put, shell, publish, deploys, promote, rollback, sites)

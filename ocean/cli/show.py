@@ -48,11 +48,24 @@ def answer(body: dict[str, Any]) -> None:
     if isinstance(body.get("commands"), list):
         _commands(body["commands"])
         return
+    if set(body) >= {"result", "ms"}:
+        _ran(body)
+        return
     rows = _rows(body)
     table([flat(row) for row in rows])
     _beside(body, rows)
     _more(body)
     _pair(body)
+
+
+def _ran(body: dict[str, Any]) -> None:
+    """What a function gave, as it can be copied; what it printed, and what it took, beside it."""
+    if body.get("printed"):
+        click.echo(click.style(visible(str(body["printed"]).rstrip("\n")), dim=True), err=True)
+    result = body["result"]
+    click.echo(visible(result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2)))
+    cost = f", {body['paid']} io" if "paid" in body else ""
+    click.echo(click.style(f"{body['ms']} ms{cost}", dim=True), err=True)
 
 
 def _more(body: dict[str, Any]) -> None:
@@ -150,7 +163,9 @@ def error(body: dict[str, Any]) -> str:
     told = "In a terminal: export OCEAN_KEY=... (ocean keys makes one)." if fault.get("code") == "KEY_REQUIRED" else fault.get("hint")
     hint = f"\n  {told}" if told else ""
     place = f" (line {fault['line']}, column {fault['column']})" if "line" in fault and "line " not in str(fault.get("message")) else ""
-    said = visible(f"{fault.get('message', body)}{place}{hint}")
+    trace = "".join(f"\n  {line}" for line in fault.get("trace") or ())
+    printed = "".join(f"\n  | {line}" for line in str(fault.get("printed") or "").splitlines())
+    said = visible(f"{fault.get('message', body)}{place}{trace}{printed}{hint}")
     return f"{click.style(visible(str(fault.get('code', 'ERROR'))), fg='red', bold=True)}  {said}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import click
 from ocean import settings
 from ocean.cli.processes import PROCESSES, StartError, addresses_of, check_files, check_free
 from ocean.core import keys
+from ocean.runner.sandbox import BWRAP
 from ocean.store.schema import migrate
 
 GRACE = 10.0  # seconds
@@ -113,6 +115,10 @@ class Supervisor:
         click.echo(
             f"\nInfinite Ocean is up.\n\n  API    {api}\n  pages  {view}{secure}\n  mail   smtp://{self.values['OCEAN_SMTP']}, http://{self.values['OCEAN_MAIL']}\n"
         )
+        if settings.flag(self.values, "OCEAN_FUNCTIONS") and shutil.which(BWRAP) is None:
+            click.echo(
+                "  Functions are not run: bubblewrap is missing (sudo apt install bubblewrap; OCEAN_FUNCTIONS=false says so for good).\n"
+            )
         if first:
             secret = keys.generate().secret
             click.echo(f"  A first key, shown once (more: ocean keys):\n\n    export OCEAN_URL={api} OCEAN_KEY={secret}\n")

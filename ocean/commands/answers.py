@@ -52,7 +52,8 @@ SHAPES = {
     "searched": "results: found[], count: integer, searched: integer, time_ms: number, mode: text, facets?: object, facets_of?: integer",
     "rows": "columns: text[], rows: any[], time_ms: number, truncated?: true",
     "status": "route: text, schema: schema|null, indexes: index[], counts: object, function?: object",
-    "job": "job_id: text, status: text, route: text, created_at: text, done_at?: text, ms?: integer, result?: any, error?: object",
+    "job": "job_id: text, status: text, route: text, created_at: text, done_at?: text, ms?: integer, result?: any, error?: object, "
+    "printed?: text",
     "defined": "route: text, schema: schema, keypair?: keypair",
     "made_pattern": "pattern: text, version?: text, fields: object, views?: object, keypair?: keypair",
     "undefined": "route: text, schema: null, keypair?: keypair",

@@ -33,6 +33,7 @@ class Twin:
     status: int = 200
     whole_body: str | None = None  # the argument that the whole body is
     may_be_empty: bool = False  # the body, which gives no argument then
+    refuses: tuple[int, ...] = ()  # statuses of errors that few addresses answer
 
 
 ROUTE = Arg("route", "text", "path", required=True)

@@ -130,6 +130,7 @@ class Ocean:
         return self._ask("update", route=route, key=key, changes=changes)
 
     def remove(self, route: str, key: str) -> Any:
+        """Removes a record."""
         return self._ask("remove", route=route, key=key)
 
     def query(self, prefix: str, filter: Any = None, sort: Any = None, limit: int | None = None, skip: int | None = None) -> Any:

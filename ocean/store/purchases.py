@@ -130,12 +130,13 @@ async def of_side(engine: Engine, side: str, who: str, limit: int, offset: int) 
     return [Purchase(*row) for row in await engine.scan(query, (who, limit, offset))]
 
 
-async def totals(engine: Engine, seller: str, account: str) -> tuple[list[int], list[int]]:
-    """`[count, gross, fees]` of what a key has sold for good, and by the reading."""
+async def totals(engine: Engine, seller: str, account: str) -> tuple[list[int], list[int], list[int]]:
+    """`[count, gross, fees]` of what a key has sold for good, by the reading, and by runs of its functions."""
     ((*sold,),) = await engine.scan(f"SELECT count(*), sum(amount), sum(fee) FROM purchase WHERE seller = ? AND {HELD}", (seller,))
-    ((*read,),) = await engine.scan(
-        "SELECT count(*), sum(t.amount), sum(t.fee) FROM posting p JOIN transfer t ON t.seq = p.seq "
-        "WHERE p.account = ? AND t.kind = 'read' AND t.payee = ?",
+    rows = await engine.scan(
+        "SELECT t.kind, count(*), sum(t.amount), sum(t.fee) FROM posting p JOIN transfer t ON t.seq = p.seq "
+        "WHERE p.account = ? AND t.kind IN ('read', 'run') AND t.payee = ? GROUP BY t.kind",
         (account, seller),
     )
-    return [int(one or 0) for one in sold], [int(one or 0) for one in read]
+    paid = {kind: [int(one) for one in sums] for kind, *sums in rows}
+    return [int(one or 0) for one in sold], paid.get("read", [0, 0, 0]), paid.get("run", [0, 0, 0])

@@ -12,6 +12,7 @@ from ocean.commands.table import COMMANDS, STAGES
 from ocean.core.access import MODES, PERMISSIONS
 from ocean.errors import CODES
 from ocean.settings import SETTINGS
+from ops.reference.functions import functions
 from ops.reference.grammar import published, textmate
 
 HERE = Path(__file__).parent
@@ -88,7 +89,7 @@ def settings() -> str:
 
 GRAMMAR = HERE.parent.parent / "grammar"
 PAGES = {
-    HERE / "commands.md": commands, HERE / "errors.md": errors, HERE / "settings.md": settings,
+    HERE / "commands.md": commands, HERE / "errors.md": errors, HERE / "settings.md": settings, HERE / "functions.md": lambda: functions(_MADE),
     GRAMMAR / "drops.lark": published, GRAMMAR / "drops.tmLanguage.json": textmate,
 }  # fmt: skip
 

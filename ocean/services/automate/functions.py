@@ -159,7 +159,7 @@ class Functions:
     async def _called(
         self, process: Sandbox, function: Function, request: dict[str, Any], who: Sides, caller: Caller, inside: Within, ready: bool
     ) -> dict[str, Any]:
-        """Until it has answered; it is killed where it does not. Raises EndedError: StaleError where its first words are of a call before."""
+        """Until it has answered; it is killed where it does not. Raises EndedError: StaleError where it speaks first of a call before."""
         process.calls += 1
         call, asked = process.calls, 0
         try:

@@ -163,13 +163,13 @@ async def refund(ocean: Ocean, caller: Caller, *, id: str) -> dict[str, Any]:
 
 
 async def earnings(ocean: Ocean, caller: Caller, *, limit: int = 100, offset: int = 0) -> dict[str, Any]:
-    """What the caller's records earned, those that were refunded left out; and each sale, newest first."""
+    """What the caller's records and functions earned, those that were refunded left out; and each sale, newest first."""
     seller = caller.required(_KEYED)
     check_page(limit, offset)
-    sold, read = await purchases.totals(ocean.engine, seller, account_of(IO, seller))
-    gross, fees = sold[1] + read[1], sold[2] + read[2]
+    sold, read, run = await purchases.totals(ocean.engine, seller, account_of(IO, seller))
+    gross, fees = sold[1] + read[1] + run[1], sold[2] + read[2] + run[2]
     sales = [_sale(one) for one in await purchases.of_side(ocean.engine, "seller", seller, limit, offset)]
-    told = {"sales": sales, "sold": sold[0], "reads": read[0]}
+    told = {"sales": sales, "sold": sold[0], "reads": read[0], "runs": run[0]}
     return {**told, "gross": show_io(gross), "fees": show_io(fees), "net": show_io(gross - fees)}
 
 
