@@ -89,7 +89,8 @@ def settings() -> str:
 
 GRAMMAR = HERE.parent.parent / "grammar"
 PAGES = {
-    HERE / "commands.md": commands, HERE / "errors.md": errors, HERE / "settings.md": settings, HERE / "functions.md": lambda: functions(_MADE),
+    HERE / "commands.md": commands, HERE / "errors.md": errors, HERE / "settings.md": settings,
+    HERE / "functions.md": lambda: functions(_MADE),
     GRAMMAR / "drops.lark": published, GRAMMAR / "drops.tmLanguage.json": textmate,
 }  # fmt: skip
 

@@ -18,13 +18,13 @@ that it is called with; what it returns is answered: text, numbers, `True`, `Non
 - `raise OceanError("There is no such order.")` tells its caller just that. Of all else that goes wrong only the author is told: at once, or
   by `status FOLDER`. `OceanError` is there without an import, as are `json`, `re`, `math`, `time` and `datetime`; its `code` says which of
   Infinite Ocean's errors it is.
-- It has {runs.SECONDS:g} s (with `async` OCEAN_JOB_SECONDS), OCEAN_FUNCTION_MEMORY, and Python's standard library; no files that stay (`/tmp`
-  has {sandbox.TMP >> 20} MB and goes with the process), no network but `ocean.fetch`, no other processes. What it says at once, its result
+- It has {runs.SECONDS:g} s (with `async` OCEAN_JOB_SECONDS), OCEAN_FUNCTION_MEMORY, and Python's standard library; no files that stay
+  (`/tmp` has {sandbox.TMP >> 20} MB and goes with the process), no network but `ocean.fetch`, no other processes. What it says at once, its result
   too, has at most {sandbox.MAX_SAID >> 20} MB, what it asks with (but for content) {runs.MAX_ASKED >> 10} KB, what it prints
   {inside.MAX_PRINTED:,} characters.
 - A module's values may last until the next call and may not: nothing promises either. One process answers one call at a time.
-- {runs.AT_ONCE} functions run side by side, {runs.AT_ONCE_OF_ONE} of one caller; of jobs {jobs.AT_ONCE}, {jobs.AT_ONCE_OF_ONE} of one place.
-  Functions that wait for one another are at most {causes.MAX_DEPTH} deep.
+- {runs.AT_ONCE} functions run side by side, {runs.AT_ONCE_OF_ONE} of one caller; of jobs {jobs.AT_ONCE}, {jobs.AT_ONCE_OF_ONE} of one
+  place. Functions that wait for one another are at most {causes.MAX_DEPTH} deep.
 - `find ... then run FOLDER` asks it with `{{results, count}}`. A hook (`when ... call "/run/FOLDER"`) and `then call` ask it with the
   record's own fields (`{{"payload": ...}}` where it is no object, none where it was removed), and with `_event`: the `type`
   (`record.saved`, `record.removed`), `timestamp` and `data` that another host would have been sent. Of `_webhooks/NAME` the `body` is the
