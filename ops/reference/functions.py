@@ -20,8 +20,8 @@ that it is called with; what it returns is answered: text, numbers, `True`, `Non
   Infinite Ocean's errors it is.
 - It has {runs.SECONDS:g} s (with `async` OCEAN_JOB_SECONDS), OCEAN_FUNCTION_MEMORY, and Python's standard library; no files that stay
   (`/tmp` has {sandbox.TMP >> 20} MB and goes with the process), no network but `ocean.fetch`, no other processes. What it says at
-  once, its result too, has at most {sandbox.MAX_SAID >> 20} MB, what it asks with (but for content) {runs.MAX_ASKED >> 10} KB, what it prints
-  {inside.MAX_PRINTED:,} characters.
+  once, its result too, has at most {sandbox.MAX_SAID >> 20} MB, what it asks with
+  (but for content) {runs.MAX_ASKED >> 10} KB, what it prints {inside.MAX_PRINTED:,} characters.
 - A module's values may last until the next call and may not: nothing promises either. One process answers one call at a time.
 - {runs.AT_ONCE} functions run side by side, {runs.AT_ONCE_OF_ONE} of one caller; of jobs {jobs.AT_ONCE}, {jobs.AT_ONCE_OF_ONE} of one
   place. Functions that wait for one another are at most {causes.MAX_DEPTH} deep.
