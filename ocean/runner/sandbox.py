@@ -49,6 +49,8 @@ class Sandbox:
     @classmethod
     async def start(cls, memory: int, hidden: Iterable[Path]) -> Sandbox:
         """`memory` in bytes; `hidden` are folders that are never seen in it, wherever they lie. Raises NOT_AVAILABLE."""
+        if not sys.platform.startswith("linux"):
+            raise unavailable("they want Linux", "Run the API server in a container or a virtual machine of it.")
         with contextlib.ExitStack() as stack:
             ours, its = socket.socketpair()
             stack.callback(its.close)

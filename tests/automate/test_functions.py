@@ -16,6 +16,7 @@ from ocean.context import Budget, Caller, Ocean
 from ocean.core import keys
 from ocean.core.access import Scoped
 from ocean.core.money import HELD, IO
+from ocean.egress.broker import Broker
 from ocean.errors import OceanError
 from ocean.services.automate import functions
 from ocean.services.data import records
@@ -24,6 +25,7 @@ from ocean.services.query import find as finding_
 from ocean.store import ledger
 from tests.automate.running import do, fault, function, run, until
 from tests.services.searching import afloat
+from tests.services.test_hooks import LOOPBACK, Rebinding
 
 NOBODY = Caller(None, "192.0.2.1")
 
@@ -451,3 +453,51 @@ return request.get('say')
 async def test_what_a_function_says_is_bounded_and_believed_in_nothing(afloat_: Ocean, alice: Caller, body: str, says: str) -> None:
     await function(afloat_, alice, "fn/x", body)
     assert says in (await fault(afloat_, alice, "fn/x")).message
+
+
+@contextlib.asynccontextmanager
+async def host() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Another host: its address, and what it was sent. It answers with JSON, and sends whoever asks for /away away."""
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0)
+        got.append(head + await reader.readexactly(length))
+        status = b"302 Found\r\nlocation: http://127.0.0.1:1/" if b" /away " in head else b"200 OK"
+        body = b'{"rate": 7.46}'
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", got
+    finally:
+        server.close()
+
+
+async def test_a_function_asks_another_host_by_the_one_way_out(afloat_: Ocean, alice: Caller) -> None:
+    await function(
+        afloat_,
+        alice,
+        "fn/rate",
+        """
+found = ocean.fetch(request['url'], method='POST', json={'of': 'EUR'}, headers={'x-mine': 'yes', 'Host': 'evil.example'})
+return [found.status, found.ok, found.json()['rate'], found.text, found.headers.get('location')]
+""",
+    )
+    async with host() as (address, got):
+        await afloat_.egress.close()
+        afloat_.egress = Broker(LOOPBACK)
+        assert await run(afloat_, alice, "fn/rate", url=address) == [200, True, 7.46, '{"rate": 7.46}', None]
+        assert b"evil.example" not in got[0]
+        assert b"x-mine: yes" in got[0].lower()
+        assert got[0].endswith(b'{"of": "EUR"}')
+        assert (await run(afloat_, alice, "fn/rate", url=f"{address}/away"))[0] == 302  # and it is not gone after
+        assert len(got) == 2
+        await afloat_.egress.close()
+        afloat_.egress = Broker(resolver=Rebinding(["127.0.0.1"]))
+        port = address.rsplit(":", 1)[1]
+        assert "not on the public Internet" in (await fault(afloat_, alice, "fn/rate", url=f"https://rebind.example.com:{port}/")).message
+        assert len(got) == 2
