@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from ocean.core.drop import ACCESS, REMOVED, SCHEMA
 from ocean.core.filters import UNIVERSAL, condition_of, filter_of, grouping_of, joins_of, picks_of, sorts_of
 from ocean.core.media import is_document
 from ocean.core.patterns import Schema, define
-from ocean.core.payloads import dumps, encode
+from ocean.core.payloads import dump, dumps, encode, loads
 from ocean.core.routes import check_key
 from ocean.core.transition import plan
 from ocean.errors import OceanError
@@ -219,3 +220,9 @@ def test_a_key_of_other_letters_is_measured_in_bytes() -> None:
 )
 def test_what_a_browser_opens_as_a_page(media_type: str, opens: bool) -> None:
     assert is_document(media_type) == opens
+
+
+def test_answers_of_any_whole_numbers_and_of_parts_that_are_json_already() -> None:
+    part = orjson.Fragment(b'{"n": 1180591620717411303424}')
+    assert dump({"a": part}) == b'{"a":{"n": 1180591620717411303424}}'
+    assert loads(dump({"a": [part, 2**70, None]}).decode()) == {"a": [{"n": 2**70}, 2**70, None]}

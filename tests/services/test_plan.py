@@ -12,9 +12,10 @@ from ocean.errors import OceanError
 from ocean.services.data import records
 from ocean.services.query import indexes, pipes, scope
 from ocean.services.query.plan import Asked, asked, choose
+from ocean.services.query.scope import run
 from ocean.store import field_indexes, scans
-from ocean.store.engine import StatementError
 from ocean.store.entries import Range, Spread, place, ranges
+from ocean.store.query.fragments import Sql
 from ocean.store.reader import now
 from tests.services.test_find import ask, rows
 
@@ -174,10 +175,12 @@ async def test_a_question_that_wants_too_much_memory_ends_alone(ocean: Ocean, al
 
 async def test_a_scan_that_is_not_brief_after_all_is_ended_elsewhere(ocean: Ocean, alice: Caller) -> None:
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT count(*) FROM n"
-    assert (await ocean.engine.scan(long, brief=True))[0][0] == 100_000
-    with pytest.raises(StatementError):
-        await ocean.engine.scan("SELECT no such thing", brief=True)
-    assert (await ocean.engine.scan("SELECT 1", brief=True))[0][0] == 1
+    assert ocean.engine.at_once(long, ()) is None
+    assert ocean.engine.at_once("SELECT no such thing", ()) is None
+    assert (await run(ocean, alice, Sql(long), brief=True))[0][0] == 100_000
+    with pytest.raises(OceanError, match="can't be answered"):
+        await run(ocean, alice, Sql("SELECT no such thing"), brief=True)
+    assert (await run(ocean, alice, Sql("SELECT 1"), brief=True))[0][0] == 1
 
 
 async def test_many_conditions_are_refused_and_are_no_fault_of_the_servers(ocean: Ocean, alice: Caller) -> None:

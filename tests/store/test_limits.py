@@ -93,8 +93,9 @@ async def test_queries_of_one_caller_wait_for_one_another_and_no_one_else() -> N
 
 async def test_an_answer_that_is_too_large_says_so_and_a_list_goes_on(ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     from ocean.services.data import records as listing
+    from ocean.store import scans
 
-    for module in (engine, listing):
+    for module in (engine, scans, listing):
         monkeypatch.setattr(module, "SCAN_BYTES", 10_000)
     for i in range(10):
         await records.save(ocean, alice, route="large", key=f"k{i}", payload="x" * 3000)
