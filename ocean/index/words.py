@@ -119,24 +119,23 @@ class View:
         total = _TOTAL.search(query.explain(self._searcher, address).to_json())
         return int(seq or 0), int(float(total[1])) if total else self._searcher.num_docs
 
-    def _count_in(self, restriction: Query, scope: Scope) -> int:
+    def _count_in(self, scope: Scope) -> int:
         """How many records of a scope have words."""
         if self.expiring or scope.seqs is not None or len(self._counted) > _SCOPES:
-            return _total(self._searcher, restriction)
+            return _total(self._searcher, self._restriction(scope))
         name = (scope.route, scope.closed, scope.who if self._priced or scope.own else None, scope.own, scope.bought)
         if name not in self._counted:
-            self._counted[name] = _total(self._searcher, restriction)
+            self._counted[name] = _total(self._searcher, self._restriction(scope))
         return self._counted[name]
 
     def search(self, question: analysis.Question, language: str, scope: Scope, most: int) -> tuple[list[Hit], int, analysis.Sought]:
-        restriction = self._restriction(scope)
-        searched = self._count_in(restriction, scope)
+        searched = self._count_in(scope)
         if not searched:
             return [], 0, analysis.Sought()
-        whole = searched == self._count
-        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total, whole=whole)
+        restriction = self._restriction(scope) if searched != self._count else None  # where all there is may be found
+        asked = _Asked(self._searcher, self._schema, restriction, searched, self._total)
         wanted = asked.of(question, language)
-        if not whole:  # where it restricts nothing, only the best need be scored
+        if restriction is not None:  # else only the best need be scored
             wanted = Query.boolean_query([(Occur.Must, restriction), (Occur.Must, wanted)])
         found = self._searcher.search(wanted, most, count=False).hits
         seqs = self._searcher.fast_field_values("seq", [address for _, address in found])
@@ -196,10 +195,8 @@ def _document(entry: Entry) -> Document:
 class _Asked:
     """A question made for one scope: each word weighs what it is worth there."""
 
-    def __init__(
-        self, searcher: tantivy.Searcher, schema: tantivy.Schema, restriction: Query, searched: int, total: int, *, whole: bool
-    ) -> None:
-        self._searcher, self._schema, self._restriction, self._searched, self._whole = searcher, schema, restriction, searched, whole
+    def __init__(self, searcher: tantivy.Searcher, schema: tantivy.Schema, restriction: Query | None, searched: int, total: int) -> None:
+        self._searcher, self._schema, self._restriction, self._searched = searcher, schema, restriction, searched
         self._total = total
         self.sought = analysis.Sought()
 
@@ -230,7 +227,7 @@ class _Asked:
         for field in _FIELDS:
             query = Query.term_query(self._schema, field, stem, "freq")
             frequency = self._searcher.doc_freq(field, stem)
-            here = frequency if self._whole or not frequency else self._count(query)
+            here = frequency if self._restriction is None or not frequency else self._count(query)
             if not here:
                 if field == "stem":
                     return []
@@ -249,8 +246,9 @@ class _Asked:
         return []
 
     def _count(self, query: Query) -> int:
-        both = Query.boolean_query([(Occur.Must, self._restriction), (Occur.Must, query)])
-        return _total(self._searcher, both)
+        if self._restriction is None:
+            return _total(self._searcher, query)
+        return _total(self._searcher, Query.boolean_query([(Occur.Must, self._restriction), (Occur.Must, query)]))
 
     def _rarity(self, here: int) -> float:
         """The inverse document frequency of BM25, within the scope."""
@@ -258,7 +256,7 @@ class _Asked:
 
     def _weight(self, here: int, everywhere: int) -> float:
         """What makes of a rarity that was counted everywhere the one within the scope."""
-        return 1.0 if self._whole else self._rarity(here) / _rarity(everywhere, self._total)
+        return 1.0 if self._restriction is None else self._rarity(here) / _rarity(everywhere, self._total)
 
 
 def _rarity(documents: int, of: int) -> float:
