@@ -22,7 +22,7 @@ async def _run(ocean: Ocean, caller: Caller, *, route: str, request: Any = None,
 
 COMMANDS = (
     Command(
-        "run", ("run ROUTE [REQUEST:object] [async QUEUED:flag]",),
+        "run", ("run ROUTE [REQUEST:object] [async QUEUED:flag]", "run ROUTE REQUEST:changes [async QUEUED:flag]"),
         "Run a function: the code of the folder's record @main. Async: answered at once, and asked about by its job_id.",
         'run fn/greet { name: "world" }', _run,
         (Twin("POST", "/run/<route:path>", (ROUTE, Arg("queued", "flag", "query", called="async")), whole_body="request",
