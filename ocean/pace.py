@@ -57,4 +57,5 @@ class Paces:
         self.mails = Pace(6000, "At most 6000 messages a minute are taken from one address.")
         self.logins = Pace(30, "At most 30 sign-ins a minute are tried from one address.")
         self.tickets = Pace(60, "At most 60 tickets a minute are made for one caller.")
+        self.kept = Pace(1000, "At most 1000 jobs and runs under a key an hour are kept from one place.", seconds=3600)
         self.fetches = Pace(600, "At most 600 addresses a minute are asked by functions of one key.")

@@ -25,7 +25,6 @@ BWRAP = "bwrap"
 INSIDE = Path(__file__).with_name("inside.py")
 MAX_FRAME = 16 * 1024 * 1024  # bytes that it is told at once,
 MAX_SAID = 6 * 1024 * 1024  # and that it says (`inside` has the same): the loop stands still while they are read
-TMP = 16 * 1024 * 1024  # bytes of /tmp, which is in memory
 STARTS = 10.0  # seconds that a process may take to start
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo")
 
@@ -166,12 +165,12 @@ def _command(filter_: int, hidden: Iterable[Path]) -> list[str]:
         if path and os.path.exists(path):
             seen += ["--symlink", os.readlink(path), path] if os.path.islink(path) and path in _LIBRARIES else ["--ro-bind", path, path]
     for folder in hidden:
-        seen += ["--tmpfs", str(folder.resolve())] if _within(folder.resolve(), seen) else []
+        seen += ["--tmpfs", str(folder.resolve()), "--remount-ro", str(folder.resolve())] if _within(folder.resolve(), seen) else []
     devices = [part for name in ("null", "zero", "random", "urandom") for part in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
     return [
         BWRAP, "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--hostname", "function", "--die-with-parent",
-        "--cap-drop", "ALL", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "MALLOC_ARENA_MAX", "1",  # noqa: S108 - in there
-        *seen, *devices, "--size", str(TMP), "--tmpfs", "/tmp", "--ro-bind", str(INSIDE), "/inside.py",  # noqa: S108
+        "--cap-drop", "ALL", "--clearenv", "--setenv", "HOME", "/", "--setenv", "LANG", "C.UTF-8", *seen, *devices,
+        "--ro-bind", str(INSIDE), "/inside.py",
         "--remount-ro", "/", "--seccomp", str(filter_), "--", program, "-I", "-S", "-B", "/inside.py",
     ]  # fmt: skip
 

@@ -57,7 +57,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "feed": ("id", "id, route, owner, round, created_at"),
     "run": (
         "id",
-        "id, route, author, caller, holder, kind, request, state, result, error, printed, held, hops, took, created_at, due_at, done_at",
+        "id, route, author, caller, holder, kind, request, digest, state, result, error, printed, held, budget, hops, took, created_at, "
+        "due_at, done_at",
     ),
     "hook": ("id", "id, owner, prefix, url, secret, active, retries, condition, created_at, since"),
     "delivery": (

@@ -9,12 +9,15 @@ from ocean.store.engine import Engine, Row, Step, Steps
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 JOB, KEPT, FAULT = "job", "kept", "fault"  # kinds: nobody waits for it; paid for, or asked for under a key; what its author is told failed
-_RUN = "id, route, author, caller, holder, kind, request, state, result, error, printed, held, hops, took, created_at, due_at, done_at"
+_RUN = (
+    "id, route, author, caller, holder, kind, request, digest, state, result, error, printed, held, budget, hops, took, created_at, "
+    "due_at, done_at"
+)
 
 
 class Run(NamedTuple):
-    """`request` of a job is JSON, of what is KEPT the digest that it was asked with; `result` and `error` are JSON; `held` in hundredths of
-    an io; `took` and times in milliseconds."""
+    """`request` of a job, `result` and `error` are JSON; `digest` is of the request that it was asked for with; `held`, and `budget`, what
+    it may spend, in hundredths of an io; `took` and times in milliseconds."""
 
     id: str
     route: str
@@ -23,11 +26,13 @@ class Run(NamedTuple):
     holder: str
     kind: str
     request: str
+    digest: str
     state: str
     result: str
     error: str
     printed: str
     held: int
+    budget: int | None
     hops: int
     took: int | None
     created_at: int
@@ -110,12 +115,16 @@ def over(id_: str) -> Generator[Step, list[Row], bool]:
 
 def ended(run: Run) -> Step:
     """What came of a run that was not over yet. Nothing of it is held any more: that is moved beside this."""
-    request = "''" if run.kind == JOB else "request"
     return Step(
-        f"UPDATE run SET state = ?, result = ?, error = ?, printed = ?, took = ?, done_at = ?, held = 0, request = {request} "
+        "UPDATE run SET state = ?, result = ?, error = ?, printed = ?, took = ?, done_at = ?, held = 0, request = '' "
         "WHERE id = ? AND state IN ('waiting', 'running')",
         [(run.state, run.result, run.error, run.printed, run.took, run.done_at, run.id)],
     )
+
+
+def dropped(id_: str) -> Step:
+    """A run that came to nothing is not known any more."""
+    return Step("DELETE FROM run WHERE id = ? AND state IN ('waiting', 'running')", [(id_,)])
 
 
 def kept_few(new: Run, most: int) -> Steps:

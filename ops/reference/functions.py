@@ -7,7 +7,7 @@ import inspect
 from ocean import causes
 from ocean.runner import inside, sandbox
 from ocean.services.automate import functions as runs
-from ocean.services.automate import jobs
+from ocean.services.automate import jobs, keeping
 
 ABOUT = f"""
 A folder's record `main` that is text, Python with `def main(ocean, request)`, is a function (an `async def` too). `request` is the object
@@ -18,10 +18,10 @@ that it is called with; what it returns is answered: text, numbers, `True`, `Non
 - `raise OceanError("There is no such order.")` tells its caller just that. Of all else that goes wrong only the author is told: at once, or
   by `status FOLDER`. `OceanError` is there without an import, as are `json`, `re`, `math`, `time` and `datetime`; its `code` says which of
   Infinite Ocean's errors it is.
-- It has {runs.SECONDS:g} s (with `async` OCEAN_JOB_SECONDS), OCEAN_FUNCTION_MEMORY, and Python's standard library; no files that stay
-  (`/tmp` has {sandbox.TMP >> 20} MB and goes with the process), no network but `ocean.fetch`, no other processes. What it says at
-  once, its result too, has at most {sandbox.MAX_SAID >> 20} MB, what it asks with
-  (but for content) {runs.MAX_ASKED >> 10} KB, what it prints {inside.MAX_PRINTED:,} characters.
+- It has {runs.SECONDS:g} s (with `async` OCEAN_JOB_SECONDS), OCEAN_FUNCTION_MEMORY, and Python's standard library; no files, no threads,
+  no other processes, and no network but `ocean.fetch`. What it says at once, its result too, has at most {sandbox.MAX_SAID >> 20} MB;
+  what it asks with (but for content) {runs.MAX_ASKED >> 10} KB, what it prints {inside.MAX_PRINTED:,} characters, and what is kept of
+  the result of a job {keeping.MAX_RESULT >> 10} KB.
 - A module's values may last until the next call and may not: nothing promises either. One process answers one call at a time.
 - {runs.AT_ONCE} functions run side by side, {runs.AT_ONCE_OF_ONE} of one caller; of jobs {jobs.AT_ONCE}, {jobs.AT_ONCE_OF_ONE} of one
   place. Functions that wait for one another are at most {causes.MAX_DEPTH} deep.

@@ -18,6 +18,7 @@ from ocean.core.access import Scoped
 from ocean.core.money import HELD, IO
 from ocean.egress.broker import Broker
 from ocean.errors import OceanError
+from ocean.runner import pool as pool_
 from ocean.services.automate import functions
 from ocean.services.data import records
 from ocean.services.money import credits
@@ -350,14 +351,6 @@ async def test_a_query_gives_all_there_is(afloat_: Ocean, alice: Caller) -> None
     assert "whole numbers" in (await fault(afloat_, alice, "fn/total", limit=-1)).message
 
 
-async def test_threads_of_a_function_ask_one_after_another(afloat_: Ocean, alice: Caller) -> None:
-    await do(afloat_, alice, "; ".join(f"save shelf @k{n} {n}" for n in range(8)))
-    body = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n"
-    body += "    return list(pool.map(lambda n: ocean.read('shelf', f'k{n % 8}')['payload'], range(64)))"
-    await function(afloat_, alice, "fn/threads", body)
-    assert await run(afloat_, alice, "fn/threads") == [n % 8 for n in range(64)]
-
-
 async def test_a_function_may_be_async(afloat_: Ocean, alice: Caller) -> None:
     code = "import asyncio\nasync def main(ocean, request):\n    await asyncio.sleep(0)\n    return 5"
     await records.save(afloat_, alice, route="fn/a", key="main", payload=code)
@@ -426,17 +419,69 @@ return request.get('say')
     await function(afloat_, alice, "fn/forge", forging, execute="public")
     assert await run(afloat_, bob, "fn/forge", forge=True) == "mine"
     assert [await run(afloat_, alice, "fn/forge", say=n) for n in range(3)] == [0, 1, 2]
-    lingering = """
-import threading, time
-def later():
-    while True:
-        try: ocean.read('fn/linger', 'main')
-        except BaseException: return
-threading.Thread(target=later, daemon=True).start()
-return request.get('say')
-"""
-    await function(afloat_, alice, "fn/linger", lingering)
-    assert [await run(afloat_, alice, "fn/linger", say=n) for n in range(10)] == list(range(10))
+    over = "global kept\nif request.get('keep'):\n    kept = ocean\nreturn kept.read('fn/over', 'main')['key']"
+    await function(afloat_, alice, "fn/over", over)
+    assert await run(afloat_, alice, "fn/over", keep=True) == "main"
+    assert "is over" in (await fault(afloat_, alice, "fn/over")).message
+    late = "ocean._wire.write({'ask': 'read', 'side': 'ocean', 'given': {}, 'call': 7})\nreturn request.get('say')"
+    await function(afloat_, alice, "fn/late", late)
+    assert "ended before" in (await fault(afloat_, alice, "fn/late")).message
+
+
+async def test_keyed_runs_that_nobody_waits_for_have_places_like_any(afloat_: Ocean, alice: Caller, bob: Caller, monkeypatch: Any) -> None:
+    monkeypatch.setattr(functions, "SECONDS", 3.0)
+    await function(afloat_, alice, "fn/sleep", "import time\ntime.sleep(2)", execute="public")
+    await function(afloat_, alice, "fn/quick", "return 1", execute="public")
+    loop = asyncio.get_running_loop()
+    gone = [loop.create_task(run(afloat_, replace(bob, idempotency=f"k{n}", ip="192.0.2.7"), "fn/sleep")) for n in range(30)]
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+    for task in gone:
+        task.cancel()
+    await asyncio.wait(gone)
+    assert afloat_.functions.running <= functions.AT_ONCE_OF_ONE
+    assert await run(afloat_, alice, "fn/quick") == 1
+
+
+async def test_what_failed_for_the_moment_may_come_again_under_its_key(
+    afloat_: Ocean, alice: Caller, bob: Caller, monkeypatch: Any
+) -> None:
+    await function(afloat_, alice, "fn/sold", "return 1", execute="public", price=5)
+    await credits.grant(afloat_, str(bob.key), 20)
+    keyed = replace(bob, idempotency="once", request_digest="a", budget=Budget(700))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_, "MOST", 0)
+        assert (await fault(afloat_, keyed, "fn/sold")).code == "SERVER_BUSY"
+    assert await credits.balance(afloat_, str(bob.key)) == 20
+    assert await run(afloat_, keyed, "fn/sold") == 1
+    assert keyed.budget is not None
+    assert keyed.budget.left == 200
+    assert await run(afloat_, keyed, "fn/sold") == 1
+    assert await credits.balance(afloat_, str(bob.key)) == 15
+
+
+async def test_a_budget_is_spent_when_a_run_begins(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await function(afloat_, alice, "fn/slow", "import time\ntime.sleep(1)", execute="public", price=5)
+    await credits.grant(afloat_, str(bob.key), 20)
+    caller = replace(bob, budget=Budget(700))
+    first = asyncio.get_running_loop().create_task(run(afloat_, caller, "fn/slow"))
+
+    async def begun() -> bool:
+        return await credits.balance(afloat_, str(bob.key)) == 15
+
+    await until(begun)
+    assert (await fault(afloat_, caller, "fn/slow")).code == "RATE_LIMITED"
+    await first
+
+
+async def test_what_an_author_before_printed_is_not_shown_to_the_next(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+    await do(afloat_, alice, f"save team/x @seed 1; share team with @{bob.key}")
+    await function(afloat_, alice, "team/fn", "print('of alice')\nreturn 1", execute="public")
+    keyed = replace(bob, idempotency="once")
+    await run(afloat_, keyed, "team/fn")
+    await function(afloat_, bob, "team/fn", "return 2")
+    told = functions.shown(keyed, *(await afloat_.functions.run(keyed, "team/fn", {})))
+    assert "printed" not in told
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ocean.context import Caller, Ocean
+from ocean.context import Budget, Caller, Ocean
 from ocean.core.money import HELD, IO
 from ocean.errors import OceanError
 from ocean.services.automate import jobs, keeping
@@ -87,24 +88,9 @@ async def test_one_caller_has_so_many_jobs_and_anyone_waits_for_none_of_them(fol
 
 def kept(kind: str, id_: str, author: Caller, caller: Caller, due_at: int) -> Run:
     return Run(
-        id_,
-        "fn/x",
-        str(author.key),
-        str(caller.key),
-        str(caller.key),
-        kind,
-        "{}",
-        RUNNING,
-        "",
-        "",
-        "",
-        500,
-        0,
-        None,
-        now() - 1000,
-        due_at,
-        None,
-    )
+        id_, "fn/x", str(author.key), str(caller.key), str(caller.key), kind, "{}", "", RUNNING, "", "", "", 500, None, 0, None,
+        now() - 1000, due_at, None,
+    )  # fmt: skip
 
 
 async def test_what_ran_when_a_process_died_has_failed_and_is_paid_back(ocean: Ocean, alice: Caller, bob: Caller) -> None:
@@ -309,3 +295,13 @@ async def test_hooks_pay_for_nothing_and_what_they_call_tells_its_author(followi
         assert "/run/fn/hello" in str(caught.value.hint)
     with pytest.raises(OceanError, match="signature"):
         await do(following, bob, 'when mine changes call "/run/fn/sold" secret "x"')
+
+
+async def test_a_job_spends_no_more_than_its_request_may(following: Ocean, alice: Caller, bob: Caller) -> None:
+    await function(following, alice, "fn/sold", "return 1", execute="public", price=2)
+    await function(following, bob, "mine/fn", "return ocean.run('fn/sold')")
+    await credits.grant(following, str(bob.key), 20)
+    none = replace(bob, budget=Budget(0))
+    told = await over(following, bob, (await do(following, none, "run mine/fn async"))["job_id"])
+    assert told["error"]["code"] in ("FUNCTION_ERROR", "RATE_LIMITED")
+    assert await credits.balance(following, str(bob.key)) == 20

@@ -70,6 +70,10 @@ async def called(process: Sandbox, body: str, request: dict[str, Any] | None = N
         "import fcntl\nfd = os.open('/usr/lib', 0)\nfcntl.fcntl(fd, 1026, 0x7fffffff)",  # F_NOTIFY
         "import fcntl\nfd = os.open('/usr/lib', 0)\nfcntl.fcntl(fd, 10, 18)",  # F_SETSIG
         "import fcntl\nfcntl.fcntl(0, 4, 0x2000)",  # O_ASYNC
+        "import threading\nthreading.Thread(target=print).start()",
+        "return open('/tmp/x', 'w')",
+        "return open('/x', 'w')",
+        "return os.mkdir('/tmp')",
         "import resource\nresource.prlimit(1, resource.RLIMIT_CPU, (1, 1))",
         "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.sendto(b'x', '/tmp/none')",
         "open('/dev/x', 'wb')",
@@ -94,7 +98,7 @@ async def test_what_means_harm_fails_and_the_process_goes_on(process: Sandbox, b
 async def test_nothing_of_the_host_is_seen(process: Sandbox) -> None:
     told = await called(process, "return [dict(os.environ), os.getpid(), os.getuid(), os.uname().nodename]")
     environment, pid, uid, host = json.loads(told["result"])
-    assert set(environment) <= {"HOME", "LANG", "PWD", "LC_CTYPE", "MALLOC_ARENA_MAX"}
+    assert set(environment) <= {"HOME", "LANG", "PWD", "LC_CTYPE"}
     assert (pid, uid, host) == (2, 65534, "function")
 
 
@@ -116,9 +120,13 @@ async def test_a_process_that_ends_or_speaks_nonsense(process: Sandbox, body: st
         await called(process, body)
 
 
-async def test_threads_that_are_left_running_get_no_time(process: Sandbox) -> None:
-    body = "import threading\nspin = lambda: [None for _ in iter(int, 1)]\nthreading.Thread(target=spin, daemon=True).start()\nreturn 1"
-    assert (await called(process, body))["result"] == "1"
+async def test_a_process_that_nothing_is_asked_of_gets_no_time(process: Sandbox) -> None:
+    process.go_on()
+    code = "def main(ocean, request):\n    while True: pass"
+    await process.send({"code": code, "name": "fn/x", "request": {}, "user": False, "call": 1})
+    while _cpu(process) < 0.1:
+        await asyncio.sleep(0.01)
+    process.stop()
     before = _cpu(process)
     for _ in range(20):  # whatever it would use: the loop's own turns are the clock
         await asyncio.sleep(0.01)

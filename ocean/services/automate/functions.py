@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,8 @@ SECONDS = 10.0  # that somebody waits for a function, and for those that it call
 AT_ONCE, AT_ONCE_OF_ONE = 16, 4  # functions that are waited for side by side, half of them of one author; and for one caller
 MAX_ASKED = 256 * 1024  # bytes that a function asks with, but for what brings content
 _CONTENT = ("write", "update", "upload")
-SLACK = 5000  # milliseconds behind its time after which a run is taken for lost
+KEPT_OF_ONE = 8  # runs from one place that go on whoever waits for them
+SLACK = 30.0  # seconds behind its time after which a run is taken for lost
 LARGE = 64 * 1024  # characters that are read in a thread
 Ask = Callable[[Ocean, Caller, str, dict[str, Any]], Awaitable[Any]]
 log = logging.getLogger("ocean.functions")
@@ -49,7 +51,9 @@ class Functions:
         self.pool = Pool(int(ocean.settings["OCEAN_FUNCTION_MEMORY"]) << 20, hidden)
         self.queued = asyncio.Event()  # there is a job that was asked for in this process
         self.running = 0  # at this moment, jobs and those that others call among them
-        self._settling: set[asyncio.Task[Outcome]] = set()
+        self._settling: dict[asyncio.Task[Outcome], str] = {}
+        self._kept_of: Counter[str] = Counter()
+        self._begun: set[asyncio.Task[Any]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._callers = Turns(AT_ONCE_OF_ONE, "Too many functions of yours wait.", "SERVER_BUSY")
         self._authors = Turns(AT_ONCE // 2, "Too many wait for the functions of this author.", "SERVER_BUSY")
@@ -65,32 +69,54 @@ class Functions:
         inside = WITHIN.get() or Within.lasting(SECONDS)
         if inside.depth >= MAX_DEPTH:
             raise OceanError("LIMIT_REACHED", f"At most {MAX_DEPTH} functions wait for each other.", "Do it in one, or run it async.")
-        due_at = now() + round(SECONDS * 1000) + SLACK
-        new = keeping.row(caller, function, KEPT, RUNNING, due_at, request=caller.request_digest)
+        new = keeping.row(caller, function, KEPT, RUNNING)
         if caller.key is not None and (before := await keeping.replayed(self._ocean, caller, new)) is not None:
-            if before.request != new.request:
-                raise OceanError("CONFLICT", "The Idempotency-Key was used for another request.", "Use a new one for each.")
-            return function, keeping.outcome_of(before)
+            return function, keeping.outcome_of(before, caller.key)
         new = new._replace(held=keeping.price_for(caller, function))
-        async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
-            if not new.held and not (caller.idempotency and caller.key):
+        if not new.held and not (caller.idempotency and caller.key):
+            async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
                 return function, await self._noted(function, caller, request, inside)
-            # It goes on where nobody waits for it any more, for as long as any other: who breaks off has not been given it for nothing.
-            own = Within.lasting(SECONDS, inside.hops)
-            task = asyncio.get_running_loop().create_task(self._settled(new, function, caller, request, replace(own, depth=inside.depth)))
-            self._settling.add(task)
-            task.add_done_callback(self._over)
-            outcome = await asyncio.shield(task)
-            keeping.spent(caller, new.held)
-            return function, outcome
+        if not new.held:
+            self._ocean.paces.kept.spend(new.holder)
+        if self._kept_of[new.holder] >= KEPT_OF_ONE:
+            raise OceanError("SERVER_BUSY", "Too many functions of yours run.", "Let some of them end first.")
+        # It goes on where nobody waits for it any more, for as long as any other: who breaks off has not been given it for nothing.
+        task = asyncio.get_running_loop().create_task(self._kept(new, function, caller, request, inside))
+        self._kept_of[new.holder] += 1
+        self._settling[task] = new.holder
+        task.add_done_callback(self._over)
+        try:
+            return function, await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task not in self._begun:  # it has no place yet, and now nobody wants one
+                task.cancel()
+            raise
+
+    async def _kept(self, new: Run, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
+        """A run that is kept, in its place."""
+        async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
+            keeping.spend(caller, new.held)
+            try:
+                new = new._replace(due_at=now() + round((SECONDS + SLACK) * 1000))
+                await keeping.begin(self._ocean, new)
+                if (task := asyncio.current_task()) is not None:
+                    self._begun.add(task)
+                return await self._settled(
+                    new, function, caller, request, replace(Within.lasting(SECONDS, inside.hops), depth=inside.depth)
+                )
+            except BaseException:
+                keeping.spend(caller, -new.held)
+                raise
 
     async def _settled(self, new: Run, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
-        """A run that is kept: what it costs is held from its start, and paid or given back at its end."""
-        await keeping.begin(self._ocean, new)
+        """A run that is kept: what it costs is held, and paid or given back at its end."""
         try:
             outcome = replace(await self._noted(function, caller, request, inside), paid=new.held)
         except OceanError as fault:
-            await keeping.end(self._ocean, new, fault)
+            if fault.temporary or fault.code == "NOT_AVAILABLE":
+                await keeping.drop(self._ocean, new)
+            else:
+                await keeping.end(self._ocean, new, fault)
             raise
         except BaseException:  # the server is being stopped, or has failed
             await asyncio.shield(keeping.end(self._ocean, new, keeping.interrupted()))
@@ -99,7 +125,9 @@ class Functions:
         return outcome
 
     def _over(self, task: asyncio.Task[Outcome]) -> None:
-        self._settling.discard(task)
+        self._begun.discard(task)
+        self._kept_of[self._settling.pop(task)] -= 1
+        self._kept_of = +self._kept_of
         if not task.cancelled():
             task.exception()  # whoever waits is told
 
@@ -232,7 +260,7 @@ class Functions:
         trace = told.get("trace") if isinstance(told.get("trace"), list) else []
         why: dict[str, Any] = {
             "message": message,
-            "trace": [_text(line) for line in (trace or [])[:20]],
+            "trace": [_text(line)[:300] for line in (trace or [])[:20]],
             "printed": _text(said.get("printed")),
         }
         if function.is_of(caller.key):

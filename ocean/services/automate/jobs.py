@@ -15,13 +15,12 @@ import orjson
 
 from ocean import causes
 from ocean.causes import WITHIN, Within
-from ocean.context import Caller, Ocean
+from ocean.context import Budget, Caller, Ocean
 from ocean.core.drop import show_io, show_time
 from ocean.core.payloads import dumps, loads
 from ocean.errors import OceanError
 from ocean.services.automate import keeping
 from ocean.services.automate.finding import function_at, not_lent, runnable
-from ocean.services.automate.functions import SLACK
 from ocean.services.automate.keeping import MAX_RESULT, Outcome
 from ocean.store import leases, runs
 from ocean.store.engine import Row, Steps
@@ -47,12 +46,20 @@ async def queue(ocean: Ocean, caller: Caller, route: str, request: dict[str, Any
     text = dumps(request)
     if len(text) > MAX_REQUEST:
         raise OceanError("PAYLOAD_TOO_LARGE", f"What a job is asked with has at most {MAX_REQUEST // 1024} KB.", "Save it, and name it.")
-    new = keeping.row(caller, function, JOB, WAITING, 0, request=text, hops=causes.hops())
+    new = keeping.row(caller, function, JOB, WAITING, request=text, hops=causes.hops())
     if (before := await keeping.replayed(ocean, caller, new)) is not None:
         return before.id
+    ocean.paces.kept.spend(new.holder)
     new = new._replace(held=keeping.price_for(caller, function))
-    await keeping.begin(ocean, new, _room(new.holder))
-    keeping.spent(caller, new.held)
+    keeping.spend(caller, new.held)
+    new = new._replace(budget=caller.budget.left if caller.budget is not None else None)
+    try:
+        await keeping.begin(ocean, new, _room(new.holder))
+    except OceanError as fault:
+        keeping.spend(caller, -new.held)
+        if fault.code == "CONFLICT" and (before := await keeping.replayed(ocean, caller, new)) is not None:
+            return before.id  # the same request, at the same moment
+        raise
     ocean.functions.queued.set()
     return new.id
 
@@ -155,7 +162,7 @@ class Jobs:
         await keeping.end(ocean, run._replace(took=took), outcome)
 
     async def _outcome(self, run: Run, inside: Within) -> Outcome:
-        caller = Caller(run.caller)
+        caller = Caller(run.caller, budget=Budget(run.budget) if run.budget is not None else None)
         function = await runnable(self._ocean, caller, run.route)
         try:
             if function.author != run.author:
@@ -171,7 +178,7 @@ class Jobs:
 
     async def _sweep(self) -> None:
         """Gives back what was paid for runs whose process died, and forgets what was over long ago."""
-        for lost in await runs.lost(self._ocean.engine, now() - SLACK):
+        for lost in await runs.lost(self._ocean.engine, now()):
             await keeping.end(self._ocean, lost, keeping.interrupted())
         if time.monotonic() - self._swept < 60:
             return

@@ -28,7 +28,7 @@ from ocean.store.ledger import Book, Course, Move
 from ocean.store.reader import now
 from ocean.store.runs import DONE, FAULT, Run
 
-MAX_RESULT = 1024 * 1024  # characters of an answer that is kept
+MAX_RESULT = 256 * 1024  # characters of an answer that is kept
 KEPT_FAULTS = 100  # of one function
 MAX_TOLD = 2000  # characters of what went wrong
 
@@ -55,18 +55,19 @@ def price_for(caller: Caller, function: Function) -> int:
     return function.price
 
 
-def spent(caller: Caller, amount: int) -> None:
+def spend(caller: Caller, amount: int) -> None:
+    """Of what the request may spend; what comes back is taken off again."""
     if caller.budget is not None:
         caller.budget.left -= amount
 
 
-def row(caller: Caller, function: Function, kind: str, state: str, due_at: int, *, held: int = 0, request: str = "", hops: int = 0) -> Run:
+def row(caller: Caller, function: Function, kind: str, state: str, *, request: str = "", hops: int = 0) -> Run:
     """A new run; under an Idempotency-Key its id follows from that."""
     named = f"{caller.key!r}\n{kind}\n{caller.idempotency}"
     id_ = hashlib.sha256(named.encode()).hexdigest()[:32] if caller.idempotency and caller.key else str(uuid_utils.uuid7())
     return Run(
-        id_, function.route, function.author, caller.key or "", caller.holder, kind, request, state, "", "", "", held, hops, None, now(),
-        due_at, None,
+        id_, function.route, function.author, caller.key or "", caller.holder, kind, request, caller.request_digest, state, "", "", "", 0,
+        caller.budget.left if caller.budget is not None else None, hops, None, now(), 0, None,
     )  # fmt: skip
 
 
@@ -95,6 +96,21 @@ def _fits(new: Run, room: Steps | None) -> Steps:
     if (yield from runs.there(new.id)):
         raise OceanError("CONFLICT", "The same request is being answered at this moment.", "Send it again in a moment.")
     yield from room or ()
+
+
+async def drop(ocean: Ocean, run: Run) -> None:
+    """A run that was kept and could not be begun: what is held of it is given back, and the same request may come again."""
+
+    def course(book: Book) -> Course:
+        if not (yield from runs.over(run.id)):
+            yield from book.post(Transfer("refund", IO, HELD, run.caller, run.held, about={"run": run.id, "route": run.route}))
+            yield runs.dropped(run.id)
+        return {}
+
+    if run.held:
+        await ocean.ledger.append(Move(course))
+    else:
+        await ocean.engine.transact(only(runs.dropped(run.id)), quiet=True)
 
 
 async def end(ocean: Ocean, run: Run, outcome: Outcome | OceanError) -> None:
@@ -132,20 +148,21 @@ def interrupted() -> OceanError:
 async def replayed(ocean: Ocean, caller: Caller, new: Run) -> Run | None:
     """The run that the same request began before, under its Idempotency-Key. Raises CONFLICT where that was another request's."""
     found = await runs.run(ocean.engine, new.id) if caller.idempotency else None
-    if found is not None and (found.route, found.kind) != (new.route, new.kind):
+    if found is not None and (found.route, found.kind, found.digest) != (new.route, new.kind, new.digest):
         raise OceanError("CONFLICT", "The Idempotency-Key was used for another request.", "Use a new one for each.")
     return found
 
 
-def outcome_of(run: Run) -> Outcome:
-    """What a run that was kept came to. Raises what it failed with; CONFLICT where it is not over, or its answer was too long to keep."""
+def outcome_of(run: Run, key: str | None) -> Outcome:
+    """What a run that was kept came to, as `key` may know of it. Raises what it failed with; CONFLICT where it is not over, or its answer
+    was too long to keep."""
     if run.state == runs.FAILED:
         said = orjson.loads(run.error)
         raise OceanError(said["code"], said["message"], said.get("hint"))
     if run.state != DONE or not run.result:
         says = "This request is being answered." if run.state != DONE else "This request was answered, and its answer is too long to keep."
         raise OceanError("CONFLICT", says)
-    return Outcome(run.result, run.took or 0, run.printed)
+    return Outcome(run.result, run.took or 0, run.printed if key == run.author else "")
 
 
 async def note(ocean: Ocean, caller: Caller, function: Function, fault: OceanError) -> None:
@@ -162,7 +179,7 @@ async def note(ocean: Ocean, caller: Caller, function: Function, fault: OceanErr
         **(why or {}),
     }
     moment = now()
-    new = row(Caller(caller.key, caller.ip), function, FAULT, runs.FAILED, moment)._replace(error=_json(said), done_at=moment)
+    new = row(Caller(caller.key, caller.ip), function, FAULT, runs.FAILED)._replace(error=_json(said), done_at=moment)
     with contextlib.suppress(OceanError):
         await ocean.engine.transact(runs.kept_few(new, KEPT_FAULTS), small=True, quiet=True)
 

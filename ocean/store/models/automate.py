@@ -18,12 +18,14 @@ class Run(Model):
     caller = Name()  # empty where there was no key
     holder = Name()  # whom a limit counts for
     kind = fields.TextField()
-    request = fields.TextField()  # of a job that waits
+    request = fields.TextField()  # of a job that is not over
+    digest = fields.TextField()  # of the request that it was asked for with
     state = fields.TextField()
     result = fields.TextField()
     error = fields.TextField()
     printed = fields.TextField()
     held = fields.BigIntField()  # hundredths of an io that its caller paid and its author has not
+    budget = fields.BigIntField(null=True)  # hundredths of an io that a job may spend
     hops = fields.SmallIntField()  # calls of functions by functions that stand behind it
     took = fields.IntField(null=True)  # milliseconds
     created_at = fields.BigIntField()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlglot import exp
 
 MAX_WRITTEN = 1000  # statements whose text is kept
+LONGEST = 8 * 1024  # characters of one of them: its form takes some forty times as many bytes
 _MARK = re.compile("\x00(\\d+)\x00")
 
 
@@ -66,9 +67,11 @@ class Binds:
             form = (dialect, _form(tree))
             known = _WRITTEN.get(form)
             if known is None:
-                if len(_WRITTEN) >= MAX_WRITTEN:
-                    _WRITTEN.clear()
-                known = _WRITTEN[form] = _written(tree, dialect, quoted=False)
+                known = _written(tree, dialect, quoted=False)
+                if len(known[0]) <= LONGEST:
+                    if len(_WRITTEN) >= MAX_WRITTEN:
+                        _WRITTEN.clear()
+                    _WRITTEN[form] = known
             text, order = known
         return Sql(text, tuple([self._values[number] for number in order]))
 
