@@ -20,9 +20,10 @@ up: env
 	@$(BIN)/ocean up
 
 # The language and the domain have every branch tested; the rest runs in processes that coverage does not see.
-# Two files at a time: more would share this many cores with the servers they start.
+# Two files at a time, in their order: more would share this many cores with the servers they start, and the longest have few tests, which
+# would come last by their number.
 test: env
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report term
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report term
 
 # Pictures of the themes, in ./shots.
 shots: env
