@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ocean import settings
 from ocean.causes import Within
 from ocean.context import Budget, Caller, Ocean
 from ocean.core import keys
@@ -35,6 +38,16 @@ NOBODY = Caller(None, "192.0.2.1")
 async def afloat_(ocean: Ocean) -> AsyncIterator[Ocean]:
     async with afloat(ocean):
         yield ocean
+
+
+@pytest.fixture
+async def on_sqlite(tmp_path: Path, tables: Path) -> AsyncIterator[Ocean]:
+    """What has nothing to do with the store is looked at on one."""
+    shutil.copy(tables, tmp_path / "ocean.db")
+    opened = await Ocean.open(settings.load({"OCEAN_DATA": str(tmp_path)}))
+    async with afloat(opened):
+        yield opened
+    await opened.close()
 
 
 async def test_a_function_runs_for_its_author_alone(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
@@ -147,9 +160,9 @@ async def test_what_an_error_of_ours_says_stays_with_the_author(afloat_: Ocean, 
         ("return ocean.exec('nonsense')", "expected a command"),
     ],
 )
-async def test_each_way_to_fail_is_told(afloat_: Ocean, alice: Caller, body: str, says: str) -> None:
-    await function(afloat_, alice, "fn/x", body)
-    found = await fault(afloat_, alice, "fn/x")
+async def test_each_way_to_fail_is_told(on_sqlite: Ocean, alice: Caller, body: str, says: str) -> None:
+    await function(on_sqlite, alice, "fn/x", body)
+    found = await fault(on_sqlite, alice, "fn/x")
     assert found.code == "FUNCTION_ERROR"
     assert says in found.message
 
@@ -191,17 +204,17 @@ async def test_a_find_runs_a_function_with_all_it_found(afloat_: Ocean, alice: C
     assert (await do(afloat_, alice, "find users group age count then run fn/rows"))["result"]["count"] == 2
 
 
-async def test_functions_in_functions_end(afloat_: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    await function(afloat_, alice, "fn/deep", "return ocean.run('fn/deep')")
-    assert "wait for each other" in (await fault(afloat_, alice, "fn/deep")).message
-    await function(afloat_, alice, "fn/exec", "return ocean.exec('run fn/exec')")
-    assert "wait for each other" in (await fault(afloat_, alice, "fn/exec")).message
+async def test_functions_in_functions_end(on_sqlite: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await function(on_sqlite, alice, "fn/deep", "return ocean.run('fn/deep')")
+    assert "wait for each other" in (await fault(on_sqlite, alice, "fn/deep")).message
+    await function(on_sqlite, alice, "fn/exec", "return ocean.exec('run fn/exec')")
+    assert "wait for each other" in (await fault(on_sqlite, alice, "fn/exec")).message
     monkeypatch.setattr(functions, "SECONDS", 1.0)
-    await function(afloat_, alice, "fn/spin", "while True: pass")
-    await function(afloat_, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nreturn 1")
-    assert await run(afloat_, alice, "fn/outer") == 1  # it is told in time to say something itself
-    await function(afloat_, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nwhile True: pass")
-    assert (await fault(afloat_, alice, "fn/outer")).code == "FUNCTION_TIMEOUT"
+    await function(on_sqlite, alice, "fn/spin", "while True: pass")
+    await function(on_sqlite, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nreturn 1")
+    assert await run(on_sqlite, alice, "fn/outer") == 1  # it is told in time to say something itself
+    await function(on_sqlite, alice, "fn/outer", "try:\n    ocean.run('fn/spin')\nexcept OceanError: pass\nwhile True: pass")
+    assert (await fault(on_sqlite, alice, "fn/outer")).code == "FUNCTION_TIMEOUT"
 
 
 async def test_a_process_serves_one_function_and_keeps_what_it_made(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
@@ -214,13 +227,13 @@ async def test_a_process_serves_one_function_and_keeps_what_it_made(afloat_: Oce
     assert await run(afloat_, alice, "fn/a") == 1
 
 
-async def test_one_callers_functions_leave_places_for_others(afloat_: Ocean, alice: Caller, bob: Caller, monkeypatch: Any) -> None:
+async def test_one_callers_functions_leave_places_for_others(on_sqlite: Ocean, alice: Caller, bob: Caller, monkeypatch: Any) -> None:
     monkeypatch.setattr(functions, "SECONDS", 3.0)
-    await function(afloat_, alice, "fn/spin", "while True: pass", execute="public")
-    await function(afloat_, bob, "bobs/quick", "return 1")
-    spinning = [asyncio.get_running_loop().create_task(fault(afloat_, replace(NOBODY, ip=f"192.0.2.{i}"), "fn/spin")) for i in range(20)]
+    await function(on_sqlite, alice, "fn/spin", "while True: pass", execute="public")
+    await function(on_sqlite, bob, "bobs/quick", "return 1")
+    spinning = [asyncio.get_running_loop().create_task(fault(on_sqlite, replace(NOBODY, ip=f"192.0.2.{i}"), "fn/spin")) for i in range(20)]
     await asyncio.sleep(0)
-    assert await run(afloat_, bob, "bobs/quick") == 1
+    assert await run(on_sqlite, bob, "bobs/quick") == 1
     assert {found.code for found in await asyncio.gather(*spinning)} == {"FUNCTION_TIMEOUT", "SERVER_BUSY"}
 
 
@@ -242,10 +255,10 @@ async def test_a_price_is_paid_when_it_has_answered_and_only_then(afloat_: Ocean
     assert (await fault(afloat_, scoped, "fn/sold")).code == "FORBIDDEN"
 
 
-async def test_a_server_that_runs_none_says_so(afloat_: Ocean, alice: Caller) -> None:
-    await function(afloat_, alice, "fn/x", "return 1")
-    afloat_.settings = {**afloat_.settings, "OCEAN_FUNCTIONS": "false"}
-    found = await fault(afloat_, alice, "fn/x")
+async def test_a_server_that_runs_none_says_so(on_sqlite: Ocean, alice: Caller) -> None:
+    await function(on_sqlite, alice, "fn/x", "return 1")
+    on_sqlite.settings = {**on_sqlite.settings, "OCEAN_FUNCTIONS": "false"}
+    found = await fault(on_sqlite, alice, "fn/x")
     assert (found.code, found.status) == ("NOT_AVAILABLE", 503)
 
 
@@ -351,10 +364,10 @@ async def test_a_query_gives_all_there_is(afloat_: Ocean, alice: Caller) -> None
     assert "whole numbers" in (await fault(afloat_, alice, "fn/total", limit=-1)).message
 
 
-async def test_a_function_may_be_async(afloat_: Ocean, alice: Caller) -> None:
+async def test_a_function_may_be_async(on_sqlite: Ocean, alice: Caller) -> None:
     code = "import asyncio\nasync def main(ocean, request):\n    await asyncio.sleep(0)\n    return 5"
-    await records.save(afloat_, alice, route="fn/a", key="main", payload=code)
-    assert await run(afloat_, alice, "fn/a") == 5
+    await records.save(on_sqlite, alice, route="fn/a", key="main", payload=code)
+    assert await run(on_sqlite, alice, "fn/a") == 5
 
 
 async def test_what_is_declared_and_not_lent_is_told(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
@@ -364,17 +377,17 @@ async def test_what_is_declared_and_not_lent_is_told(afloat_: Ocean, alice: Call
     assert "Nothing of the caller's is lent" in (await fault(afloat_, alice, "fn/x")).message
 
 
-async def test_a_process_that_has_ended_meanwhile_is_not_given(afloat_: Ocean, alice: Caller) -> None:
-    await function(afloat_, alice, "fn/x", "return 1")
-    await run(afloat_, alice, "fn/x")
-    pool = afloat_.functions.pool
+async def test_a_process_that_has_ended_meanwhile_is_not_given(on_sqlite: Ocean, alice: Caller) -> None:
+    await function(on_sqlite, alice, "fn/x", "return 1")
+    await run(on_sqlite, alice, "fn/x")
+    pool = on_sqlite.functions.pool
     for _, process, _ in pool._kept.values():
         process.kill()
         await asyncio.to_thread(process._process.wait)
     for process, _ in pool._spare:
         process.kill()
         await asyncio.to_thread(process._process.wait)
-    assert await run(afloat_, alice, "fn/x") == 1
+    assert await run(on_sqlite, alice, "fn/x") == 1
 
 
 async def test_what_is_kept_of_a_question_is_none_of_another_functions(
@@ -409,38 +422,40 @@ async def test_whole_numbers_of_any_size_go_in_and_out(afloat_: Ocean, alice: Ca
     assert await run(afloat_, alice, "fn/echo", n=10**30) == [10**30 + 1, {"n": 10**30}]
 
 
-async def test_what_a_call_left_behind_is_no_answer_to_the_next(afloat_: Ocean, alice: Caller, bob: Caller) -> None:
+async def test_what_a_call_left_behind_is_no_answer_to_the_next(on_sqlite: Ocean, alice: Caller, bob: Caller) -> None:
     forging = """
 wire = ocean._wire
 if request.get('forge'):
     wire.write({'result': '"mine"', 'call': wire.call})
 return request.get('say')
 """
-    await function(afloat_, alice, "fn/forge", forging, execute="public")
-    assert await run(afloat_, bob, "fn/forge", forge=True) == "mine"
-    assert [await run(afloat_, alice, "fn/forge", say=n) for n in range(3)] == [0, 1, 2]
+    await function(on_sqlite, alice, "fn/forge", forging, execute="public")
+    assert await run(on_sqlite, bob, "fn/forge", forge=True) == "mine"
+    assert [await run(on_sqlite, alice, "fn/forge", say=n) for n in range(3)] == [0, 1, 2]
     over = "global kept\nif request.get('keep'):\n    kept = ocean\nreturn kept.read('fn/over', 'main')['key']"
-    await function(afloat_, alice, "fn/over", over)
-    assert await run(afloat_, alice, "fn/over", keep=True) == "main"
-    assert "is over" in (await fault(afloat_, alice, "fn/over")).message
+    await function(on_sqlite, alice, "fn/over", over)
+    assert await run(on_sqlite, alice, "fn/over", keep=True) == "main"
+    assert "is over" in (await fault(on_sqlite, alice, "fn/over")).message
     late = "ocean._wire.write({'ask': 'read', 'side': 'ocean', 'given': {}, 'call': 7})\nreturn request.get('say')"
-    await function(afloat_, alice, "fn/late", late)
-    assert "ended before" in (await fault(afloat_, alice, "fn/late")).message
+    await function(on_sqlite, alice, "fn/late", late)
+    assert "ended before" in (await fault(on_sqlite, alice, "fn/late")).message
 
 
-async def test_keyed_runs_that_nobody_waits_for_have_places_like_any(afloat_: Ocean, alice: Caller, bob: Caller, monkeypatch: Any) -> None:
+async def test_keyed_runs_that_nobody_waits_for_have_places_like_any(
+    on_sqlite: Ocean, alice: Caller, bob: Caller, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(functions, "SECONDS", 3.0)
-    await function(afloat_, alice, "fn/sleep", "import time\ntime.sleep(2)", execute="public")
-    await function(afloat_, alice, "fn/quick", "return 1", execute="public")
+    await function(on_sqlite, alice, "fn/sleep", "import time\ntime.sleep(2)", execute="public")
+    await function(on_sqlite, alice, "fn/quick", "return 1", execute="public")
     loop = asyncio.get_running_loop()
-    gone = [loop.create_task(run(afloat_, replace(bob, idempotency=f"k{n}", ip="192.0.2.7"), "fn/sleep")) for n in range(30)]
+    gone = [loop.create_task(run(on_sqlite, replace(bob, idempotency=f"k{n}", ip="192.0.2.7"), "fn/sleep")) for n in range(30)]
     for _ in range(10):
         await asyncio.sleep(0.01)
     for task in gone:
         task.cancel()
     await asyncio.wait(gone)
-    assert afloat_.functions.running <= functions.AT_ONCE_OF_ONE
-    assert await run(afloat_, alice, "fn/quick") == 1
+    assert on_sqlite.functions.running <= functions.AT_ONCE_OF_ONE
+    assert await run(on_sqlite, alice, "fn/quick") == 1
 
 
 async def test_what_failed_for_the_moment_may_come_again_under_its_key(
@@ -495,9 +510,9 @@ async def test_what_an_author_before_printed_is_not_shown_to_the_next(afloat_: O
         ("return ocean._ask('remove', route='a')", "wants key"),
     ],
 )
-async def test_what_a_function_says_is_bounded_and_believed_in_nothing(afloat_: Ocean, alice: Caller, body: str, says: str) -> None:
-    await function(afloat_, alice, "fn/x", body)
-    assert says in (await fault(afloat_, alice, "fn/x")).message
+async def test_what_a_function_says_is_bounded_and_believed_in_nothing(on_sqlite: Ocean, alice: Caller, body: str, says: str) -> None:
+    await function(on_sqlite, alice, "fn/x", body)
+    assert says in (await fault(on_sqlite, alice, "fn/x")).message
 
 
 @contextlib.asynccontextmanager
@@ -522,9 +537,9 @@ async def host() -> AsyncIterator[tuple[str, list[bytes]]]:
         server.close()
 
 
-async def test_a_function_asks_another_host_by_the_one_way_out(afloat_: Ocean, alice: Caller) -> None:
+async def test_a_function_asks_another_host_by_the_one_way_out(on_sqlite: Ocean, alice: Caller) -> None:
     await function(
-        afloat_,
+        on_sqlite,
         alice,
         "fn/rate",
         """
@@ -533,16 +548,16 @@ return [found.status, found.ok, found.json()['rate'], found.text, found.headers.
 """,
     )
     async with host() as (address, got):
-        await afloat_.egress.close()
-        afloat_.egress = Broker(LOOPBACK)
-        assert await run(afloat_, alice, "fn/rate", url=address) == [200, True, 7.46, '{"rate": 7.46}', None]
+        await on_sqlite.egress.close()
+        on_sqlite.egress = Broker(LOOPBACK)
+        assert await run(on_sqlite, alice, "fn/rate", url=address) == [200, True, 7.46, '{"rate": 7.46}', None]
         assert b"evil.example" not in got[0]
         assert b"x-mine: yes" in got[0].lower()
         assert got[0].endswith(b'{"of": "EUR"}')
-        assert (await run(afloat_, alice, "fn/rate", url=f"{address}/away"))[0] == 302  # and it is not gone after
+        assert (await run(on_sqlite, alice, "fn/rate", url=f"{address}/away"))[0] == 302  # and it is not gone after
         assert len(got) == 2
-        await afloat_.egress.close()
-        afloat_.egress = Broker(resolver=Rebinding(["127.0.0.1"]))
+        await on_sqlite.egress.close()
+        on_sqlite.egress = Broker(resolver=Rebinding(["127.0.0.1"]))
         port = address.rsplit(":", 1)[1]
-        assert "not on the public Internet" in (await fault(afloat_, alice, "fn/rate", url=f"https://rebind.example.com:{port}/")).message
+        assert "not on the public Internet" in (await fault(on_sqlite, alice, "fn/rate", url=f"https://rebind.example.com:{port}/")).message
         assert len(got) == 2
