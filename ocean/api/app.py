@@ -12,7 +12,7 @@ from ocean.api.callers import ANY_ORIGIN, KeyBudget, answered, caller_of
 from ocean.api.quick import QuickProtocol, Table
 from ocean.bus import bus_of
 from ocean.commands import offered
-from ocean.commands.dispatch import execute, parse, writes
+from ocean.commands.dispatch import LONG, execute, parse_aside, writes
 from ocean.core.payloads import decode
 from ocean.errors import OceanError
 from ocean.followers import hooks, indexer, indexes, jobs, reaper
@@ -34,7 +34,6 @@ CORS = {
 
 
 MAX_STATEMENTS = 4 * 1024 * 1024  # characters
-LONG = 32 * 1024  # characters of a text that is read in a thread: the loop goes on meanwhile
 
 
 def create(settings: dict[str, str]) -> Sanic[Any, Any]:
@@ -55,7 +54,7 @@ def create(settings: dict[str, str]) -> Sanic[Any, Any]:
         text = _statement(request) if len(request.body) < LONG else await asyncio.to_thread(_statement, request)
         if len(text) > MAX_STATEMENTS:
             raise OceanError("PAYLOAD_TOO_LARGE", "The statements are over 4 MB.", "Send large content by POST /drop or POST /blob.")
-        statements = parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)
+        statements = await parse_aside(text)
         caller = await caller_of(request, make=writes(statements))
         return json_(await answered(request, caller, execute(request.app.ctx.ocean, caller, statements)), 200, any_origin=True)
 

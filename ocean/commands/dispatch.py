@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from ocean.core.payloads import weight
 from ocean.errors import OceanError
 from ocean.services.query import pipes
 
+LONG = 32 * 1024  # characters of a text that is read in a thread
 MAX_ANSWERS = 64 * 1024 * 1024  # bytes, about, of several statements' answers together
 
 
@@ -23,6 +25,11 @@ def parse(text: str) -> list[Statement]:
         return LANGUAGE.parse(text)
     except DropsSyntaxError as fault:
         raise OceanError("SYNTAX_ERROR", str(fault), fault.hint, line=fault.line, column=fault.column, expected=fault.expected) from None
+
+
+async def parse_aside(text: str) -> list[Statement]:
+    """The same; a long text in a thread, so that the loop goes on meanwhile."""
+    return parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text)
 
 
 def writes(statements: list[Statement]) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from ocean.commands.command import KINDS, Command, run
-from ocean.commands.dispatch import execute, parse
+from ocean.commands.dispatch import execute, parse_aside
 from ocean.commands.table import COMMANDS
 from ocean.context import Caller, Ocean
 from ocean.errors import OceanError
 from ocean.services.automate.asking import ASKED, text_of
 
-LONG = 32 * 1024  # characters that are parsed in a thread
 MAX_STATEMENTS = 256 * 1024  # characters
 _COMMANDS = {"read": "get", "write": "save", "update": "update", "remove": "remove", "search": "search", "sql": "sql"}
 
@@ -26,7 +24,7 @@ async def ask(ocean: Ocean, caller: Caller, name: str, given: Mapping[str, Any])
         text = text_of(given, "query")
         if len(text) > MAX_STATEMENTS:
             raise OceanError("PAYLOAD_TOO_LARGE", f"The statements are over {MAX_STATEMENTS // 1024} KB.")
-        return await execute(ocean, caller, parse(text) if len(text) < LONG else await asyncio.to_thread(parse, text))
+        return await execute(ocean, caller, await parse_aside(text))
     if name not in _COMMANDS:
         raise OceanError("INVALID_VALUE", f"Infinite Ocean is not asked for {name[:40]!r}.")
     command = COMMANDS[_COMMANDS[name]]

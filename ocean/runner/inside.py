@@ -24,7 +24,6 @@ import statistics
 import string
 import sys
 import textwrap
-import threading
 import time
 import traceback
 import urllib.parse
@@ -53,7 +52,6 @@ class Wire:
 
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
-        self.turn = threading.Lock()
         self.call = 0  # that is being answered
 
     def read(self) -> Any:
@@ -103,11 +101,10 @@ class Ocean:
         self._wire, self._side, self._call = wire, side, call
 
     def _ask(self, asked: str, /, **given: Any) -> Any:
-        with self._wire.turn:  # of threads one at a time: the answer is to what was asked last
-            if self._wire.call != self._call:
-                raise OceanError("The call that this belongs to is over: what a function begins it waits for.")
-            self._wire.write({"ask": asked, "side": self._side, "given": given, "call": self._call})
-            answer = self._wire.read()
+        if self._wire.call != self._call:
+            raise OceanError("The call that this belongs to is over: what a function begins it waits for.")
+        self._wire.write({"ask": asked, "side": self._side, "given": given, "call": self._call})
+        answer = self._wire.read()
         fault = answer.get("error")
         if fault is not None:
             error = OceanError(fault["message"])
@@ -272,12 +269,11 @@ def serve(number: int, memory: int) -> NoReturn:
                 wire.write({"fault": fault_of(error, frame["name"]), "loaded": False, "call": wire.call, "printed": _whole(printed.text)})
                 continue
         told = called(wire, main, frame, printed)
-        with wire.turn:
-            call, wire.call = wire.call, 0
-            try:
-                wire.write({**told, "call": call})
-            except OceanError as error:
-                wire.write({"fault": {"message": error.message, "trace": []}, "call": call})
+        call, wire.call = wire.call, 0
+        try:
+            wire.write({**told, "call": call})
+        except OceanError as error:
+            wire.write({"fault": {"message": error.message, "trace": []}, "call": call})
 
 
 if __name__ == "__main__":

@@ -69,13 +69,14 @@ class Functions:
         inside = WITHIN.get() or Within.lasting(SECONDS)
         if inside.depth >= MAX_DEPTH:
             raise OceanError("LIMIT_REACHED", f"At most {MAX_DEPTH} functions wait for each other.", "Do it in one, or run it async.")
-        new = keeping.row(caller, function, KEPT, RUNNING)
-        if caller.key is not None and (before := await keeping.replayed(self._ocean, caller, new)) is not None:
+        keyed = bool(caller.idempotency and caller.key)
+        if keyed and (before := await keeping.replayed(self._ocean, caller, keeping.row(caller, function, KEPT, RUNNING))) is not None:
             return function, keeping.outcome_of(before, caller.key)
-        new = new._replace(held=keeping.price_for(caller, function))
-        if not new.held and not (caller.idempotency and caller.key):
-            async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
+        price = keeping.price_for(caller, function)
+        if not price and not keyed:
+            async with self._place(caller, function, inside):
                 return function, await self._noted(function, caller, request, inside)
+        new = keeping.row(caller, function, KEPT, RUNNING)._replace(held=price)
         if not new.held:
             self._ocean.paces.kept.spend(new.holder)
         if self._kept_of[new.holder] >= KEPT_OF_ONE:
@@ -94,7 +95,7 @@ class Functions:
 
     async def _kept(self, new: Run, function: Function, caller: Caller, request: dict[str, Any], inside: Within) -> Outcome:
         """A run that is kept, in its place."""
-        async with contextlib.nullcontext() if inside.depth else self._place(caller, function, inside):
+        async with self._place(caller, function, inside):
             keeping.spend(caller, new.held)
             try:
                 new = new._replace(due_at=now() + round((SECONDS + SLACK) * 1000))
@@ -239,7 +240,10 @@ class Functions:
 
     @contextlib.asynccontextmanager
     async def _place(self, caller: Caller, function: Function, inside: Within) -> AsyncIterator[None]:
-        """One of the places for functions. Raises SERVER_BUSY where none comes free in time, or too many wait."""
+        """One of the places for functions; what another waits for is in that one's. Raises SERVER_BUSY where none comes free in time."""
+        if inside.depth:
+            yield
+            return
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(inside.left):

@@ -65,16 +65,14 @@ async def search(
     if wait:
         await ocean.indexing.written()
     try:
-        scope, seen = await _scope(ocean, caller, route, where)
-        hits, searched, sought = await _hits(ocean, caller, asked, scope)
-        hits = _good(hits, min_score)
-        there = await _records(ocean, caller, seen, hits, top_k)
-        if len(there) < top_k <= len(hits):  # some have gone, or were closed, since the index took them in
-            asked.most += SLACK
+        for more in (0, SLACK):
+            asked.most += more
             scope, seen = await _scope(ocean, caller, route, where)
             hits, searched, sought = await _hits(ocean, caller, asked, scope)
-            hits = _good(hits, min_score)
+            hits = [hit for hit in hits if min_score is None or hit.score >= min_score]
             there = await _records(ocean, caller, seen, hits, top_k)
+            if not len(there) < top_k <= len(hits):  # else some have gone, or were closed, since the index took them in
+                break
     except DamagedError:
         ocean.indexing.distrust()
         raise OceanError("SERVER_BUSY", "The search index was damaged, and is being made anew.", "Try again in a moment.") from None
@@ -136,10 +134,6 @@ def _route(prefix: str) -> str:
         return check_prefix(prefix)[0]
     except OceanError as fault:
         raise OceanError("INVALID_PREFIX", fault.message, fault.hint) from None
-
-
-def _good(hits: list[Hit], min_score: float | None) -> list[Hit]:
-    return hits if min_score is None else [hit for hit in hits if hit.score >= min_score]
 
 
 async def _scope(ocean: Ocean, caller: Caller, route: str, where: Condition | None) -> tuple[Scope, Sql]:
@@ -225,7 +219,7 @@ def _sorted(scores: dict[int, float]) -> list[Hit]:
 
 
 async def _records(ocean: Ocean, caller: Caller, seen: Sql, hits: Sequence[Hit], wanted: int) -> list[tuple[Hit, Drop]]:
-    """The best hits with their records as they are now: what is gone or closed meanwhile is not among them.
+    """The best hits with their records as they are now, of those that `seen` leaves: what is gone meanwhile is not among them.
 
     The index narrows, this decides. Read by the score, some at a time: where all are too large for one answer, the best are there.
     """
