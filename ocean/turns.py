@@ -10,7 +10,7 @@ from types import TracebackType
 from ocean.errors import OceanError
 
 MOST = 32  # of one caller that wait
-SIDE_BY_SIDE = 2  # of one caller: fewer than there are threads to scan in
+SIDE_BY_SIDE = 3  # of one caller: fewer than there are threads to scan in
 
 
 class Turns:

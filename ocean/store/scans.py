@@ -23,7 +23,7 @@ import pysqlite3
 from ocean.errors import OceanError
 from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Gathered, Row, StatementError, too_long
 
-SCANNERS = 3  # threads that scan
+SCANNERS = 4  # threads that scan
 WAITING = 64
 HEAP = 1024**3  # bytes by which a process may grow while it scans
 MOMENT = 0.003  # seconds that a scan may take of the caller's own thread

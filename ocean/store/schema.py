@@ -19,7 +19,7 @@ sys.modules["sqlite3"] = pysqlite3
 
 SAFE_SQLITE = (3, 51, 3)
 _LOCK = 0x6F6365616E  # one migration at a time on a shared database
-_FOLDERS = [(index, "1000000 10000 1") for index in ("record_route", "sqlite_autoindex_record_1")]  # of a million, a folder has so many
+_FOLDERS = [(index, "1000000 10000 1") for index in ("record_covered", "sqlite_autoindex_record_1")]  # of a million, a folder has so many
 _FIRST_HEAD = "INSERT INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,{}) ON CONFLICT (id) DO NOTHING"
 _FIRST_BOOK = "INSERT INTO book (id, seq) VALUES (1,0) ON CONFLICT (id) DO NOTHING"
 

@@ -19,7 +19,7 @@ from ocean.services.data import records
 from ocean.services.query.primitives import primitives
 from ocean.services.query.schemas import list_patterns, validate
 from ocean.services.query.sql import sql
-from ocean.turns import Turns
+from ocean.turns import SIDE_BY_SIDE, Turns
 from tests.services.test_find import ask
 
 MB = 1024 * 1024
@@ -103,15 +103,15 @@ async def test_one_key_from_several_addresses_has_no_more_turns_than_from_one(al
             entered.append(ip)
             await over.wait()
 
-    tasks = [asyncio.create_task(hold(f"127.0.0.{i}")) for i in range(4)]
-    while len(entered) < 2:
+    tasks = [asyncio.create_task(hold(f"127.0.0.{i}")) for i in range(SIDE_BY_SIDE + 2)]
+    while len(entered) < SIDE_BY_SIDE:
         await asyncio.sleep(0)
     for _ in range(50):
         await asyncio.sleep(0)
-    assert len(entered) == 2
+    assert len(entered) == SIDE_BY_SIDE
     over.set()
     await asyncio.gather(*tasks)
-    assert len(entered) == 4
+    assert len(entered) == SIDE_BY_SIDE + 2
 
 
 async def test_many_closed_folders_beneath_are_sought_by_index(ocean: Ocean, alice: Caller, bob: Caller) -> None:

@@ -46,6 +46,10 @@ QUESTIONS = [
     "sort v desc, n pick key",
     "group v sum n count",
     "group v count then sort count desc, v then limit 5",
+    "group v sum n count limit 3",
+    "group n, v avg n count",
+    "where v > 1 group v sum v count",
+    "group missing count",
     "group n avg v count",
     "group n first v last v distinct v min v max v count",
     'where n < 3 and v > "A" group n min v max v first v last v distinct v',
@@ -85,6 +89,8 @@ async def test_a_cell_changes_no_answer(ocean: Ocean, alice: Caller) -> None:
         await field_cells.create(ocean.engine, "big", field, now())
     plan = await ask(ocean, alice, "explain find big where v > 1")
     assert "r.c1 >" in plan["sql"]
+    plan = await ask(ocean, alice, "explain find big group n sum v count")
+    assert "json_extract" not in plan["sql"], "groups of plain values are made of cells alone"
     for (question, with_cells), (_, without) in zip(await answers(ocean, alice), before, strict=True):
         assert with_cells == without, question
 

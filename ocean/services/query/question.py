@@ -70,6 +70,8 @@ class Question:
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         beside = self.pipeline.beside
         rows = await self.run(ocean, caller)
+        if self.pipeline.mixed(rows):
+            rows = await self.run(ocean, caller)
         if self.tells and self.limit is not None and len(rows) > self.limit:
             self.truncated = True
             rows = rows[: self.limit]

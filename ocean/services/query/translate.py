@@ -18,8 +18,8 @@ from ocean.services.query.find import find
 from ocean.services.query.portable import OWN, Table, Tables
 from ocean.services.query.scope import Folder, scan_of
 from ocean.services.query.sql import fields_of
+from ocean.store.query.groups import name_of
 from ocean.store.query.logical import check_name, column, like_pattern, literal
-from ocean.store.query.pipeline import name_of
 
 _CONFLICT = 'ON CONFLICT("_key")'
 DIALECTS = {"sql": "postgres", "mysql": "mysql"}

@@ -116,10 +116,10 @@ class Dialect(Protocol):
     def value(self, field: Field) -> Sql:
         """The field as it is cheapest to read (a cell as it is), to be a column `value`, and the field's cell, for what follows."""
 
-    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
+    def group_key(self, value: Sql, field: Field) -> Sql:
         """What tells groups apart, and `group_value` makes the group's own value of, as JSON."""
 
-    def group_value(self, columns: Sequence[Sql]) -> Sql: ...
+    def group_value(self, key: Sql) -> Sql: ...
     def operand(self, op: str, value: Sql, field: Field) -> Sql:
         """What `aggregate` takes for sum, avg, min, max, first, last or distinct over a group, as JSON; `seq` is the order of writing."""
 

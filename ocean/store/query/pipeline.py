@@ -18,6 +18,7 @@ from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
 from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Binds, Sql, joined, sql
+from ocean.store.query.groups import SEQ, Group, PlainGroup, shown, twice
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import OWN, Lowering, Own, in_record
 
@@ -26,7 +27,6 @@ MAX_KEYS = 16
 MAX_FIELDS = 100
 MAX_LEVELS = 20
 MAX_JOINS = 8
-_SEQ = Sql("r.seq")
 
 Pick = str | dict[str, str]
 
@@ -73,7 +73,7 @@ class Level:
     order: list[tuple[Key, bool]]  # how what comes in is ordered, and which of it descends
     wheres: list[Sql] = field(default_factory=list)
     sorts: list[tuple[Key, bool]] = field(default_factory=list)
-    group: tuple[list[str], list[dict[str, str]]] | None = None
+    group: Group | None = None
     pick: list[Pick] | None = None
     names: list[str] | None = None  # of rows that come in, where they are known
     limit: int | None = None
@@ -90,6 +90,7 @@ class Pipeline:
         self.names: list[str] | None = None  # the fields of rows, where they are known
         self.levels = 1
         self.fields: set[str] = set()  # of the folder's records that are looked at
+        self.trusts_cells = True  # groups are made of cells alone where they may do
         self.by_fields = False  # whether records are joined by more than their keys
         self._ordered_by = base.ordered
         self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "", cells=base.cells)], [])
@@ -146,7 +147,7 @@ class Pipeline:
 
     def after(self, values: Sequence[Any]) -> None:
         """What comes after the row that has these values of the sort keys, and its place in the log as the last of them."""
-        keys = [*self._order(), (Key(_SEQ), False)]
+        keys = [*self._order(), (Key(SEQ), False)]
         if self._walks and len(values) == len(keys) - 1:  # (rank, value) as (rank, number, text)
             number = values[1] if not isinstance(values[1], str) else None
             values = [values[0], number, values[1] if number is None else None, *values[2:]]
@@ -183,10 +184,8 @@ class Pipeline:
         self._fresh()
         if len(by) + len(aggregates) > MAX_FIELDS or not (by or aggregates):
             raise OceanError("INVALID_VALUE", f"A group has 1 to {MAX_FIELDS} fields and aggregates.")
-        for name in (*by, *(a["field"] for a in aggregates if a["op"] != "count")):
-            self._resolve(name)  # what is refused is refused here
-        self.level.group = (by, aggregates)
-        self.names = [*map(title, by), *(name_of(a) for a in aggregates)]
+        self.level.group = Group(self.dialect, by, aggregates, self._resolve)
+        self.names = self.level.group.names
 
     def picked(self, fields: list[Pick]) -> None:
         if self.shaped:
@@ -207,7 +206,7 @@ class Pipeline:
     def places(self) -> tuple[exp.Select, int]:
         """For records: the SELECT of their places in the log with their sort keys, and how many keys there are."""
         keys = self._order()
-        return self._ordered(self._select([_SEQ, *_numbered(keys)])), len(keys)
+        return self._ordered(self._select([SEQ, *_numbered(keys)])), len(keys)
 
     def seqs(self) -> Sql:
         """For records: their places in the log."""
@@ -226,7 +225,10 @@ class Pipeline:
         return self.binds.write(tail, self.dialect.name), keys
 
     def rows(self) -> Sql:
-        """Rows: one column, the text of a JSON object; of joined records one for each of them, and each's key behind it."""
+        """Rows: one column, the text of a JSON object; of joined records one for each of them, and each's key behind it. Groups that cells
+        may do for have another column, for `mixed`."""
+        if (plain := self._plain) is not None:
+            return self._plain_groups(plain)
         if self.shaped:
             columns = [self._body(last=True)]
         elif len(self.level.sources) > 1:
@@ -234,6 +236,24 @@ class Pipeline:
         else:
             columns = [self.dialect.row(Sql("r.body"), self.names)]
         return self.binds.write(self._ordered(self._select([*columns, *_numbered(self._order())])), self.dialect.name)
+
+    @property
+    def _plain(self) -> PlainGroup | None:
+        return self.level.group.plain() if self.trusts_cells and self.levels == 1 and self.level.group is not None else None
+
+    def _plain_groups(self, group: PlainGroup) -> Sql:
+        columns = [self.dialect.object(list(group.pairs().items()), last=True), sql("{} AS mixed", group.mixed)]
+        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(self.level.inner, copy=False)
+        self._filter(select)
+        select.group_by(exp.Var(this=joined(", ", group.keys()).text), copy=False)
+        return self.binds.write(self._ordered(select, first=["mixed DESC"]), self.dialect.name)
+
+    def mixed(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Whether the rows of `rows` tell that cells did not do: from then on it makes another statement."""
+        if self._plain is None or not rows or not rows[0][1]:
+            return False
+        self.trusts_cells = False
+        return True
 
     def _fresh(self) -> None:
         """A stage that works on what comes out of those before it."""
@@ -247,7 +267,7 @@ class Pipeline:
             raise OceanError("INVALID_VALUE", "The pipe has too many stages that work on one another.")
         keys = self._order()
         if self.shaped:
-            seq = sql("min({}) AS seq", _SEQ) if self.level.group else sql("{} AS seq", _SEQ)
+            seq = sql("min({}) AS seq", SEQ) if self.level.group else sql("{} AS seq", SEQ)
             columns, sources = [sql("{} AS body", self._body(last=False)), seq], [Source((), "", own=False)]
         else:
             sources = [replace(s, cells={}) for s in self.level.sources]
@@ -267,128 +287,71 @@ class Pipeline:
 
     def _select(self, columns: list[Sql]) -> exp.Select:
         level = self.level
-        inner = self._group_input() if level.group else level.inner
+        inner = self._group_input(level.group) if level.group else level.inner
         select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(inner, copy=False)
         if not level.group:
             self._filter(select)
-        if level.group and level.group[0]:
-            keys = [column.text for i, name in enumerate(level.group[0]) for column in self._group_columns(i, name)]
-            select.group_by(exp.Var(this=", ".join(keys)), copy=False)
+        if level.group and level.group.by:
+            select.group_by(exp.Var(this=joined(", ", level.group.keys()).text), copy=False)
         return select
 
     def _filter(self, select: exp.Select) -> None:
         if self.level.wheres:
             select.where(self.binds.leaf(joined(" AND ", [sql("({})", w) for w in self.level.wheres])), copy=False)
 
-    def _ordered(self, select: exp.Select) -> exp.Select:
+    def _ordered(self, select: exp.Select, *, first: Sequence[str] = ()) -> exp.Select:
         """In order of its `_numbered` keys, and cut."""
         level = self.level
         downs = [down != level.backward for _, down in self._order()]
         order = [f"o{i}{self.dialect.down(down)}" for i, down in enumerate(downs)]
         written = "min(r.seq)" if level.group else "r.seq"
-        if level.group and not level.group[0]:
+        if level.group and not level.group.by:
             order, written = [], ""
         back = " DESC" if level.backward else ""
         if written:
-            select.order_by(exp.Var(this=", ".join([*order, written + back])), copy=False)
+            select.order_by(exp.Var(this=", ".join([*first, *order, written + back])), copy=False)
         if level.limit is not None or level.skip:
             select.limit(self.binds.leaf(Sql("?", (level.limit if level.limit is not None else NO_LIMIT,))), copy=False)
         if level.skip:
             select.offset(self.binds.leaf(Sql("?", (level.skip,))), copy=False)
         return select
 
-    def _group_input(self) -> exp.Expr:
-        """What a group is made over, in two SELECTs: each field is read once a record, then made what is grouped or calculated with, so
-        that nothing but plain values is sorted. They are kept apart, but where all that is read are columns."""
-        level = self.level
-        assert level.group is not None
-        by, aggregates = level.group
-        fields = {f"g{i}": name for i, name in enumerate(by)}
-        fields |= {f"a{i}": a["field"] for i, a in enumerate(aggregates) if a["op"] != "count"}
-        bodies = [Sql(f"r.{s.prefix}body") for s in level.sources]
-        read = [Sql("r.seq"), *bodies, *(sql(f"{{}} AS v_{column}", self._read(name)) for column, name in fields.items())]
-        made = [Sql("r.seq")]
-        for column, name in fields.items():
-            op = aggregates[int(column[1:])]["op"] if column.startswith("a") else None
-            made += [sql(f"{{}} AS {column}_{n}", piece) for n, piece in enumerate(self._made(name, Sql(f"r.v_{column}"), op))]
-        inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(level.inner, copy=False)
+    def _group_input(self, group: Group) -> exp.Expr:
+        """What a group is made over, in two SELECTs, which are kept apart but where all that is read are columns."""
+        bodies = [Sql(f"r.{s.prefix}body") for s in self.level.sources]
+        read = [SEQ, *bodies, *group.read()]
+        inner = exp.Select().select(self.binds.leaf(joined(", ", read)), copy=False).from_(self.level.inner, copy=False)
         self._filter(inner)
-        columns = all(self._is_column(name) for name in fields.values())
-        source = _named(inner, "r") if columns else self._apart(inner)
-        return self._apart(exp.Select().select(self.binds.leaf(joined(", ", made)), copy=False).from_(source, copy=False))
-
-    def _is_column(self, name: str) -> bool:
-        """Whether to read a field is to read a column."""
-        place = self._resolve(name)
-        return place.name != "created_at" if isinstance(place, Own) else place.cell is not None
+        source = _named(inner, "r") if group.columns else self._apart(inner)
+        made = joined(", ", [SEQ, *group.made()])
+        return self._apart(exp.Select().select(self.binds.leaf(made), copy=False).from_(source, copy=False))
 
     def _apart(self, select: exp.Select, name: str = "r") -> exp.Subquery:
         """A SELECT that the engine does not take into the one around it."""
         select.limit(self.binds.leaf(Sql("?", (NO_LIMIT,))), copy=False)
         return _named(select, name)
 
-    def _made(self, name: str, value: Sql, op: str | None) -> list[Sql]:
-        """What is grouped by, or calculated with by `op`, of a field whose value was read."""
-        place = self._resolve(name)
-        if isinstance(place, Own):
-            return [value]
-        place = replace(place, cell=value if place.cell is not None else None)
-        return self.dialect.group_columns(value, place) if op is None else [self.dialect.operand(op, value, place)]
-
-    def _read(self, name: str) -> Sql:
-        """A field as a column to group or to calculate by."""
-        place = self._resolve(name)
-        return self._shown(place) if isinstance(place, Own) else self.dialect.value(place)
-
-    def _shown(self, place: Own) -> Sql:
-        return self.dialect.moment(place.column) if place.name == "created_at" else place.column
-
-    def _group_columns(self, i: int, name: str) -> list[Sql]:
-        """The columns of one field that a group is made by."""
-        place = self._resolve(name)
-        count = 1 if isinstance(place, Own) else len(self.dialect.group_columns(Sql(""), place))
-        return [Sql(f"r.g{i}_{n}") for n in range(count)]
-
     def _body(self, *, last: bool) -> Sql:
         """The object that a group or a pick makes."""
-        pairs: dict[str, Sql] = {}
         if self.level.group:
-            by, aggregates = self.level.group
-            for i, name in enumerate(by):
-                own, columns = isinstance(self._resolve(name), Own), self._group_columns(i, name)
-                pairs[title(name)] = self.dialect.to_json(columns[0]) if own else self.dialect.group_value(columns)
-            for i, aggregate in enumerate(aggregates):
-                if (shown := check_name(name_of(aggregate))) in pairs:
-                    raise _twice(shown)
-                pairs[shown] = self._aggregate(aggregate, Sql(f"r.a{i}_0"))
-            return self.dialect.object(list(pairs.items()), last=last)
+            return self.dialect.object(list(self.level.group.pairs().items()), last=last)
+        pairs: dict[str, Sql] = {}
         whole = False
         for item in self.level.pick or ():
             if item == "*":
                 whole = True
                 continue
-            name, shown = (item["field"], item["as"]) if isinstance(item, dict) else (item, title(item))
-            if shown in pairs:
-                raise _twice(shown)
-            pairs[check_name(shown)] = self._json(name)
+            name, called = (item["field"], item["as"]) if isinstance(item, dict) else (item, title(item))
+            if called in pairs:
+                raise twice(called)
+            pairs[check_name(called)] = self._json(name)
         if whole:
             return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
         return self.dialect.object(list(pairs.items()), last=last)
 
-    def _aggregate(self, aggregate: dict[str, str], column: Sql) -> Sql:
-        op = aggregate["op"]
-        if op == "count":
-            return self.dialect.to_json(Sql("count(*)"))
-        if not isinstance(self._resolve(aggregate["field"]), Own):
-            return self.dialect.aggregate(op, column, _SEQ)
-        if op in ("min", "max"):
-            return self.dialect.to_json(sql(f"{op}({{}})", column))
-        made = Field(self.dialect.object([("v", self.dialect.to_json(column))], last=False), ("v",))  # as a field of an object made of it
-        return self.dialect.aggregate(op, self.dialect.operand(op, self.dialect.value(made), made), _SEQ)
-
     def _json(self, name: str) -> Sql:
         place = self._resolve(name)
-        return self.dialect.to_json(self._shown(place)) if isinstance(place, Own) else self.dialect.as_json(place)
+        return self.dialect.to_json(shown(self.dialect, place)) if isinstance(place, Own) else self.dialect.as_json(place)
 
     def _sort_keys(self, name: str) -> list[Key]:
         if name == self._ordered_by and self.levels == 1 and len(self.level.sources) == 1:
@@ -455,10 +418,6 @@ class Pipeline:
         return _named(select, "r")
 
 
-def _twice(name: str) -> OceanError:
-    return OceanError("INVALID_VALUE", f"Two fields would be called {name[:60]!r}.", "Give one another name: pick a, b as c.")
-
-
 def _named(select: exp.Expr, name: str) -> exp.Subquery:
     return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(name)))
 
@@ -466,8 +425,3 @@ def _named(select: exp.Expr, name: str) -> exp.Subquery:
 def _numbered(keys: Sequence[tuple[Key, bool]]) -> list[Sql]:
     """Sort keys as columns o0, o1 and so on."""
     return [sql(f"{{}} AS o{i}", key.value) for i, (key, _) in enumerate(keys)]
-
-
-def name_of(aggregate: dict[str, str]) -> str:
-    """An aggregate's column: `sum_amount`, `count`."""
-    return aggregate.get("as") or (aggregate["op"] if aggregate["op"] == "count" else f"{aggregate['op']}_{title(aggregate['field'])}")

@@ -147,11 +147,11 @@ class Postgres:
     def value(self, field: Field) -> Sql:
         return sql("nullif({}, 'null'::jsonb)", self._field(field))
 
-    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
-        return [value]
+    def group_key(self, value: Sql, field: Field) -> Sql:
+        return value
 
-    def group_value(self, columns: Sequence[Sql]) -> Sql:
-        return columns[0]
+    def group_value(self, key: Sql) -> Sql:
+        return key
 
     def operand(self, op: str, value: Sql, field: Field) -> Sql:
         return value

@@ -216,15 +216,15 @@ class Sqlite:
             value, value, kind, value, kind,
         )  # fmt: skip
 
-    def group_columns(self, value: Sql, field: Field) -> list[Sql]:
-        """One column: a group by two sorts by two. What is neither a number nor a text is JSONB, which no other value is equal to."""
-        return [self._or_cell(field, self._group_key, value)]
+    def group_key(self, value: Sql, field: Field) -> Sql:
+        """What is neither a number nor a text is JSONB, which no other value is equal to."""
+        return self._or_cell(field, self._group_key, value)
 
     def _group_key(self, value: Sql, field: Field) -> Sql:
         return sql("CASE {} WHEN 0 THEN {} ELSE jsonb({}) END", self._class(value, field), value, self.as_json(field))
 
-    def group_value(self, columns: Sequence[Sql]) -> Sql:
-        return sql("CASE typeof({}) WHEN 'blob' THEN json({}) ELSE {} END", columns[0], columns[0], columns[0])
+    def group_value(self, key: Sql) -> Sql:
+        return sql("CASE typeof({}) WHEN 'blob' THEN json({}) ELSE {} END", key, key, key)
 
     def operand(self, op: str, value: Sql, field: Field) -> Sql:
         if op in ("sum", "avg"):
