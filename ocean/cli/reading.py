@@ -120,7 +120,7 @@ def _separator(file: Path) -> str:
 
 def _loads(text: bytes, file: Path, line: int) -> Any:
     try:
-        return loads(text.decode())  # whole numbers of any size as they are
+        return loads(text)  # whole numbers of any size as they are
     except ValueError as fault:
         known = file.suffix.lower() in (".json", ".ndjson", ".jsonl")
         way = "" if known else " A file of another ending is taken for NDJSON: say what it is with --format."
@@ -156,7 +156,8 @@ def _value(cell: str, text: bool = False) -> Any:
 
 
 def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[str, Any] | None:
-    """A line of an export as the record that it was, None where its time is over; anything else as a payload."""
+    """A line of an export as the record that it was, None where its time is over; anything else as a payload, without what an export
+    writes beside its fields."""
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
         own = {name: record[name] for name in ("key", "price", "price_per_read") if record.get(name) is not None}
         if record.get("expires_at"):
@@ -168,15 +169,16 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
         fail(f"Record {number} is null, which is no record.", 1)
     if not isinstance(record, dict):
         return {"op": "save", "route": place.route, "payload": record}
-    field = key_field or ("_key" if record.get("_key") is not None else None)
-    if field is not None and record.get(field) in (None, ""):
-        fail(f"Record {number} has no field {field!r} to be its key.", 1)
-    named = {"key": str(record[field])} if field is not None else {}
-    payload = dict(record)
-    root = payload.pop("_route", None)
-    payload.pop("_key", None)
-    payload.pop("_created_at", None)
-    return {"op": "save", "route": place.of(root, number), **named, "payload": payload}
+    key = record.get(key_field or "_key")
+    if key == "" or (key is None and key_field is not None):
+        fail(f"Record {number} has no field {key_field or '_key'!r} to be its key.", 1)
+    root = record.pop("_route", None)
+    record.pop("_key", None)
+    record.pop("_created_at", None)
+    op = {"op": "save", "route": place.of(root, number), "payload": record}
+    if key is not None:
+        op["key"] = str(key)
+    return op
 
 
 def _left(expires_at: object, number: int) -> int:

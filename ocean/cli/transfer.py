@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import sys
@@ -54,6 +55,7 @@ def import_(
             f"The first {half.records} records of {file} are in {route} from an import that was not ended, and FILE was another then.\n"
             f"  Go on behind them with --skip {half.records}, or save all of it with --anew.", 1
         )  # fmt: skip
+    gc.freeze()  # what is loaded by now stays: the collector need not walk it with every batch
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     count = there = 0
     keyless = False

@@ -76,9 +76,10 @@ def _decode_slowly(body: bytes) -> Any:
     return value
 
 
-def loads(text: str) -> Any:
+def loads(text: str | bytes) -> Any:
     """A payload that the log keeps, its integers exact."""
-    return _EXACT.decode(text) if _LONG in text.encode().translate(_ALIKE) else orjson.loads(text)
+    data = text.encode() if isinstance(text, str) else text
+    return _EXACT.decode(data.decode()) if _LONG in data.translate(_ALIKE) else orjson.loads(data)
 
 
 def dumps(value: Any) -> str:

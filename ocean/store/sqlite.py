@@ -96,15 +96,15 @@ class _Worker:
             done.set_exception(fault)
 
 
-ROWS = 64  # that one statement inserts, where there are many: for each statement the thread waits for its turn at the interpreter
+ROWS = (500, 50)  # that one statement inserts, where there are so many: for each the thread waits for its turn at the interpreter
 _INSERT = re.compile(r"INSERT INTO .* VALUES (\((?:[?,]|jsonb\(\?\))+\))(?: ON CONFLICT .*)?")
 
 
 @lru_cache(maxsize=64)
-def _wide(sql: str) -> str | None:
-    """A statement that inserts a row as one that inserts ROWS of them; None for any other."""
+def _wide(sql: str, rows: int) -> str | None:
+    """A statement that inserts a row as one that inserts so many of them; None for any other."""
     found = _INSERT.fullmatch(sql)
-    return f"{sql[: found.start(1)]}{','.join([found[1]] * ROWS)}{sql[found.end(1) :]}" if found is not None else None
+    return f"{sql[: found.start(1)]}{','.join([found[1]] * rows)}{sql[found.end(1) :]}" if found is not None else None
 
 
 class SqliteEngine:
@@ -194,11 +194,12 @@ class SqliteEngine:
         execute = self._writer.execute
         if not step.reads:
             rest = step.each
-            if len(rest) >= ROWS and (wide := _wide(step.sql)) is not None:
-                whole = len(rest) // ROWS * ROWS
-                for first in range(0, whole, ROWS):
-                    execute(wide, list(chain.from_iterable(rest[first : first + ROWS])))
-                rest = rest[whole:]
+            for rows in ROWS:
+                if len(rest) >= rows and (wide := _wide(step.sql, rows)) is not None:
+                    whole = len(rest) // rows * rows
+                    for first in range(0, whole, rows):
+                        execute(wide, list(chain.from_iterable(rest[first : first + rows])))
+                    rest = rest[whole:]
             if rest:
                 self._writer.executemany(step.sql, rest)
             return []
