@@ -19,7 +19,9 @@ sys.modules["sqlite3"] = pysqlite3
 
 SAFE_SQLITE = (3, 51, 3)
 _LOCK = 0x6F6365616E  # one migration at a time on a shared database
-_FOLDERS = [(index, "1000000 10000 1") for index in ("record_covered", "sqlite_autoindex_record_1")]  # of a million, a folder has so many
+# Of a million records a folder has ten thousand. The index in the order of writing is taken for the small one, or SQLite would go along the
+# keys where neither has all that is asked for, and look records up here and there.
+_FOLDERS = [("record_route", "1000000 10000 1 sz=32"), ("sqlite_autoindex_record_1", "1000000 10000 1 sz=128")]
 _FIRST_HEAD = "INSERT INTO head (id, seq, revision, access_seq, moment, chain) VALUES (1,0,0,0,0,{}) ON CONFLICT (id) DO NOTHING"
 _FIRST_BOOK = "INSERT INTO book (id, seq) VALUES (1,0) ON CONFLICT (id) DO NOTHING"
 

@@ -216,9 +216,10 @@ def against_datasette(wrk: Wrk, running: Running, datasette: str) -> list[Row]:
     for name, (asked, sql) in {**_DATASETTE, "the same group again and again": _DASHBOARD}.items():
         path = f"/people.json?sql={quote(sql)}&_shape=array"
         assert requests.get(datasette + path.replace("NNN", "5"), timeout=20).ok
-        rows.append(
-            Row(name, _asked(wrk, running, asked), "Datasette", wrk(datasette, script=_THEIRS.replace("PATH", path), warm=WARM), 1.0)
-        )
+        theirs = _THEIRS.replace("PATH", path)
+        pairs = [(_asked(wrk, running, asked), wrk(datasette, script=theirs, warm=WARM)) for _ in range(2)]  # the machine has its moods
+        ours_, theirs_ = (statistics.mean(pair[i] for pair in pairs) for i in (0, 1))
+        rows.append(Row(name, ours_, "Datasette", theirs_, 1.0))
     return rows
 
 
