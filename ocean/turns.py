@@ -1,4 +1,4 @@
-"""Turns: of what is dear, two things are done for one caller at a time, so that many requests of one don't stand in everybody's way."""
+"""Turns: of what is dear, few things are done for one caller at a time, so that many requests of one don't stand in everybody's way."""
 
 from __future__ import annotations
 

@@ -22,11 +22,17 @@ class Usage:
         self.cells: set[tuple[str, str]] = set()  # those of them that have a cell
         self.spreads: dict[int, Spread] = {}
         self.weights: dict[tuple[str, bool], tuple[int, int, int]] = {}  # of folders: as of which place, the largest record, all large ones
+        self.mixed: set[tuple[str, tuple[str, ...]]] = set()  # groups of folders, by their rows' fields, for which cells did not do
         self.wanted: set[int] = set()  # indexes whose spread is to be looked at
 
     def note(self, asked: Counter[tuple[str, str]], route: str, field: str) -> None:
         if len(asked) < MOST:
             asked[route, field] += 1
+
+    def note_mixed(self, groups: tuple[str, tuple[str, ...]]) -> None:
+        if len(self.mixed) >= MOST:
+            self.mixed.clear()
+        self.mixed.add(groups)
 
     def look(self, indexes: list[int]) -> dict[int, Spread]:
         """What is known of some indexes; what is not known, or old, is wanted from now on."""

@@ -6,9 +6,11 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
+from typing import Any
 
 import click
 
@@ -94,20 +96,29 @@ def _settle(server: object) -> None:
 
 
 def _end_with_parent(server: object) -> None:
-    """A supervisor hands down a pipe; when it closes, the supervisor wants an end, or is gone itself. Unlike a signal that is never too
-    early: Sanic hears none before it serves."""
-    pipe = os.environ.get("OCEAN_SUPERVISOR")
-    if not pipe:
-        return
+    """SIGINT and SIGTERM end a process, and so does a supervisor: it hands down a pipe; when that closes, it wants an end, or is gone.
+
+    A stop that comes before Sanic serves is lost on it, so it waits until then.
+    """
+    pipe = int(os.environ.get("OCEAN_SUPERVISOR") or -1)
 
     @server.after_server_start  # type: ignore[attr-defined,untyped-decorator]
-    async def watch(app: object) -> None:
+    async def watch(app: Any) -> None:
         import asyncio
 
         loop = asyncio.get_running_loop()
 
         def end() -> None:
-            loop.remove_reader(int(pipe))
-            app.stop(terminate=False)  # type: ignore[attr-defined]
+            if app.state.is_running:
+                app.stop(terminate=False)
+            else:
+                loop.call_later(0.02, end)
 
-        loop.add_reader(int(pipe), end)
+        def alone() -> None:
+            loop.remove_reader(pipe)
+            end()
+
+        if pipe >= 0:
+            loop.add_reader(pipe, alone)
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, end)

@@ -122,7 +122,8 @@ def export(route: str, file: Path | None, kind: str, dialect: str, all_versions:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
     if file:
-        click.echo(f"{file} holds {route} ({file.stat().st_size / 1000:.1f} KB).", err=True)
+        size = file.stat().st_size
+        click.echo(f"{file} holds {route} ({size / 1000:.1f} KB)." if size else f"There is nothing in {route} to export.", err=True)
 
 
 def _write(file: Path, pieces: Iterable[bytes]) -> None:

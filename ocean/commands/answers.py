@@ -21,7 +21,7 @@ SHAPES = {
     "saved": "drop_id: text, route: text, key?: text, source: text, created_at: text, version?: integer, expires_at?: text, "
     "price?: number, price_per_read?: number, warning?: text, keypair?: keypair",
     "updated": "drop_id: text, route: text, key: text, payload?: any, source: text, created_at: text, version?: integer, "
-    "expires_at?: text, price?: number, price_per_read?: number, keypair?: keypair",
+    "expires_at?: text, price?: number, price_per_read?: number, warning?: text, keypair?: keypair",
     "removed": "deleted: true, drop_id: text, keypair?: keypair",
     "counted": "route: text, key: text, field: text, value?: integer, keypair?: keypair",
     "told": "ok: true, stream: true, recording: flag, keypair?: keypair",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ocean.core import access, broadcasts, holding, mail
+from ocean.core import access, broadcasts, holding, mail, universal
 from ocean.core.access import ACCESS_KEY
 from ocean.core.changes import Change, Current, Op, State, missing
 from ocean.core.drop import FREE, REMOVED, SAVED, UNPUBLISHED, Price
@@ -66,6 +66,8 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
             if reads or op.kind == "save" or (current is not None and current.owner == who):
                 raise
             raise OceanError(fault.code, "The record would not be as it has to be.", "Who may read it is told why.") from None
+    if reads and changes[-1].warning is None and changes[-1].kind == SAVED and '"_' in changes[-1].payload:
+        changes[-1].warning = universal.unread(loads(structured(changes[-1].payload)))
     if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
         changes[:0] = holding.mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):

@@ -38,6 +38,24 @@ def marks_of(body: Any) -> list[Mark]:
     return found
 
 
+_FORMS = {
+    "_texts": "texts", "_dates": "{start, end?}", "_identifiers": "{type, value}", "_locations": "{lat, lon}", "_amounts": "{value, unit?}",
+    "_blobs": "{url, mime}",
+}  # fmt: skip
+
+
+def unread(body: Any) -> str | None:
+    """What is to be said of a payload of which some universal field has another form, so that the record is not found by it; None of
+    others."""
+    if not isinstance(body, dict):
+        return None
+    for name, kind in FIELDS.items():
+        items = body.get(name)
+        if items is not None and (not isinstance(items, list) or not all(any(True for _ in _MAKERS[kind](item)) for item in items)):
+            return f"Not all of {name!r} can be found by: it is a list of {_FORMS[name]}."
+    return None
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and len(value) <= LONGEST else None
 

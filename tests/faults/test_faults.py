@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -17,7 +18,8 @@ import pytest
 import requests
 
 from ocean.core import keys
-from tests.conftest import Running, check, start, stop
+from ocean.store.schema import migrate
+from tests.conftest import Running, check, free_ports, start, stop
 
 ROUNDS = int(os.environ.get("OCEAN_FAULT_ROUNDS", "2"))
 
@@ -122,6 +124,39 @@ def test_a_stop_answers_what_was_accepted(tmp_path: Path, secret: str) -> None:
 def small_disk(tmp_path: Path) -> Path:
     """A disk of 12 MB, in a mount namespace of the process that uses it."""
     return tmp_path / "disk"
+
+
+_STOPPED_EARLY = """
+import asyncio, gc, os, signal, sys
+from ocean import settings
+from ocean.cli.processes import serve
+
+def early():  # called at the end of the start, before Sanic serves
+    if how == "pipe":
+        asyncio.get_running_loop().call_soon(os.close, writing)  # it is read in the last turn of the loop before
+    else:
+        os.kill(os.getpid(), int(how))
+
+how = sys.argv[1]
+reading, writing = os.pipe()
+if how == "pipe":
+    os.environ["OCEAN_SUPERVISOR"] = str(reading)
+gc.collect = early
+serve("mail", settings.load(dict(os.environ)))
+"""
+
+
+@pytest.mark.parametrize("how", ["pipe", str(int(signal.SIGTERM))])
+def test_a_stop_that_comes_while_a_process_starts_is_not_lost(tmp_path: Path, how: str) -> None:
+    """Sanic forgot it, and served until it was killed ten seconds later."""
+    asyncio.run(migrate(f"sqlite://{tmp_path}/ocean.db"))
+    ports = {name: f"127.0.0.1:{port}" for name, port in zip(("OCEAN_MAIL", "OCEAN_SMTP"), free_ports(2), strict=True)}
+    process = subprocess.Popen([sys.executable, "-c", _STOPPED_EARLY, how], env={**os.environ, **ports, "OCEAN_DATA": str(tmp_path)})
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_full_disk_refuses_writes_goes_on_reading_and_recovers(small_disk: Path) -> None:

@@ -11,6 +11,7 @@ from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
 from ocean.core import keys
 from ocean.errors import OceanError
+from ocean.services.access import access
 from ocean.services.data.embeds import count_views
 from tests.services.test_find import ask, rows
 
@@ -19,6 +20,30 @@ async def refused(ocean: Ocean, who: Caller, text: str) -> OceanError:
     with pytest.raises(OceanError) as caught:
         await execute(ocean, who, parse(text))
     return caught.value
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '_dates: "2026-03-15"', '_dates: ("2026-03-15")', '_dates: ({ start: "soon" })', "_texts: (5)", '_identifiers: ({ type: "email" })',
+        "_locations: ({ lat: 91, lon: 0 })", '_amounts: ({ value: "5" })', '_blobs: ({ mime: "image/png" })',
+        '_dates: ({ start: "2026-03-15" }, { end: "2026-03-16" })',
+    ],
+)  # fmt: skip
+async def test_a_universal_field_that_nothing_is_found_by_is_told_of(ocean: Ocean, alice: Caller, bob: Caller, said: str) -> None:
+    """It was passed over in silence."""
+    name = said.split(":")[0]
+    assert (await ask(ocean, alice, f"save work @1 {said}"))["warning"].startswith(f"Not all of {name!r}")
+    assert name in (await ask(ocean, alice, "update work @1 n: 1"))["warning"]
+    await access.share(ocean, alice, route="work", key=bob.key, mode="shared", permissions=["drop"])
+    assert "warning" not in await ask(ocean, bob, "update work @1 n: 2"), "who may not read it learns nothing of it"
+
+
+async def test_universal_fields_that_are_in_shape_are_not_warned_of(ocean: Ocean, alice: Caller) -> None:
+    saved = await ask(
+        ocean, alice, 'save work @1 _dates: ({ start: "2026-03-15" }) _texts: () _amounts: null _own: "x" _locations: ({ lat: 1, lon: 2 })'
+    )
+    assert "warning" not in saved
 
 
 async def test_a_schema_is_checked_on_save_update_and_bulk(ocean: Ocean, alice: Caller, bob: Caller) -> None:

@@ -42,6 +42,7 @@ class Question:
         self.order = 0  # tells cursors of one order from those of another
         self.pages = True  # whether a cursor can go on behind its end
         self.along: Along | None = None  # the index that it goes along
+        self.groups: tuple[str, tuple[str, ...]] = ("", ())  # the folder, and the fields of the rows that its groups are
         self.brief = False  # whether it looks at few records, for all that is known
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
@@ -71,6 +72,7 @@ class Question:
         beside = self.pipeline.beside
         rows = await self.run(ocean, caller)
         if self.pipeline.mixed(rows):
+            ocean.usage.note_mixed(self.groups)
             rows = await self.run(ocean, caller)
         if self.tells and self.limit is not None and len(rows) > self.limit:
             self.truncated = True
@@ -134,6 +136,8 @@ async def ask(
                 raise OceanError("INVALID_VALUE", "The cursor is of a question in another order.", "Ask from the beginning.")
             pipeline.after(values)
     if not pipeline.records:
+        question.groups = (folder.route, tuple(pipeline.names or ()))
+        pipeline.trusts_cells = question.groups not in ocean.usage.mixed  # it is not asked twice each time
         grouped = any(stage.name == "group" for stage in stages) and (joins or not pipeline.fields <= base.cells.keys())
         scans = [base, *(join.scan for join in beside)]
         async with ocean.turns.of(*caller.holders):
