@@ -204,16 +204,16 @@ class Sqlite:
         bare = Field(field.body, field.at)
         return sql("CASE WHEN {} >= x'' THEN {} ELSE {} END", field.cell, otherwise(Sqlite._in_json(bare), bare), field.cell)
 
-    def _class(self, value: Sql, field: Field) -> Sql:
-        """0 for null, a number or text, 1 for true and false, 2 for lists and objects.
+    def _other(self, value: Sql, field: Field) -> Sql:
+        """Whether it is neither null, a number nor a text.
 
-        The type is asked only where the value leaves it open: true and false come out as 1 and 0, lists and objects as text.
+        The type is asked only where the value leaves it open: true and false come out as 1 and 0, lists and objects as text. Compared with
+        `<`, since numbers are less than texts, and a function is dearer.
         """
         kind = self._type(field)
         return sql(
-            "CASE typeof({}) WHEN 'integer' THEN CASE WHEN {} IN (0, 1) AND {} IN ('true', 'false') THEN 1 ELSE 0 END "
-            "WHEN 'text' THEN CASE WHEN substr({}, 1, 1) IN ('[', '{{') AND {} <> 'text' THEN 2 ELSE 0 END ELSE 0 END",
-            value, value, kind, value, kind,
+            "({} IN (0, 1) AND {} IN ('true', 'false') OR ({} >= '[' AND {} < '\\' OR {} >= '{{' AND {} < '|') AND {} <> 'text')",
+            value, kind, value, value, value, value, kind,
         )  # fmt: skip
 
     def group_key(self, value: Sql, field: Field) -> Sql:
@@ -221,7 +221,7 @@ class Sqlite:
         return self._or_cell(field, self._group_key, value)
 
     def _group_key(self, value: Sql, field: Field) -> Sql:
-        return sql("CASE {} WHEN 0 THEN {} ELSE jsonb({}) END", self._class(value, field), value, self.as_json(field))
+        return sql("CASE WHEN {} THEN jsonb({}) ELSE {} END", self._other(value, field), self.as_json(field), value)
 
     def group_value(self, key: Sql) -> Sql:
         return sql("CASE typeof({}) WHEN 'blob' THEN json({}) ELSE {} END", key, key, key)
@@ -230,9 +230,12 @@ class Sqlite:
         if op in ("sum", "avg"):
             if field.cell is not None:  # which has no true and false
                 return sql("CASE WHEN {} < '' THEN {} END", value, value)
-            return sql("CASE WHEN typeof({}) IN ('integer', 'real') AND NOT {} THEN {} END", value, self._class(value, field), value)
+            kind = self._type(field)
+            return sql("CASE WHEN {} < '' AND NOT ({} IN (0, 1) AND {} IN ('true', 'false')) THEN {} END", value, value, kind, value)
         if op in ("min", "max"):
-            return self._or_cell(field, lambda plain, bare: sql("CASE WHEN NOT {} THEN {} END", self._class(plain, bare), plain), value)
+            return self._or_cell(
+                field, lambda plain, bare: sql("CASE WHEN {} THEN NULL ELSE {} END", self._other(plain, bare), plain), value
+            )
         return sql("nullif({}, 'null')", self.as_json(field))
 
     def aggregate(self, op: str, operand: Sql, seq: Sql) -> Sql:
