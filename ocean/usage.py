@@ -8,6 +8,7 @@ from collections import Counter
 from ocean.store.entries import Spread
 
 MOST = 10_000  # fields that are counted at once
+MIXED = 600.0  # seconds in which groups for which cells did not do are not made of them
 FRESH = 60.0  # seconds that a spread is taken for true, at least
 _SHARE = 100  # of its age that a spread may cost
 
@@ -22,17 +23,21 @@ class Usage:
         self.cells: set[tuple[str, str]] = set()  # those of them that have a cell
         self.spreads: dict[int, Spread] = {}
         self.weights: dict[tuple[str, bool], tuple[int, int, int]] = {}  # of folders: as of which place, the largest record, all large ones
-        self.mixed: set[tuple[str, tuple[str, ...]]] = set()  # groups of folders, by their rows' fields, for which cells did not do
+        self._mixed: dict[tuple[str, str], float] = {}  # folders and cells that did not do for groups, and when that was
         self.wanted: set[int] = set()  # indexes whose spread is to be looked at
 
     def note(self, asked: Counter[tuple[str, str]], route: str, field: str) -> None:
         if len(asked) < MOST:
             asked[route, field] += 1
 
-    def note_mixed(self, groups: tuple[str, tuple[str, ...]]) -> None:
-        if len(self.mixed) >= MOST:
-            self.mixed.clear()
-        self.mixed.add(groups)
+    def note_mixed(self, cells: tuple[str, str]) -> None:
+        if len(self._mixed) >= MOST:
+            self._mixed.clear()
+        self._mixed[cells] = time.monotonic()
+
+    def is_mixed(self, cells: tuple[str, str]) -> bool:
+        """Whether a folder's cells did not do for groups a while ago; what is not plain may be gone by now."""
+        return time.monotonic() - self._mixed.get(cells, -MIXED) < MIXED
 
     def look(self, indexes: list[int]) -> dict[int, Spread]:
         """What is known of some indexes; what is not known, or old, is wanted from now on."""

@@ -80,7 +80,7 @@ def serve(name: str, values: dict[str, str]) -> None:
         click.echo(f"ocean: the {name} process is at http://{values[listens]}", err=True)
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     server = importlib.import_module(module).create(values)
-    _end_with_parent(server)
+    _end_when_told(server)
     _settle(server)
     server.run(host, port, single_process=True, motd=False, access_log=False, protocol=server.ctx.protocol)
 
@@ -95,7 +95,7 @@ def _settle(server: object) -> None:
         gc.set_threshold(20_000, 20, 20)
 
 
-def _end_with_parent(server: object) -> None:
+def _end_when_told(server: object) -> None:
     """SIGINT and SIGTERM end a process, and so does a supervisor: it hands down a pipe; when that closes, it wants an end, or is gone.
 
     A stop that comes before Sanic serves is lost on it, so it waits until then.

@@ -51,18 +51,20 @@ class Sending:
     `name` tells it from imports of other files, or into other folders; `content` is what the file holds and how it is read.
     """
 
-    def __init__(self, client: Client, name: Sequence[object], content: Sequence[object], *, anew: bool = False) -> None:
-        """Raises HalfError where what was begun is not this, unless it is begun `anew`."""
+    def __init__(
+        self, client: Client, name: Sequence[object], content: Sequence[object], *, anew: bool = False, instead: bool = False
+    ) -> None:
+        """Begun `anew`, or gone on with; raises HalfError where what was begun is not this, unless this is done `instead`."""
         whole = "\n".join(map(str, (*name, client.url, hashlib.sha256(client.key.encode()).hexdigest())))
         self._client = client
         self._state = Path.home() / ".cache" / "ocean" / "imports" / hashlib.sha256(whole.encode()).hexdigest()[:40]
         self._content = hashlib.sha256("\n".join(map(str, content)).encode()).hexdigest()
-        self._run, self.landed, self._records = self._begun(anew=anew)
+        self._run, self.landed, self._records = self._begun(anew=anew, instead=instead)
         self._thread = ThreadPoolExecutor(1)
         self._under_way: deque[tuple[int, Batch, Future[None]]] = deque()
         self._refused: RefusedError | None = None
 
-    def _begun(self, *, anew: bool) -> tuple[str, int, int]:
+    def _begun(self, *, anew: bool, instead: bool) -> tuple[str, int, int]:
         """The import that this one goes on with: how many batches of it have landed, and records; or a new one."""
         found = None
         with contextlib.suppress(OSError, ValueError):
@@ -70,7 +72,7 @@ class Sending:
         if isinstance(found, dict) and not anew:
             if found["content"] == self._content:
                 return found["run"], found["landed"], found["records"]
-            if found["records"]:
+            if found["records"] and not instead:
                 raise HalfError(found["records"])
         return secrets.token_hex(16), 0, 0
 

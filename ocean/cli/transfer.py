@@ -49,7 +49,7 @@ def import_(
     if not client.key:
         fail("An import needs a key, whose the records are: export OCEAN_KEY=... (ocean keys makes one).")
     try:
-        begun = Sending(client, [file.resolve(), route], [digest, root, key_field, chosen, skip], anew=anew or skip > 0)
+        begun = Sending(client, [file.resolve(), route], [digest, root, key_field, chosen, skip], anew=anew, instead=skip > 0)
     except HalfError as half:
         fail(
             f"The first {half.records} records of {file} are in {route} from an import that was not ended, and FILE was another then.\n"
@@ -123,7 +123,8 @@ def export(route: str, file: Path | None, kind: str, dialect: str, all_versions:
             sys.stdout.buffer.flush()
     if file:
         size = file.stat().st_size
-        click.echo(f"{file} holds {route} ({size / 1000:.1f} KB)." if size else f"There is nothing in {route} to export.", err=True)
+        nothing = size < 3 and file.read_bytes().strip() in (b"", b"[]")
+        click.echo(f"There is nothing in {route} to export." if nothing else f"{file} holds {route} ({size / 1000:.1f} KB).", err=True)
 
 
 def _write(file: Path, pieces: Iterable[bytes]) -> None:

@@ -72,6 +72,9 @@ def _tell_planner(connection: Any) -> None:
     (https://sqlite.org/optoverview.html#manual_control_of_query_plans_using_sqlite_stat_tables)."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchall():
         connection.execute("ANALYZE head")  # which makes the table
+    told = connection.execute("SELECT idx, stat FROM sqlite_stat1 WHERE tbl = 'record'").fetchall()
+    if sorted(told) == sorted(_FOLDERS):
+        return
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = 'record'")
     connection.executemany("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('record', ?, ?)", _FOLDERS)

@@ -10,7 +10,7 @@ import pytest
 
 from ocean.cli.client import Client
 from ocean.cli.reading import Batch, Place, batches
-from ocean.cli.sending import Sending
+from ocean.cli.sending import HalfError, Sending
 from ocean.core import keys
 from ocean.core.keys import public_of
 from tests.cli.test_cli import ocean
@@ -143,6 +143,25 @@ def test_a_batch_that_landed_unheard_is_not_a_conflict(
     found = server.drops("list unheard", secret).json()["entities"]
     assert sorted((one["key"], one["version"]) for one in found) == [("k0", 1), ("k1", 1), ("k2", 1)]
     assert not state.exists()
+
+
+def test_an_import_with_a_skip_that_was_cut_off_goes_on_where_it_was(
+    server: Running, secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time it began anew, and saved its events once more."""
+    for name, value in (("OCEAN_URL", server.api), ("OCEAN_KEY", secret), ("HOME", str(tmp_path))):
+        monkeypatch.setenv(name, value)
+    batch = Batch(1000, 1, [{"op": "save", "route": "skipped", "payload": 1}], [1001], 10)
+    with Sending(Client(), ["file", "skipped"], ["bytes", 1000], instead=True) as first:
+        first.send(0, batch)
+        first._land(0)
+    with Sending(Client(), ["file", "skipped"], ["bytes", 1000], instead=True) as again:
+        assert again.landed == 1
+    with pytest.raises(HalfError):
+        Sending(Client(), ["file", "skipped"], ["other bytes", 0])
+    with Sending(Client(), ["file", "skipped"], ["other bytes", 1001], instead=True) as mended:
+        assert mended.landed == 0
+        mended.end()
 
 
 def test_a_file_that_was_mended_is_not_saved_twice(server: Running, secret: str, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ocean.services.data import records
 from ocean.services.query.primitives import primitives
 from ocean.services.query.schemas import list_patterns, validate
 from ocean.services.query.sql import sql
+from ocean.store.scans import SCANNERS
 from ocean.turns import SIDE_BY_SIDE, Turns
 from tests.services.test_find import ask
 
@@ -103,6 +104,7 @@ async def test_one_key_from_several_addresses_has_no_more_turns_than_from_one(al
             entered.append(ip)
             await over.wait()
 
+    assert SIDE_BY_SIDE < SCANNERS, "there is a thread left for others"
     tasks = [asyncio.create_task(hold(f"127.0.0.{i}")) for i in range(SIDE_BY_SIDE + 2)]
     while len(entered) < SIDE_BY_SIDE:
         await asyncio.sleep(0)

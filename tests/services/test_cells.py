@@ -10,8 +10,9 @@ import pytest
 
 from ocean.commands.dispatch import execute, parse
 from ocean.context import Caller, Ocean
+from ocean.errors import OceanError
 from ocean.services.data import records
-from ocean.services.query import indexes
+from ocean.services.query import indexes, scope
 from ocean.store import field_cells
 from ocean.store.purge import purge
 from ocean.store.reader import now
@@ -50,6 +51,9 @@ QUESTIONS = [
     "group n, v avg n count",
     "where v > 1 group v sum v count",
     "group missing count",
+    "group v count skip 1 limit 3",
+    "group n, v sum n skip 2",
+    "group v count then skip 2 then limit 4",
     "group v count",
     "group n avg v count",
     "group n first v last v distinct v min v max v count",
@@ -153,3 +157,20 @@ async def test_what_is_destroyed_leaves_nothing_in_a_cell(ocean: Ocean, alice: C
     assert [row[0] for row in kept] == ["stays"]
     await field_cells.drop(ocean.engine, "big", "v", 1)
     assert await ocean.engine.rows("SELECT c1 FROM record WHERE c1 IS NOT NULL") == []
+
+
+@pytest.mark.usefixtures("cells")
+async def test_what_cells_do_not_hold_is_weighed_before_it_is_gathered(
+    ocean: Ocean, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fields that had cells were not weighed, though long texts are in the records alone."""
+    monkeypatch.setattr(scope, "MAX_GATHERED", 1_000_000)
+    for n in range(8):
+        await records.save(ocean, alice, route="big", key=f"k{n}", payload={"t": f"{n}" * 150_000})
+    for made in (False, True):
+        if made:
+            await field_cells.create(ocean.engine, "big", "t", now())
+        for question in ("group t count", "group t min t"):
+            with pytest.raises(OceanError) as caught:
+                await ask(ocean, alice, f"find big {question}")
+            assert (caught.value.code, made) == ("LIMIT_REACHED", made)

@@ -21,7 +21,7 @@ from ocean.services.query.plan import Along, Asked, Way, asked, choose, reads_te
 from ocean.services.query.scope import Folder, check_page, check_weight, folder_of, run, scan_of
 from ocean.store.query.fragments import Sql
 from ocean.store.query.lower import OWN
-from ocean.store.query.pipeline import MAX_JOINS, Join, Pipeline
+from ocean.store.query.pipeline import MAX_JOINS, Join, Pipeline, Scan
 from ocean.store.reader import DROP
 
 _COLUMNS = f"{DROP}, n.counters"  # as `Drop` takes them
@@ -42,17 +42,27 @@ class Question:
         self.order = 0  # tells cursors of one order from those of another
         self.pages = True  # whether a cursor can go on behind its end
         self.along: Along | None = None  # the index that it goes along
-        self.groups: tuple[str, tuple[str, ...]] = ("", ())  # the folder, and the fields of the rows that its groups are
+        self.plain: Sql | None = None  # the groups by cells alone, where they may do,
+        self.cells = ("", "")  # and the folder and cells that they are by
+        self.weighed: tuple[list[Scan], int] = ([], 0)  # what is scanned for rows, and how many values are made of each
         self.brief = False  # whether it looks at few records, for all that is known
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
         return await run(ocean, caller, statement or self.statement(), brief=self.brief, by_fields=self.pipeline.by_fields)
 
     def statement(self) -> Sql:
-        """What is run."""
+        """What is run, first."""
+        return self.plain or self._whole()
+
+    def _whole(self) -> Sql:
         if self.counts:
             return self.pipeline.total()
         return self.pipeline.records_with(_COLUMNS)[0] if self.pipeline.records else self.pipeline.rows()
+
+    async def weigh(self, ocean: Ocean, caller: Caller, *, gathers: bool) -> None:
+        """Raises LIMIT_REACHED where its rows would hold too much."""
+        async with ocean.turns.of(*caller.holders):
+            await check_weight(ocean, *self.weighed, gathers=gathers)
 
     async def drops(self, ocean: Ocean, caller: Caller) -> tuple[list[Drop], str | None]:
         """The records, and a cursor to what follows them."""
@@ -71,9 +81,10 @@ class Question:
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         beside = self.pipeline.beside
         rows = await self.run(ocean, caller)
-        if self.pipeline.mixed(rows):
-            ocean.usage.note_mixed(self.groups)
-            rows = await self.run(ocean, caller)
+        if self.plain is not None and rows and rows[0][1]:
+            ocean.usage.note_mixed(self.cells)
+            await self.weigh(ocean, caller, gathers=True)
+            rows = await self.run(ocean, caller, self._whole())
         if self.tells and self.limit is not None and len(rows) > self.limit:
             self.truncated = True
             rows = rows[: self.limit]
@@ -136,12 +147,11 @@ async def ask(
                 raise OceanError("INVALID_VALUE", "The cursor is of a question in another order.", "Ask from the beginning.")
             pipeline.after(values)
     if not pipeline.records:
-        question.groups = (folder.route, tuple(pipeline.names or ()))
-        pipeline.trusts_cells = question.groups not in ocean.usage.mixed  # it is not asked twice each time
-        grouped = any(stage.name == "group" for stage in stages) and (joins or not pipeline.fields <= base.cells.keys())
-        scans = [base, *(join.scan for join in beside)]
-        async with ocean.turns.of(*caller.holders):
-            await check_weight(ocean, scans, sum(map(_made, stages)), gathers=bool(grouped))
+        question.weighed = ([base, *(join.scan for join in beside)], sum(map(_made, stages)))
+        if not question.counts and (plain := pipeline.plain_groups()) is not None:
+            question.cells = (folder.route, plain[1])
+            question.plain = plain[0] if not ocean.usage.is_mixed(question.cells) else None  # it is not asked twice each time
+        await question.weigh(ocean, caller, gathers=question.plain is None and any(stage.name == "group" for stage in stages))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
         _note(ocean, folder.route, first, question, known.cells)
     return question

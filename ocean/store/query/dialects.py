@@ -116,6 +116,12 @@ class Dialect(Protocol):
     def value(self, field: Field) -> Sql:
         """The field as it is cheapest to read (a cell as it is), to be a column `value`, and the field's cell, for what follows."""
 
+    def plain(self, cell: Sql) -> Sql:
+        """What a cell has; null where it has nothing plain."""
+
+    def not_plain(self, cell: Sql) -> Sql:
+        """Whether a cell tells that there is something that is not plain. Never null."""
+
     def group_key(self, value: Sql, field: Field) -> Sql:
         """What tells groups apart, and `group_value` makes the group's own value of, as JSON."""
 

@@ -13,6 +13,8 @@ from ocean.store.query.logical import check_name
 from ocean.store.query.lower import Own
 
 SEQ = Sql("r.seq")
+By = tuple[str, Field | Own]  # what it is called, and where it is
+Aggregate = tuple[str, str, Field | Own | None]  # the operator, what it is called, and of what, if of anything
 _BY_CELLS = ("sum", "avg")  # aggregates to which only numbers count, and those a cell always has
 
 
@@ -20,12 +22,19 @@ class Group:
     """Groups of `r`, whose columns are the fields as `read` and then `made`: each is read once a record, and then made what is grouped or
     calculated with, so that nothing but plain values is sorted."""
 
-    def __init__(
-        self, dialect: Dialect, by: Sequence[str], aggregates: Sequence[dict[str, str]], resolve: Callable[[str], Field | Own]
-    ) -> None:
+    def __init__(self, dialect: Dialect, by: Sequence[By], aggregates: Sequence[Aggregate]) -> None:
         self.dialect = dialect
-        self.by = [(title(name), resolve(name)) for name in by]
-        self.aggregates = [(a["op"], name_of(a), resolve(a["field"]) if a["op"] != "count" else None) for a in aggregates]
+        self.by = by
+        self.aggregates = aggregates
+
+    @classmethod
+    def of(cls, dialect: Dialect, by: Sequence[str], aggregates: Sequence[dict[str, str]], resolve: Callable[[str], Field | Own]) -> Group:
+        """A group by fields and with aggregates as a statement names them."""
+        return cls(
+            dialect,
+            [(title(name), resolve(name)) for name in by],
+            [(a["op"], name_of(a), resolve(a["field"]) if a["op"] != "count" else None) for a in aggregates],
+        )
 
     @property
     def names(self) -> list[str]:
@@ -76,7 +85,11 @@ class Group:
 
     def pairs(self) -> dict[str, Sql]:
         """The fields of the object that a group comes to. Raises INVALID_VALUE where two would be called the same."""
-        pairs = {name: self._value(i, place) for i, (name, place) in enumerate(self.by)}
+        pairs: dict[str, Sql] = {}
+        for i, (name, group) in enumerate(self.by):
+            if check_name(name) in pairs:
+                raise twice(name)
+            pairs[name] = self._value(i, group)
         for i, (op, name, place) in enumerate(self.aggregates):
             if check_name(name) in pairs:
                 raise twice(name)
@@ -97,7 +110,7 @@ class Group:
         of_cells = all(
             isinstance(place, Field) and place.cell is not None and op in (None, *_BY_CELLS) for op, place in self._fields.values()
         )
-        return PlainGroup(self) if self.by and of_cells else None
+        return PlainGroup(self.dialect, self.by, self.aggregates) if self.by and of_cells else None
 
 
 class PlainGroup(Group):
@@ -106,16 +119,13 @@ class PlainGroup(Group):
     `mixed` tells of the groups of which that is not so: what these records have is in their bodies alone, where `Group` looks, which takes
     half again as long."""
 
-    def __init__(self, group: Group) -> None:
-        self.dialect, self.by, self.aggregates = group.dialect, group.by, group.aggregates
-
     def _key(self, i: int, place: Field | Own) -> Sql:
         assert isinstance(place, Field)
         assert place.cell is not None
         return place.cell
 
     def _value(self, i: int, place: Field | Own) -> Sql:
-        return sql("nullif({}, x'')", self._key(i, place))
+        return self.dialect.plain(self._key(i, place))
 
     def _operand(self, i: int, op: str, place: Field | Own) -> Sql:
         assert isinstance(place, Field)
@@ -124,7 +134,7 @@ class PlainGroup(Group):
 
     @property
     def mixed(self) -> Sql:
-        return joined(" OR ", [sql("typeof({}) = 'blob'", key) for key in self.keys()])
+        return joined(" OR ", [self.dialect.not_plain(key) for key in self.keys()])
 
 
 def shown(dialect: Dialect, place: Own) -> Sql:

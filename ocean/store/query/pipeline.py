@@ -18,7 +18,7 @@ from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
 from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Binds, Sql, joined, sql
-from ocean.store.query.groups import SEQ, Group, PlainGroup, shown, twice
+from ocean.store.query.groups import SEQ, Group, shown, twice
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import OWN, Lowering, Own, in_record
 
@@ -90,7 +90,6 @@ class Pipeline:
         self.names: list[str] | None = None  # the fields of rows, where they are known
         self.levels = 1
         self.fields: set[str] = set()  # of the folder's records that are looked at
-        self.trusts_cells = True  # groups are made of cells alone where they may do
         self.by_fields = False  # whether records are joined by more than their keys
         self._ordered_by = base.ordered
         self.level = Level(_named(self.binds.leaf(base.select), "r"), [Source(base.names, "", cells=base.cells)], [])
@@ -184,7 +183,7 @@ class Pipeline:
         self._fresh()
         if len(by) + len(aggregates) > MAX_FIELDS or not (by or aggregates):
             raise OceanError("INVALID_VALUE", f"A group has 1 to {MAX_FIELDS} fields and aggregates.")
-        self.level.group = Group(self.dialect, by, aggregates, self._resolve)
+        self.level.group = Group.of(self.dialect, by, aggregates, self._resolve)
         self.names = self.level.group.names
 
     def picked(self, fields: list[Pick]) -> None:
@@ -225,10 +224,7 @@ class Pipeline:
         return self.binds.write(tail, self.dialect.name), keys
 
     def rows(self) -> Sql:
-        """Rows: one column, the text of a JSON object; of joined records one for each of them, and each's key behind it. Groups that cells
-        may do for have another column, for `mixed`."""
-        if (plain := self._plain) is not None:
-            return self._plain_groups(plain)
+        """Rows: one column, the text of a JSON object; of joined records one for each of them, and each's key behind it."""
         if self.shaped:
             columns = [self._body(last=True)]
         elif len(self.level.sources) > 1:
@@ -237,23 +233,21 @@ class Pipeline:
             columns = [self.dialect.row(Sql("r.body"), self.names)]
         return self.binds.write(self._ordered(self._select([*columns, *_numbered(self._order())])), self.dialect.name)
 
-    @property
-    def _plain(self) -> PlainGroup | None:
-        return self.level.group.plain() if self.trusts_cells and self.levels == 1 and self.level.group is not None else None
+    def plain_groups(self) -> tuple[Sql, str] | None:
+        """Groups by cells alone, where they may do: rows as `rows` has them, with a second column; and by which cells.
 
-    def _plain_groups(self, group: PlainGroup) -> Sql:
+        If that column of the first row is true, cells did not do, and `rows` is to be asked.
+        """
+        level = self.level
+        group = level.group.plain() if level.group is not None and self.levels == 1 and not level.skip else None
+        if group is None:
+            return None
+        keys = joined(", ", group.keys()).text
         columns = [self.dialect.object(list(group.pairs().items()), last=True), sql("{} AS mixed", group.mixed)]
-        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(self.level.inner, copy=False)
+        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(level.inner, copy=False)
         self._filter(select)
-        select.group_by(exp.Var(this=joined(", ", group.keys()).text), copy=False)
-        return self.binds.write(self._ordered(select, first=["mixed DESC"]), self.dialect.name)
-
-    def mixed(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Whether the rows of `rows` tell that cells did not do: from then on it makes another statement."""
-        if self._plain is None or not rows or not rows[0][1]:
-            return False
-        self.trusts_cells = False
-        return True
+        select.group_by(exp.Var(this=keys), copy=False)
+        return self.binds.write(self._ordered(select, first=["mixed DESC"]), self.dialect.name), keys
 
     def _fresh(self) -> None:
         """A stage that works on what comes out of those before it."""

@@ -147,6 +147,12 @@ class Postgres:
     def value(self, field: Field) -> Sql:
         return sql("nullif({}, 'null'::jsonb)", self._field(field))
 
+    def plain(self, cell: Sql) -> Sql:
+        return cell
+
+    def not_plain(self, cell: Sql) -> Sql:
+        return Sql("false")
+
     def group_key(self, value: Sql, field: Field) -> Sql:
         return value
 

@@ -216,6 +216,12 @@ class Sqlite:
             value, kind, value, value, value, value, kind,
         )  # fmt: skip
 
+    def plain(self, cell: Sql) -> Sql:
+        return sql("nullif({}, x'')", cell)
+
+    def not_plain(self, cell: Sql) -> Sql:
+        return sql("typeof({}) = 'blob'", cell)
+
     def group_key(self, value: Sql, field: Field) -> Sql:
         """What is neither a number nor a text is JSONB, which no other value is equal to."""
         return self._or_cell(field, self._group_key, value)
