@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import TracebackType
 
 from ocean.errors import OceanError
+from ocean.store.engine import asker
 
 MOST = 32  # of one caller that wait
 SIDE_BY_SIDE = 3  # of one caller: fewer than there are threads to scan in
@@ -63,11 +64,13 @@ class _Turn:
             for holder in self._holders:
                 await self._turns.enter(holder)
                 self._entered += 1
+            asker.set(next(iter(self._holders), ""))
         except BaseException:
             self._leave()
             raise
 
     async def __aexit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        asker.set("")
         self._leave()
 
     def _leave(self) -> None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from math import ceil
@@ -20,6 +21,7 @@ BATCH_BYTES = 4 * 1024 * 1024
 _RECORD = frozenset(
     {"drop_id", "route", "key", "payload", "source", "created_at", "version", "expires_at", "price", "price_per_read", "owner"}
 )
+csv.field_size_limit(64 * 1024 * 1024)  # characters of a cell; a record is refused by the server, and says why
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?")
 _GUARDED = re.compile(r"'[=+\-@\t\r]")
 
@@ -56,11 +58,12 @@ def batches(file: Path, kind: str, place: Place, key_field: str | None, skip: in
     ops: list[dict[str, Any]] = []
     numbers: list[int] = []
     first, length, number = skip, 0, skip
-    for number, (record, size) in enumerate(_records(file, kind), 1):
+    key_name = "_key" if kind == "csv" else key_field or "_key"
+    for number, (record, size) in enumerate(_records(file, kind, key_field), 1):
         if number <= skip:
             continue
         length += size
-        op = _op(record, place, key_field, number)
+        op = _op(record, place, key_name, number, wanted=key_field)
         if op is not None:
             ops.append(op)
             numbers.append(number)
@@ -71,7 +74,7 @@ def batches(file: Path, kind: str, place: Place, key_field: str | None, skip: in
         yield Batch(first, number - first, ops, numbers, length)
 
 
-def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
+def _records(file: Path, kind: str, key_field: str | None) -> Iterator[tuple[Any, int]]:
     if kind == "json":
         whole = _loads(file.read_bytes(), file, 1)
         for item in whole if isinstance(whole, list) else [whole]:
@@ -79,10 +82,10 @@ def _records(file: Path, kind: str) -> Iterator[tuple[Any, int]]:
     elif kind == "csv":
         texts = _texts(_csv(file))
         for row in _csv(file):
-            yield (
-                {name: value for name, cell in row.items() if (value := _value(cell, name in texts)) is not None},
-                sum(len(str(cell)) + 1 for cell in row.values()),
-            )
+            record = {name: value for name, cell in row.items() if (value := _value(cell, name in texts)) is not None}
+            own = {"_key": row.get(key_field or "_key"), "_route": row.get("_route")}  # names, whatever they look like
+            record |= {name: _unguarded(cell) for name, cell in own.items() if cell}
+            yield record, sum(len(cell) + 1 for cell in row.values())
     else:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -97,7 +100,7 @@ def _csv(file: Path) -> Iterator[dict[str, str]]:
         reader = csv.reader(text, strict=True, delimiter=_separator(file))
         try:
             names = next(reader, [])
-            if twice := [name for name in names if names.count(name) > 1]:
+            if twice := [name for name, times in Counter(names).items() if times > 1]:
                 fail(f"{file} has the column {twice[0]!r} twice.", 1)
             for row in reader:
                 if row and len(row) != len(names):
@@ -142,7 +145,7 @@ def _value(cell: str, text: bool = False) -> Any:
     if cell == "":
         return None
     if text and cell[0] not in "{[":
-        return cell[1:] if _GUARDED.match(cell) else cell
+        return _unguarded(cell)
     if cell in ("true", "false"):
         return cell == "true"
     if _NUMBER.fullmatch(cell):
@@ -152,10 +155,23 @@ def _value(cell: str, text: bool = False) -> Any:
             return json.loads(cell)
         except (ValueError, RecursionError):
             return cell
+    return _unguarded(cell)
+
+
+def _unguarded(cell: str) -> str:
+    """The text of a cell that an export made safe for spreadsheets."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[str, Any] | None:
+def _key(value: object, number: int) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        fail(f"Record {number} has a key that is neither text nor a number: {json.dumps(value)[:40]}.", 1)
+    return json.dumps(value)
+
+
+def _op(record: Any, place: Place, key_name: str, number: int, *, wanted: str | None) -> dict[str, Any] | None:
     """A line of an export as the record that it was, None where its time is over; anything else as a payload, without what an export
     writes beside its fields."""
     if isinstance(record, dict) and "payload" in record and set(record) <= _RECORD:
@@ -169,15 +185,15 @@ def _op(record: Any, place: Place, key_field: str | None, number: int) -> dict[s
         fail(f"Record {number} is null, which is no record.", 1)
     if not isinstance(record, dict):
         return {"op": "save", "route": place.route, "payload": record}
-    key = record.get(key_field or "_key")
-    if key == "" or (key is None and key_field is not None):
-        fail(f"Record {number} has no field {key_field or '_key'!r} to be its key.", 1)
+    key = record.get(key_name)
+    if key == "" or (key is None and wanted is not None):
+        fail(f"Record {number} has no field {wanted or '_key'!r} to be its key.", 1)
     root = record.pop("_route", None)
     record.pop("_key", None)
     record.pop("_created_at", None)
     op = {"op": "save", "route": place.of(root, number), "payload": record}
     if key is not None:
-        op["key"] = str(key)
+        op["key"] = _key(key, number)
     return op
 
 

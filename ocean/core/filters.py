@@ -46,6 +46,8 @@ def _field(name: str, wanted: Any, depth: int) -> list[Condition]:
     tests: list[Condition] = []
     for operator, value in wanted.items():
         if operator == "$exists":
+            if not isinstance(value, bool):
+                raise OceanError("INVALID_VALUE", f"$exists of {name[:60]!r} is true or false.")
             tests.append(Test(name, "exists" if value else "missing"))
         elif operator == "$not":
             tests.append(Not(condition_of({name: value}, depth + 1)))
@@ -103,6 +105,9 @@ def grouping_of(group: Any, aggregate: Any) -> dict[str, Any]:
     for name, wanted in (aggregate or {}).items():
         operator, field = next(iter(wanted.items())) if isinstance(wanted, dict) and len(wanted) == 1 else (None, None)
         if operator == "$count":
+            if field is not True and field not in (1, "*", {}):
+                said = f"'$count' counts records, not a field: {name[:40]!r} is {{\"$count\": true}}."
+                raise OceanError("INVALID_VALUE", said, 'Those that have the field: a filter of {"FIELD": {"$exists": true}}.')
             aggregates.append({"op": "count", "as": name})
         elif operator in _AGGREGATES and isinstance(field, str):
             aggregates.append({"op": operator[1:], "field": field, "as": name})

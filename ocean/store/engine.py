@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect
 
+asker: ContextVar[str] = ContextVar("asker", default="")  # for whom a scan is, as limits count
 SCAN_SECONDS = 5.0
 SCAN_BYTES = 16 * 1024 * 1024
 

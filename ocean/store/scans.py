@@ -7,12 +7,14 @@ beside another, and 12 alone). So the counting is off, and what a process holds 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
 import queue
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +23,7 @@ from typing import Any
 import pysqlite3
 
 from ocean.errors import OceanError
-from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Gathered, Row, StatementError, too_long
+from ocean.store.engine import SCAN_BYTES, SCAN_SECONDS, Gathered, Row, StatementError, asker, too_long
 
 SCANNERS = 4  # threads that scan
 WAITING = 64
@@ -56,10 +58,14 @@ _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 def held() -> int:
-    """Bytes of memory that the process holds; 0 where that is not known."""
+    """Bytes of memory that the process holds for itself; 0 where that is not known.
+
+    The pages of the store's file, which each connection maps anew, are nobody's: the system takes them back when it wants to.
+    """
     if not uncounted:
         return 0
-    return int(os.pread(_statm, 100, 0).split()[1]) * _PAGE_SIZE
+    _, resident, shared, *_ = os.pread(_statm, 100, 0).split()
+    return (int(resident) - int(shared)) * _PAGE_SIZE
 
 
 def give_back() -> None:
@@ -103,8 +109,50 @@ def _too_much() -> OceanError:
     return OceanError("LIMIT_REACHED", "The question takes too much memory.", "Narrow it, or ask for less.")
 
 
+class Places:
+    """So many places; one that is free goes to whoever has the fewest, of them to whoever waits longest."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._taken: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    def has_any(self, who: str) -> bool:
+        return self._taken[who] > 0 or who in self._waiting
+
+    async def take(self, who: str) -> None:
+        if self._free:
+            self._free -= 1
+            self._taken[who] += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(who, deque()).append(place)
+        try:
+            await place
+        except BaseException:
+            if place.done() and not place.cancelled():  # it was given, and whoever waited has gone
+                self.leave(who)
+            raise
+
+    def leave(self, who: str) -> None:
+        self._taken[who] -= 1
+        if not self._taken[who]:
+            del self._taken[who]
+        while self._waiting:
+            next_ = min(self._waiting, key=lambda one: self._taken[one])
+            waiting = self._waiting.pop(next_)
+            place = waiting.popleft()
+            if waiting:
+                self._waiting[next_] = waiting  # behind the others
+            if not place.done():
+                self._taken[next_] += 1
+                place.set_result(None)
+                return
+        self._free += 1
+
+
 class Scans:
-    """SCANNERS scans side by side; WAITING may wait."""
+    """SCANNERS scans side by side; WAITING may wait, and of who has none one each."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._threads = ThreadPoolExecutor(SCANNERS, "scan")
@@ -113,6 +161,7 @@ class Scans:
             self._connections.put(connect())
         self._own = connect()
         self._own.set_progress_handler(running.over, _STEPS)
+        self._places = Places(SCANNERS)
         self._count = 0
         self._running: list[_Scan] = []
         self._change = threading.Condition()
@@ -140,13 +189,27 @@ class Scans:
 
     async def rows(self, sql: str, args: Sequence[Any], *, cut: bool) -> list[Row]:
         """As `Engine.scan`."""
-        if self._count >= WAITING:
+        who = asker.get()
+        if self._count >= (4 * WAITING if not self._places.has_any(who) else WAITING):
             raise OceanError("SERVER_BUSY", "Too many queries wait.", "Try again in a moment.")
         self._count += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._scan, sql, args, cut)
+            await self._places.take(who)
+            return await self._in_thread(who, sql, args, cut)
         finally:
             self._count -= 1
+
+    def _in_thread(self, who: str, sql: str, args: Sequence[Any], cut: bool) -> asyncio.Future[list[Row]]:
+        """The place is left once the thread has done, though whoever waited may have gone before."""
+        loop = asyncio.get_running_loop()
+        scan = self._threads.submit(self._scan, sql, args, cut)
+
+        def left(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._places.leave, who)
+
+        scan.add_done_callback(left)
+        return asyncio.wrap_future(scan)
 
     def _scan(self, sql: str, args: Sequence[Any], cut: bool) -> list[Row]:
         connection = self._connections.get()

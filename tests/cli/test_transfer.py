@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from pathlib import Path
 
@@ -236,3 +237,38 @@ def test_a_table_of_semicolons_has_columns_and_one_without_keys_says_so(server: 
     ]
     done = ocean("import", str(file), "told/keyed", "--key", "name", url=server.api, key=secret, home=tmp_path)
     assert "--key" not in done.stderr
+
+
+def test_keys_of_a_csv_are_what_they_look_like(server: Running, secret: str, tmp_path: Path) -> None:
+    """Numbers were read and written again: 1.1 and 1.10 became one record."""
+    said = ('@"1.1" t: "one"', '@"1.10" t: "ten"', '@"1e2" t: "exp"', '@true t: "yes"', '@"=1" t: "="')
+    server.drops("; ".join(f"save ver/a {one}" for one in said), secret)
+    file = tmp_path / "a.csv"
+    assert ocean("export", "ver/a", str(file), "--format", "csv", url=server.api, key=secret).returncode == 0
+    assert ocean("import", str(file), "ver/b", url=server.api, key=secret, home=tmp_path).returncode == 0
+    found = [
+        {one["key"]: one["payload"]["t"] for one in server.drops(f"list {name}", secret).json()["entities"]} for name in ("ver/a", "ver/b")
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 5
+    file.write_text("id,n\n007,1\n7,2\n")
+    assert ocean("import", str(file), "ver/c", "--key", "id", url=server.api, key=secret, home=tmp_path).returncode == 0
+    assert [one["key"] for one in server.drops("list ver/c", secret).json()["entities"]] == ["007", "7"]
+
+
+@pytest.mark.parametrize("key", ["true", '{"a": 1}', "[1]"])
+def test_a_key_that_is_neither_text_nor_a_number_is_told(server: Running, secret: str, tmp_path: Path, key: str) -> None:
+    file = tmp_path / "a.ndjson"
+    file.write_text(f'{{"_key": {key}, "n": 1}}\n')
+    done = ocean("import", str(file), "odd/keys", url=server.api, key=secret, home=tmp_path)
+    assert (done.returncode, "Record 1 has a key that is neither" in done.stderr) == (1, True)
+
+
+def test_a_csv_of_many_columns_and_long_cells_is_read(tmp_path: Path) -> None:
+    """Its names were each looked for among all the others: a minute and more for 60,000."""
+    file = tmp_path / "wide.csv"
+    file.write_text(",".join(f"c{n}" for n in range(60_000)) + "\n" + ",".join(["x" * 200_000, *["1"] * 59_999]) + "\n")
+    begun = time.monotonic()
+    (batch,) = batches(file, "csv", Place("r", None), None, 0)
+    assert len(batch.ops[0]["payload"]) == 60_000
+    assert time.monotonic() - begun < 20

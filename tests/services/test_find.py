@@ -13,9 +13,11 @@ from ocean.commands.dispatch import execute, parse
 from ocean.commands.query import _query
 from ocean.context import Caller, Ocean
 from ocean.core import keys
+from ocean.core.filters import condition_of
 from ocean.errors import OceanError
 from ocean.http.answers import json_
 from ocean.services.data import records
+from ocean.services.query.find import find
 
 ORDERS = [
     {"user_id": "u1", "category": "book", "amount": 10},
@@ -320,3 +322,30 @@ async def test_a_filter_asks_universal_fields_as_primitives_does(ocean: Ocean, a
         with pytest.raises(OceanError):
             await _query(ocean, alice, prefix="places", filter=wrong)
     assert [r["payload"]["n"] for r in plain(await _query(ocean, alice, prefix="places", sort="n desc"))["results"]] == [2, 1]
+
+
+async def test_not_in_leaves_out_nulls_where_null_is_one_of_them(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse('save tiny @1 c: null; save tiny @2 c: "x"; save tiny @3 d: 1; save tiny @4 c: "y"'))
+    for asked, keys_ in (("(null)", "234"), ('(null, "x")', "34"), ('("x")', "134")):
+        assert "".join(row["key"] for row in await rows(ocean, alice, f"find tiny where c not in {asked} pick key")) == keys_
+    filtered = await find(ocean, alice, prefix="tiny", where=condition_of({"c": {"$nin": [None, "x"]}}), counted=True)
+    assert filtered["count"] == 2
+
+
+async def test_true_and_false_are_joined_with_their_like(ocean: Ocean, alice: Caller) -> None:
+    await execute(
+        ocean,
+        alice,
+        parse("save l @t b: true; save l @f b: false; save l @one b: 1; save r @t b: true; save r @f b: false; save r @one b: 1"),
+    )
+    found = await rows(ocean, alice, "find l inner join r as o on b = b pick key, o.key as other")
+    assert sorted((row["key"], row["other"]) for row in found) == [("f", "f"), ("one", "one"), ("t", "t")]
+
+
+@pytest.mark.parametrize("skip", [10**30, int("1" + "0" * 400), -1])
+async def test_a_skip_beyond_all_bounds_is_refused(ocean: Ocean, alice: Caller, skip: int) -> None:
+    """Of four hundred digits it was a server error."""
+    await execute(ocean, alice, parse("save l @t b: true"))
+    with pytest.raises(OceanError) as caught:
+        await find(ocean, alice, prefix="l", skip=skip)
+    assert caught.value.code == "INVALID_VALUE"

@@ -13,6 +13,9 @@ from ocean.egress.broker import Broker
 from ocean.followers import hooks as follower
 from ocean.services.data import records
 from ocean.services.live import hooks
+from ocean.store.engine import asker
+from ocean.store.scans import Places
+from ocean.turns import Turns
 from tests.services.test_find import ask
 from tests.services.test_hooks import LOOPBACK, receiver
 
@@ -56,3 +59,48 @@ async def test_filters_that_take_long_are_stopped_and_others_are_told(calling: O
         await records.bulk(calling, alice, ops=ops)
         async with asyncio.timeout(60):
             await honest.until(12)
+
+
+async def test_the_next_place_to_scan_in_is_for_whoever_has_the_fewest() -> None:
+    """Two addresses held all threads, and whoever came later waited behind all that they had asked before."""
+    places = Places(4)
+    order: list[str] = []
+
+    async def scan(who: str) -> None:
+        await places.take(who)
+        order.append(who)
+
+    for who in ("hog", "hog", "hog", "other"):
+        await scan(who)
+    waiting = [asyncio.create_task(scan(who)) for who in ("hog", "hog", "other", "victim", "hog", "victim")]
+    while not places.has_any("victim"):
+        await asyncio.sleep(0)
+    for who in ("hog", "hog", "other", "victim", "hog", "victim"):
+        places.leave(who)
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert order[4:] == ["victim", "hog", "other", "victim", "hog", "hog"]  # as many: who waits longest
+
+
+async def test_a_place_that_was_given_to_whoever_has_gone_is_given_to_the_next() -> None:
+    places = Places(1)
+    await places.take("first")
+    gone = [asyncio.create_task(places.take("gone")) for _ in range(2)]
+    stays = asyncio.create_task(places.take("stays"))
+    await asyncio.sleep(0)
+    gone[0].cancel()
+    await asyncio.sleep(0)
+    places.leave("first")  # to the second of them,
+    gone[1].cancel()  # who goes before it has heard
+    await stays
+    places.leave("stays")
+    await places.take("last")
+    places.leave("last")
+    assert not any(places.has_any(who) for who in ("first", "gone", "stays", "last"))
+
+
+async def test_a_scan_is_for_whom_the_turn_is(alice: Caller) -> None:
+    turns = Turns()
+    async with turns.of(*alice.holders):
+        assert asker.get() == alice.holders[0]
+    assert asker.get() == ""

@@ -144,7 +144,11 @@ def _bulk_op(op: Any) -> Op:
     if not isinstance(op, dict):
         raise OceanError("INVALID_VALUE", "An operation of a bulk is an object.")
     if not op.keys() <= _OP_FIELDS:
-        raise OceanError("UNKNOWN_FIELD", f"A bulk operation has no field {min(op.keys() - _OP_FIELDS)[:60]!r}.")
+        raise OceanError(
+            "UNKNOWN_FIELD",
+            f"A bulk operation has no field {min(op.keys() - _OP_FIELDS)[:60]!r}.",
+            f"It has {', '.join(sorted(_OP_FIELDS))}; an update's changes are its payload.",
+        )
     kind, route, key = op.get("op", "save"), op.get("route"), op.get("key")
     if kind == "save":
         if "payload" not in op:

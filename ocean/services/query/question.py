@@ -59,6 +59,20 @@ class Question:
             return self.pipeline.total()
         return self.pipeline.records_with(_COLUMNS)[0] if self.pipeline.records else self.pipeline.rows()
 
+    async def _by_cells(self, ocean: Ocean, caller: Caller) -> list[Any] | None:
+        """The groups by cells alone, or None where that does not do: what is not plain is one group there, whose sum may be too large."""
+        try:
+            rows = await self.run(ocean, caller, self.plain)
+        except OceanError as fault:
+            if fault.code != "INVALID_VALUE":
+                raise
+            rows = None
+        if rows is not None and not (rows and rows[0][1]):
+            return rows
+        ocean.usage.note_mixed(self.cells)
+        await self.weigh(ocean, caller, gathers=True)
+        return None
+
     async def weigh(self, ocean: Ocean, caller: Caller, *, gathers: bool) -> None:
         """Raises LIMIT_REACHED where its rows would hold too much."""
         async with ocean.turns.of(*caller.holders):
@@ -80,10 +94,8 @@ class Question:
             look = Look(ocean, caller)
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         beside = self.pipeline.beside
-        rows = await self.run(ocean, caller)
-        if self.plain is not None and rows and rows[0][1]:
-            ocean.usage.note_mixed(self.cells)
-            await self.weigh(ocean, caller, gathers=True)
+        rows = await self._by_cells(ocean, caller) if self.plain is not None else None
+        if rows is None:
             rows = await self.run(ocean, caller, self._whole())
         if self.tells and self.limit is not None and len(rows) > self.limit:
             self.truncated = True
@@ -114,6 +126,8 @@ async def ask(
     """
     if len(joins) > MAX_JOINS:
         raise OceanError("INVALID_VALUE", f"A find joins at most {MAX_JOINS} folders.")
+    for stage in stages:
+        _check_count(stage)
     folder = await folder_of(ocean, prefix)
     first = asked(stages, all_of_them or LIMIT) if not joins else Asked()  # a field may be the joined folder's
     known = await ocean.reader.known(folder.route)
@@ -188,6 +202,13 @@ def _note(ocean: Ocean, route: str, first: Asked, question: Question, cells: Map
                 usage.note(usage.read, route, field)
 
 
+def _check_count(stage: Stage) -> None:
+    if stage.name == "skip":
+        check_page(1, stage.args["n"])
+    elif stage.name in ("limit", "first", "last"):
+        check_page(stage.args.get("n", 1), 0)
+
+
 def _add(question: Question, stage: Stage) -> None:
     pipeline, args = question.pipeline, stage.args
     if stage.name == "where":
@@ -202,11 +223,9 @@ def _add(question: Question, stage: Stage) -> None:
     elif stage.name == "count":
         question.counts = True
     elif stage.name == "skip":
-        check_page(1, args["n"])
         pipeline.skip(args["n"])
     else:
         count = args.get("n", 1)
-        check_page(count, 0)
         if stage.name == "last":
             pipeline.last(count)
         else:

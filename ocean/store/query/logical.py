@@ -120,6 +120,8 @@ def _test(test: Test) -> exp.Expr:
         among = exp.In(this=here, expressions=[literal(_checked(item)) for item in value]) if value else exp.false()
         if operator == "in":
             return among
+        if any(item is None for item in value):  # null is one of them, and a record that lacks the field has no null
+            return exp.Not(this=exp.Coalesce(this=among, expressions=[exp.false()]))
         return exp.Paren(this=exp.Or(this=exp.Not(this=among), expression=exp.Is(this=column(name), expression=exp.Null())))
     if operator == "between":
         low, high = (literal(_orderable(name, item)) for item in value)

@@ -112,7 +112,7 @@ class Postgres:
         )  # fmt: skip
 
     def joinable(self, field: Field) -> Sql:
-        return sql("CASE WHEN {} IN ('string','number') THEN {} END", self._kind(field), self._field(field))
+        return sql("CASE WHEN {} IN ('string','number','boolean') THEN {} END", self._kind(field), self._field(field))
 
     def joinable_text(self, field: Field) -> Sql:
         return sql("CASE WHEN {} = 'string' THEN {} END", self._kind(field), self._text(field))

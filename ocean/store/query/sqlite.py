@@ -168,7 +168,8 @@ class Sqlite:
         )  # fmt: skip
 
     def joinable(self, field: Field) -> Sql:
-        return sql("CASE WHEN {} IN ('text','integer','real') THEN {} END", self._type(field), self._value(field))
+        made = "CASE {} WHEN 'true' THEN x'01' WHEN 'false' THEN x'00' WHEN 'text' THEN {} WHEN 'integer' THEN {} WHEN 'real' THEN {} END"
+        return sql(made, self._type(field), *[self._value(field)] * 3)  # true is no 1
 
     def joinable_text(self, field: Field) -> Sql:
         return sql("CASE {} WHEN 'text' THEN {} END", self._type(field), self._value(field))
