@@ -124,6 +124,8 @@ def _test(cursor: Cursor) -> Test:
             low = value(cursor)
             cursor.expect_word("and")
             return Test(name, "between", [low, value(cursor)])
+        if word == "not":
+            raise cursor.error("'in' behind 'not'", at=cursor.peek_at(1).offset, write=f"not ({show_field(name)} ...), with the comparison")
     raise cursor.error(
         "a comparison (=, !=, >, >=, <, <=, contains, starts with, ends with, in, not in, exists, missing, between, matches)",
         known=("contains", "starts", "ends", "in", "not", "exists", "missing", "between", "matches"),

@@ -182,6 +182,10 @@ def _update(op: Op, who: str, current: Current | None) -> Change:
     merged = {k: v for k, v in {**before, **op.changes}.items() if not (k in op.changes and v is None)}
     op.payload = encode(merged)
     change = _save(op, who, current)
+    if (dotted := next((name for name in op.changes if "." in name), None)) is not None:
+        change.warning = (
+            f"{dotted!r} is a field with a dot in its name, not one inside another: to change that, give the whole of the other."
+        )
     change.price, change.expires_at = current.price, current.expires_at
     change.counters = {k: v for k, v in current.counters.items() if k not in op.changes}
     return change

@@ -59,8 +59,9 @@ def test_filters_of_what_has_no_sign_of_its_own() -> None:
     assert filter_of(Test("a", "between", [1, 2])) == {"a": {"$gte": 1, "$lte": 2}}
     assert condition_of({"a": {"$not": {"$gt": 5}}}) == Not(Test("a", ">", 5))
     assert condition_of({"a": {"$has": "x"}}) == Test("a", "contains", "x")
-    with pytest.raises(OceanError):
-        condition_of({"a": {}})
+    for nothing in ({"a": {}}, {"a": {"$exists": "no"}}):
+        with pytest.raises(OceanError):
+            condition_of(nothing)
 
 
 def test_picks_groups_joins_and_sorts() -> None:
@@ -79,7 +80,14 @@ def test_picks_groups_joins_and_sorts() -> None:
     ):  # fmt: skip
         with pytest.raises(OceanError):
             read(wrong)
-    for group, aggregate in ((5, None), ([5], None), ("a", {"t": {"$odd": "n"}}), ("a", {"t": {"$sum": 5}}), ("a", {"t": 5})):
+    for group, aggregate in (
+        (5, None),
+        ([5], None),
+        ("a", {"t": {"$odd": "n"}}),
+        ("a", {"t": {"$sum": 5}}),
+        ("a", {"t": 5}),
+        ("a", {"t": {"$count": "b"}}),
+    ):
         with pytest.raises(OceanError):
             grouping_of(group, aggregate)
 
@@ -226,3 +234,9 @@ def test_answers_of_any_whole_numbers_and_of_parts_that_are_json_already() -> No
     part = orjson.Fragment(b'{"n": 1180591620717411303424}')
     assert dump({"a": part}) == b'{"a":{"n": 1180591620717411303424}}'
     assert loads(dump({"a": [part, 2**70, None]}).decode()) == {"a": [{"n": 2**70}, 2**70, None]}
+
+
+def test_what_is_no_object_has_no_universal_fields() -> None:
+    assert universal.unread(["_dates"]) is None
+    assert universal.unread({"_dates": [{"start": "2026-03-15"}], "_texts": None}) is None
+    assert "'_dates'" in (universal.unread({"_dates": ["2026-03-15"]}) or "")

@@ -176,6 +176,8 @@ def test_the_tables_of_a_language() -> None:
         ("find a where x => 3", "Write >=."),
         ('find a where x like "b%"', 'Write contains "a", starts with "a" or matches "^a".'),
         ("find a where x is null", "Write missing or exists."),
+        ("find a where x not between 1 and 5", "Write not (x ...), with the comparison."),
+        ("find a where x not starts with 'b'", "Write not (x ...), with the comparison."),
         ("find a order by x", "Write sort name, or sort name desc."),
         ("find a where x = 1 AND y = 2", "Write and."),
         ("find a where x = 1 && y = 2", "Write and."),

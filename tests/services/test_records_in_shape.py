@@ -252,3 +252,10 @@ async def test_how_many_hidden_folders_match_is_not_told(ocean: Ocean, alice: Ca
     await records.bulk(ocean, alice, ops=[{"route": f"open{i}", "key": "k", "payload": who} for i in range(4)])
     assert len(await found(ocean, bob, 'identifiers { $value: "bob@x.io" }')) == 4
     assert (await refused(ocean, alice, 'primitives identifiers { $value: "bob@x.io" }')).code == "LIMIT_REACHED"
+
+
+async def test_an_update_of_a_name_with_a_dot_tells_that_it_reaches_into_nothing(ocean: Ocean, alice: Caller) -> None:
+    await execute(ocean, alice, parse('save cp @1 address: { street: "a" }'))
+    told = await ask(ocean, alice, 'update cp @1 address.street: "b"')
+    assert told["warning"].startswith("'address.street' is a field with a dot in its name")
+    assert "warning" not in await ask(ocean, alice, 'update cp @1 address: { street: "b" }')

@@ -244,6 +244,13 @@ async def test_a_division_is_one_of_numbers_on_every_engine_and_by_nothing_it_is
     assert found["rows"] == [[2.5, 2.5, None, 2, 1]]
 
 
+async def test_a_cursor_is_not_translated(ocean: Ocean, alice: Caller) -> None:
+    """It was left out without a word."""
+    with pytest.raises(OceanError) as caught:
+        await execute(ocean, alice, parse("""translate 'find users sort name after "x"' to sql"""))
+    assert (caught.value.code, "cursor" in caught.value.message) == ("INVALID_VALUE", True)
+
+
 async def test_a_translated_statement_can_be_asked_here(ocean: Ocean, alice: Caller) -> None:
     """An export's `_key` was a column of nulls."""
     await execute(ocean, alice, parse("save e @a n: 5"))

@@ -102,6 +102,8 @@ class _Find:
 
     def __init__(self, statement: Statement, dialect: str, tables: Sequence[Table]) -> None:
         self.args = statement.args
+        if "after" in self.args:
+            raise OceanError("INVALID_VALUE", "A cursor is of this store alone: no other can go on behind it.", "Leave out 'after'.")
         self.tables = Tables(dialect, tables[:1])
         self.select = exp.Select().from_(_table(folders_of(statement)[0]))
         for join, table in zip(self.args.get("joins") or (), tables[1:], strict=True):
