@@ -67,7 +67,9 @@ def plan(op: Op, who: str, state: State) -> list[Change]:
                 raise
             raise OceanError(fault.code, "The record would not be as it has to be.", "Who may read it is told why.") from None
     if reads and changes[-1].warning is None and changes[-1].kind == SAVED and '"_' in changes[-1].payload:
-        changes[-1].warning = universal.unread(loads(structured(changes[-1].payload)))
+        body = structured(changes[-1].payload)  # a text that is an object is unpacked for this alone
+        if universal.may_be_in(body):
+            changes[-1].warning = universal.unread(loads(body))
     if (marked := broadcasts.marked(op.route, op.key)) is not None and changes[-1].kind == SAVED:
         changes[:0] = holding.mark(marked, changes[-1], who, state)
     if op.route.startswith("trust/"):

@@ -24,6 +24,11 @@ class Mark(NamedTuple):
     high: float | None = None
 
 
+def may_be_in(body: str) -> bool:
+    """Whether a structured payload's text may have a universal field, so that it is worth reading."""
+    return '"_' in body and any(f'"{name}"' in body for name in FIELDS)
+
+
 def marks_of(body: Any) -> list[Mark]:
     """What a payload can be found by. What has another form than the field's is passed over: it is still part of the record."""
     if not isinstance(body, dict):

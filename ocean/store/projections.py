@@ -10,7 +10,7 @@ from typing import Any
 
 from grammar.names import way
 from ocean.core.payloads import loads, reach
-from ocean.core.universal import FIELDS, marks_of
+from ocean.core.universal import marks_of, may_be_in
 from ocean.store.entries import place
 from ocean.store.query.dialects import Dialect, Field
 from ocean.store.query.fragments import Sql, joined, sql
@@ -26,7 +26,7 @@ Indexed = Mapping[str, int]  # a folder's indexed fields, each with its index (`
 
 def mark_rows(seq: int, body: str | None) -> list[tuple[Any, ...]]:
     """Rows of `mark` for a record whose structured payload is `body`."""
-    if body is None or '"_' not in body or not any(f'"{name}"' in body for name in FIELDS):
+    if body is None or not may_be_in(body):
         return []
     return [(seq, *mark) for mark in marks_of(loads(body))]
 

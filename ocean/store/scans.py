@@ -152,7 +152,7 @@ class Places:
 
 
 class Scans:
-    """SCANNERS scans side by side; WAITING may wait, and of who has none one each."""
+    """SCANNERS scans side by side; WAITING may wait, and one each of whoever has none, up to four times as many."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._threads = ThreadPoolExecutor(SCANNERS, "scan")

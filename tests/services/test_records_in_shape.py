@@ -44,6 +44,7 @@ async def test_universal_fields_that_are_in_shape_are_not_warned_of(ocean: Ocean
         ocean, alice, 'save work @1 _dates: ({ start: "2026-03-15" }) _texts: () _amounts: null _own: "x" _locations: ({ lat: 1, lon: 2 })'
     )
     assert "warning" not in saved
+    assert "warning" not in await ask(ocean, alice, 'save work @2 _own: "x"'), "no field of ours"
 
 
 async def test_a_schema_is_checked_on_save_update_and_bulk(ocean: Ocean, alice: Caller, bob: Caller) -> None:

@@ -19,7 +19,7 @@ from ocean.errors import OceanError
 from ocean.services.data.embeds import Look
 from ocean.services.query.plan import Along, Asked, Way, asked, choose, reads_texts
 from ocean.services.query.scope import Folder, check_page, check_weight, folder_of, run, scan_of
-from ocean.store.query.fragments import Sql
+from ocean.store.query.fragments import Sql, joined
 from ocean.store.query.lower import OWN
 from ocean.store.query.pipeline import MAX_JOINS, Join, Pipeline, Scan
 from ocean.store.reader import DROP
@@ -48,7 +48,7 @@ class Question:
         self.brief = False  # whether it looks at few records, for all that is known
 
     async def run(self, ocean: Ocean, caller: Caller, statement: Sql | None = None) -> list[Any]:
-        return await run(ocean, caller, statement or self.statement(), brief=self.brief, by_fields=self.pipeline.by_fields)
+        return await run(ocean, caller, statement or self._whole(), brief=self.brief, by_fields=self.pipeline.by_fields)
 
     def statement(self) -> Sql:
         """What is run, first."""
@@ -59,19 +59,19 @@ class Question:
             return self.pipeline.total()
         return self.pipeline.records_with(_COLUMNS)[0] if self.pipeline.records else self.pipeline.rows()
 
-    async def _by_cells(self, ocean: Ocean, caller: Caller) -> list[Any] | None:
-        """The groups by cells alone, or None where that does not do: what is not plain is one group there, whose sum may be too large."""
-        try:
-            rows = await self.run(ocean, caller, self.plain)
-        except OceanError as fault:
-            if fault.code != "INVALID_VALUE":
-                raise
-            rows = None
-        if rows is not None and not (rows and rows[0][1]):
-            return rows
-        ocean.usage.note_mixed(self.cells)
-        await self.weigh(ocean, caller, gathers=True)
-        return None
+    async def _rows(self, ocean: Ocean, caller: Caller) -> list[Any]:
+        """By cells alone where they do: what is not plain is one group there, of which the first row tells; its sum may be too large."""
+        if self.plain is not None:
+            try:
+                rows = await self.run(ocean, caller, self.plain)
+                if not rows or not rows[0][1]:
+                    return rows
+            except OceanError as fault:
+                if fault.code != "INVALID_VALUE":
+                    raise
+            ocean.usage.note_mixed(self.cells)
+            await self.weigh(ocean, caller, gathers=True)
+        return await self.run(ocean, caller)
 
     async def weigh(self, ocean: Ocean, caller: Caller, *, gathers: bool) -> None:
         """Raises LIMIT_REACHED where its rows would hold too much."""
@@ -94,9 +94,7 @@ class Question:
             look = Look(ocean, caller)
             return [await look.record(drop, drop.to_json(), embeds) for drop in drops], cursor
         beside = self.pipeline.beside
-        rows = await self._by_cells(ocean, caller) if self.plain is not None else None
-        if rows is None:
-            rows = await self.run(ocean, caller, self._whole())
+        rows = await self._rows(ocean, caller)
         if self.tells and self.limit is not None and len(rows) > self.limit:
             self.truncated = True
             rows = rows[: self.limit]
@@ -162,9 +160,10 @@ async def ask(
             pipeline.after(values)
     if not pipeline.records:
         question.weighed = ([base, *(join.scan for join in beside)], sum(map(_made, stages)))
-        if not question.counts and (plain := pipeline.plain_groups()) is not None:
-            question.cells = (folder.route, plain[1])
-            question.plain = plain[0] if not ocean.usage.is_mixed(question.cells) else None  # it is not asked twice each time
+        if not question.counts and (plain := pipeline.plain) is not None:
+            question.cells = (folder.route, joined(", ", plain.keys()).text)
+            if not ocean.usage.is_mixed(question.cells):  # it is not asked twice each time
+                question.plain = pipeline.plain_groups(plain)
         await question.weigh(ocean, caller, gathers=question.plain is None and any(stage.name == "group" for stage in stages))
     if noted and not folder.deep:  # it is known by now that this caller may ask, and that the question is sound
         _note(ocean, folder.route, first, question, known.cells)

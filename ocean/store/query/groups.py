@@ -22,6 +22,8 @@ class Group:
     """Groups of `r`, whose columns are the fields as `read` and then `made`: each is read once a record, and then made what is grouped or
     calculated with, so that nothing but plain values is sorted."""
 
+    is_made = True  # of columns that are made first; else of the records' own
+
     def __init__(self, dialect: Dialect, by: Sequence[By], aggregates: Sequence[Aggregate]) -> None:
         self.dialect = dialect
         self.by = by
@@ -86,15 +88,11 @@ class Group:
     def pairs(self) -> dict[str, Sql]:
         """The fields of the object that a group comes to. Raises INVALID_VALUE where two would be called the same."""
         pairs: dict[str, Sql] = {}
-        for i, (name, group) in enumerate(self.by):
-            if check_name(name) in pairs:
-                raise twice(name)
-            pairs[name] = self._value(i, group)
+        for i, (name, by) in enumerate(self.by):
+            put(pairs, name, self._value(i, by))
         for i, (op, name, place) in enumerate(self.aggregates):
-            if check_name(name) in pairs:
-                raise twice(name)
             counted = self.dialect.to_json(Sql("count(*)"))
-            pairs[name] = self._aggregate(op, self._operand(i, op, place), place) if place is not None else counted
+            put(pairs, name, self._aggregate(op, self._operand(i, op, place), place) if place is not None else counted)
         return pairs
 
     def _aggregate(self, op: str, column: Sql, place: Field | Own) -> Sql:
@@ -119,6 +117,8 @@ class PlainGroup(Group):
     `mixed` tells of the groups of which that is not so: what these records have is in their bodies alone, where `Group` looks, which takes
     half again as long."""
 
+    is_made = False
+
     def _key(self, i: int, place: Field | Own) -> Sql:
         assert isinstance(place, Field)
         assert place.cell is not None
@@ -141,8 +141,11 @@ def shown(dialect: Dialect, place: Own) -> Sql:
     return dialect.moment(place.column) if place.name == "created_at" else place.column
 
 
-def twice(name: str) -> OceanError:
-    return OceanError("INVALID_VALUE", f"Two fields would be called {name[:60]!r}.", "Give one another name: pick a, b as c.")
+def put(pairs: dict[str, Sql], name: str, value: Sql) -> None:
+    """Adds a field to those of an object. Raises INVALID_VALUE where there is one of that name."""
+    if check_name(name) in pairs:
+        raise OceanError("INVALID_VALUE", f"Two fields would be called {name[:60]!r}.", "Give one another name: pick a, b as c.")
+    pairs[name] = value
 
 
 def name_of(aggregate: dict[str, str]) -> str:

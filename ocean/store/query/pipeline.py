@@ -18,7 +18,7 @@ from ocean.errors import OceanError
 from ocean.store.query.dialects import Dialect, Field, Key
 from ocean.store.query.fences import NO_LIMIT
 from ocean.store.query.fragments import Binds, Sql, joined, sql
-from ocean.store.query.groups import SEQ, Group, shown, twice
+from ocean.store.query.groups import SEQ, Group, PlainGroup, put, shown
 from ocean.store.query.logical import check_name, predicate
 from ocean.store.query.lower import OWN, Lowering, Own, in_record
 
@@ -233,21 +233,16 @@ class Pipeline:
             columns = [self.dialect.row(Sql("r.body"), self.names)]
         return self.binds.write(self._ordered(self._select([*columns, *_numbered(self._order())])), self.dialect.name)
 
-    def plain_groups(self) -> tuple[Sql, str] | None:
-        """Groups by cells alone, where they may do: rows as `rows` has them, with a second column; and by which cells.
+    @property
+    def plain(self) -> PlainGroup | None:
+        """Its groups by cells alone, where they may do."""
+        group = self.level.group
+        return group.plain() if group is not None and self.levels == 1 and not self.level.skip else None
 
-        If that column of the first row is true, cells did not do, and `rows` is to be asked.
-        """
-        level = self.level
-        group = level.group.plain() if level.group is not None and self.levels == 1 and not level.skip else None
-        if group is None:
-            return None
-        keys = joined(", ", group.keys()).text
+    def plain_groups(self, group: PlainGroup) -> Sql:
+        """Rows as `rows` has them, with a second column: if it is true of the first row, cells did not do, and `rows` is to be asked."""
         columns = [self.dialect.object(list(group.pairs().items()), last=True), sql("{} AS mixed", group.mixed)]
-        select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(level.inner, copy=False)
-        self._filter(select)
-        select.group_by(exp.Var(this=keys), copy=False)
-        return self.binds.write(self._ordered(select, first=["mixed DESC"]), self.dialect.name), keys
+        return self.binds.write(self._ordered(self._select(columns, group), first=["mixed DESC"]), self.dialect.name)
 
     def _fresh(self) -> None:
         """A stage that works on what comes out of those before it."""
@@ -279,14 +274,16 @@ class Pipeline:
         """What it is ordered by, before the order of writing."""
         return [] if self.level.group else [*self.level.sorts, *self.level.order]
 
-    def _select(self, columns: list[Sql]) -> exp.Select:
-        level = self.level
-        inner = self._group_input(level.group) if level.group else level.inner
+    def _select(self, columns: list[Sql], group: Group | None = None) -> exp.Select:
+        """`columns` of the records that pass, or of the level's groups: as they are, or as another `group` makes them."""
+        group = group or self.level.group
+        made = group is not None and group.is_made
+        inner = self._group_input(group) if group is not None and made else self.level.inner
         select = exp.Select().select(self.binds.leaf(joined(", ", columns)), copy=False).from_(inner, copy=False)
-        if not level.group:
+        if not made:
             self._filter(select)
-        if level.group and level.group.by:
-            select.group_by(exp.Var(this=joined(", ", level.group.keys()).text), copy=False)
+        if group is not None and group.by:
+            select.group_by(exp.Var(this=joined(", ", group.keys()).text), copy=False)
         return select
 
     def _filter(self, select: exp.Select) -> None:
@@ -336,9 +333,7 @@ class Pipeline:
                 whole = True
                 continue
             name, called = (item["field"], item["as"]) if isinstance(item, dict) else (item, title(item))
-            if called in pairs:
-                raise twice(called)
-            pairs[check_name(called)] = self._json(name)
+            put(pairs, called, self._json(name))
         if whole:
             return self.dialect.with_fields(self.level.sources[0].column("body"), list(pairs.items()), last=last)
         return self.dialect.object(list(pairs.items()), last=last)

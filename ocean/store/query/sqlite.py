@@ -205,16 +205,19 @@ class Sqlite:
         bare = Field(field.body, field.at)
         return sql("CASE WHEN {} >= x'' THEN {} ELSE {} END", field.cell, otherwise(Sqlite._in_json(bare), bare), field.cell)
 
+    def _flag(self, value: Sql, field: Field) -> Sql:
+        """Whether it is true or false, which come out as 1 and 0: the type is asked only of those."""
+        return sql("({} IN (0, 1) AND {} IN ('true', 'false'))", value, self._type(field))
+
     def _other(self, value: Sql, field: Field) -> Sql:
         """Whether it is neither null, a number nor a text.
 
-        The type is asked only where the value leaves it open: true and false come out as 1 and 0, lists and objects as text. Compared with
-        `<`, since numbers are less than texts, and a function is dearer.
+        The type is asked only where the value leaves it open: lists and objects come out as text. Compared with `<`, since numbers are less
+        than texts, and a function is dearer.
         """
-        kind = self._type(field)
         return sql(
-            "({} IN (0, 1) AND {} IN ('true', 'false') OR ({} >= '[' AND {} < '\\' OR {} >= '{{' AND {} < '|') AND {} <> 'text')",
-            value, kind, value, value, value, value, kind,
+            "({} OR ({} >= '[' AND {} < '\\' OR {} >= '{{' AND {} < '|') AND {} <> 'text')",
+            self._flag(value, field), value, value, value, value, self._type(field),
         )  # fmt: skip
 
     def plain(self, cell: Sql) -> Sql:
@@ -237,8 +240,7 @@ class Sqlite:
         if op in ("sum", "avg"):
             if field.cell is not None:  # which has no true and false
                 return sql("CASE WHEN {} < '' THEN {} END", value, value)
-            kind = self._type(field)
-            return sql("CASE WHEN {} < '' AND NOT ({} IN (0, 1) AND {} IN ('true', 'false')) THEN {} END", value, value, kind, value)
+            return sql("CASE WHEN {} < '' AND NOT {} THEN {} END", value, self._flag(value, field), value)
         if op in ("min", "max"):
             return self._or_cell(
                 field, lambda plain, bare: sql("CASE WHEN {} THEN NULL ELSE {} END", self._other(plain, bare), plain), value
